@@ -1,0 +1,3 @@
+//! The `exeunt` program: hands the command line to the library; nothing else lives here.
+
+fn main() {}
