@@ -1,0 +1,9 @@
+//! THE RULES: what the specifications say, as pure functions over plain values.
+//!
+//! What belongs here: everything that quotes a specification and needs no I/O. What does not:
+//! clocks, randomness, keys, rows, HTTP. A rule takes `now` and finished secrets as arguments.
+
+pub mod algorithm;
+pub mod client;
+pub mod error;
+pub mod params;
