@@ -4,5 +4,6 @@
 //! `cli` -> `server` -> `http` -> `flows` -> {`store`, `jose`, `outbound`} -> `oidc`.
 
 pub mod clock;
+pub mod config;
 pub mod oidc;
 pub mod random;
