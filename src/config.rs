@@ -9,7 +9,10 @@ mod duration;
 mod error;
 mod fields;
 mod reader;
+mod section;
 mod settings;
+#[cfg(test)]
+mod tests;
 mod users;
 
 use std::net::SocketAddr;

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use secrecy::SecretString;
 
 use super::error::Place;
-use super::reader::{Mistake, Section};
+use super::section::{Mistake, Section};
 use super::{Credential, canonical_name};
 use crate::oidc::client::ClientMetadata;
 

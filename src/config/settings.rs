@@ -8,7 +8,8 @@ use chrono::TimeDelta;
 use ipnet::IpNet;
 
 use super::error::{ConfigError, ConfigErrors, Place};
-use super::reader::{Mistake, Reader, Section};
+use super::reader::Reader;
+use super::section::{Mistake, Section};
 use super::{
     Config, DatabaseUrl, Logout, Outbound, RefreshReuse, SessionLifetimes, Tls, TokenLifetimes,
     clients, duration, users,
@@ -24,7 +25,16 @@ pub(super) fn load(
         Some(path) => std::fs::read_to_string(path).map_err(|error| unreadable(path, &error))?,
         None => String::new(),
     };
-    let reader = Reader::new(path.unwrap_or(Path::new("")), &text, environment);
+    parse(path.unwrap_or(Path::new("")), &text, environment)
+}
+
+/// Reads `text` as the file at `path`, and `environment`.
+pub(super) fn parse(
+    path: &Path,
+    text: &str,
+    environment: impl Iterator<Item = (String, String)>,
+) -> Result<Config, ConfigErrors> {
+    let reader = Reader::new(path, text, environment);
     let config = read(&reader.root());
     reader.finish()?;
     Ok(config)
@@ -41,12 +51,14 @@ fn unreadable(path: &Path, error: &std::io::Error) -> ConfigErrors {
 }
 
 fn read(root: &Section<'_, '_>) -> Config {
-    let mut config = Config::for_issuer(root.text("issuer", issuer).unwrap_or_default());
+    let issuer = root.text("issuer", issuer);
+    let issuer_is_known = issuer.is_some() || !root.is_set("issuer");
+    let mut config = Config::for_issuer(issuer.unwrap_or_default());
     config.tls = tls(&root.section("tls"));
     if let Some(listen) = root.text("listen", listen) {
         config.listen = listen;
     }
-    if config.tls.is_some() && config.issuer.url().scheme() == "http" {
+    if issuer_is_known && config.tls.is_some() && config.issuer.url().scheme() == "http" {
         root.refuse(
             "issuer",
             "begins with http:// although [tls] is set",
@@ -229,7 +241,7 @@ fn issuer(text: &str) -> Result<Issuer, Mistake> {
 }
 
 fn listen(text: &str) -> Result<SocketAddr, Mistake> {
-    text.parse().map_err(|_: std::net::AddrParseError| {
+    text.parse().map_err(|_not_an_address| {
         Mistake::new(
             format!("is not an address with a port: {text:?}"),
             "Write for example 127.0.0.1:8080, or 0.0.0.0:8080 for every interface.",
@@ -247,7 +259,7 @@ fn database_url(text: &str) -> Result<DatabaseUrl, Mistake> {
 }
 
 fn network(text: &str) -> Result<IpNet, Mistake> {
-    let network: IpNet = text.parse().map_err(|_: ipnet::AddrParseError| {
+    let network: IpNet = text.parse().map_err(|_not_a_network| {
         Mistake::new(
             format!("holds no network: {text:?}"),
             "Write an address and a length, such as 10.0.0.0/8 or ::1/128.",

@@ -8,7 +8,7 @@ use unicode_normalization::UnicodeNormalization as _;
 
 use super::Credential;
 use super::error::Place;
-use super::reader::{Mistake, Section};
+use super::section::{Mistake, Section};
 use crate::oidc::claims::UserClaims;
 
 /// NIST SP 800-63B-4 §3.1.1.2.
@@ -114,7 +114,7 @@ fn password(text: &str) -> Result<Credential, Mistake> {
 fn password_hash(text: &str) -> Result<Credential, Mistake> {
     let mend = "Write what an argon2 tool prints: $argon2id$v=19$m=19456,t=2,p=1$...$...";
     let hash = PasswordHash::new(text)
-        .map_err(|_: argon2::password_hash::phc::Error| Mistake::new("is no PHC string", mend))?;
+        .map_err(|_not_a_phc_string| Mistake::new("is no PHC string", mend))?;
     if hash.algorithm != argon2::ARGON2ID_IDENT {
         return Err(Mistake::new("is not of argon2id", mend));
     }
