@@ -138,9 +138,10 @@ impl Config {
     /// The defaults for `issuer`: listens on 127.0.0.1, at the issuer's port if that is plain http and at 8080 otherwise
     /// (where a proxy is in front), keeps its files in the current folder, knows nobody.
     pub fn for_issuer(issuer: Issuer) -> Self {
-        let port = match (issuer.url().scheme(), issuer.url().port_or_known_default()) {
-            ("http", Some(port)) => port,
-            _ => 8080,
+        let port = if issuer.is_loopback_http() {
+            issuer.port()
+        } else {
+            8080
         };
         Self {
             issuer,
@@ -173,13 +174,13 @@ impl Config {
     /// What is not wrong but probably not meant: for `config check` and the log at start.
     pub fn hints(&self) -> Vec<String> {
         let mut hints = Vec::new();
-        let port = self.issuer.url().port_or_known_default();
-        let nobody_between = self.tls.is_some() || self.issuer.url().scheme() == "http";
-        if nobody_between && port != Some(self.listen.port()) {
+        let nobody_between = self.tls.is_some() || self.issuer.is_loopback_http();
+        if nobody_between && self.issuer.port() != self.listen.port() {
             hints.push(format!(
                 "The issuer is {} but the server listens on {}: unless something forwards the one to the other, nobody \
                  will reach it. Give both the same port.",
-                self.issuer, self.listen
+                self.issuer.as_str(),
+                self.listen
             ));
         }
         hints
@@ -218,4 +219,12 @@ impl Default for Logout {
             give_up_after: TimeDelta::hours(24),
         }
     }
+}
+
+/// The environment of this process, for [`Config::load`]. Bytes that are no Unicode become U+FFFD.
+pub fn process_environment() -> impl Iterator<Item = (String, String)> {
+    std::env::vars_os().map(|(name, value)| {
+        let text = |text: std::ffi::OsString| text.to_string_lossy().into_owned();
+        (text(name), text(value))
+    })
 }

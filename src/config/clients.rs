@@ -2,12 +2,14 @@
 
 use std::collections::HashMap;
 
+use ipnet::IpNet;
 use secrecy::SecretString;
 
 use super::error::Place;
 use super::section::{Mistake, Section};
 use super::{Credential, canonical_name};
 use crate::oidc::client::ClientMetadata;
+use crate::oidc::registration;
 
 /// Fewer characters than these are guessed sooner or later: nothing slows down the guessing of a client's secret.
 const LEAST_SECRET: usize = 24;
@@ -26,7 +28,7 @@ pub struct DeclaredClient {
 }
 
 /// Reads every table; those with mistakes are left out, and the mistakes are noted.
-pub(super) fn read(tables: Vec<Section<'_, '_>>) -> Vec<DeclaredClient> {
+pub(super) fn read(tables: Vec<Section<'_, '_>>, networks: &[IpNet]) -> Vec<DeclaredClient> {
     let mut seen: HashMap<String, Place> = HashMap::new();
     let mut clients = Vec::new();
     for mut table in tables {
@@ -52,7 +54,16 @@ pub(super) fn read(tables: Vec<Section<'_, '_>>) -> Vec<DeclaredClient> {
         let place = table.place();
         let secret = credential(&table);
         let metadata = table.fields::<ClientMetadata>();
-        table.finish();
+        // A key with a slip in its name is not missing too: one mistake, one error.
+        if table.finish()
+            && let Some(metadata) = &metadata
+        {
+            // Likewise a secret that was refused is there all the same.
+            let has_secret = table.is_set("client_secret") || table.is_set("client_secret_hash");
+            for problem in registration::check(metadata, has_secret, networks) {
+                table.refuse(problem.field, &problem.message, "");
+            }
+        }
         if let (Some(client_id), Some(metadata)) = (client_id, metadata) {
             clients.push(DeclaredClient {
                 client_id,

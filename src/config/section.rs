@@ -243,15 +243,18 @@ impl<'r, 'a> Section<'r, 'a> {
         self.refuse_at(self.table.span(), "", problem, mend);
     }
 
-    /// Refuses the keys that nobody asked for.
-    pub(super) fn finish(&self) {
+    /// Refuses the keys that nobody asked for; says whether there were none.
+    pub(super) fn finish(&self) -> bool {
         let known = self.keys.borrow();
+        let mut sound = true;
         for key in self.table.get_ref().keys() {
             if !known.contains(&key.get_ref().as_ref()) {
                 let mend = nearest(key.get_ref(), &known);
                 self.refuse_at(key.span(), key.get_ref(), "is not a key we know", &mend);
+                sound = false;
             }
         }
+        sound
     }
 
     fn refuse_at(&self, span: Range<usize>, key: &str, problem: &str, mend: &str) {

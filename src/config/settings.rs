@@ -53,12 +53,12 @@ fn unreadable(path: &Path, error: &std::io::Error) -> ConfigErrors {
 fn read(root: &Section<'_, '_>) -> Config {
     let issuer = root.text("issuer", issuer);
     let issuer_is_known = issuer.is_some() || !root.is_set("issuer");
-    let mut config = Config::for_issuer(issuer.unwrap_or_default());
+    let mut config = Config::for_issuer(issuer.unwrap_or_else(default_issuer));
     config.tls = tls(&root.section("tls"));
     if let Some(listen) = root.text("listen", listen) {
         config.listen = listen;
     }
-    if issuer_is_known && config.tls.is_some() && config.issuer.url().scheme() == "http" {
+    if issuer_is_known && config.tls.is_some() && config.issuer.is_loopback_http() {
         root.refuse(
             "issuer",
             "begins with http:// although [tls] is set",
@@ -82,7 +82,8 @@ fn read(root: &Section<'_, '_>) -> Config {
     config.session = session(&root.section("session"));
     config.tokens = tokens(&root.section("tokens"));
     config.logout = logout(&root.section("logout"));
-    config.clients = clients::read(root.tables("clients"));
+    let networks = &config.outbound.allow_private_networks;
+    config.clients = clients::read(root.tables("clients"), networks);
     config.users = users::read(root.tables("users"));
     root.finish();
     config
@@ -168,21 +169,13 @@ fn logout(section: &Section<'_, '_>) -> Logout {
         default.retry_first,
         TimeDelta::milliseconds(10)..=minutes(10),
     );
-    let retry_max = read(
-        "retry_max",
-        default.retry_max.max(retry_first),
-        retry_first..=days(1),
-    );
+    let retry_max = read("retry_max", default.retry_max, retry_first..=days(1));
     let logout = Logout {
         grace: read("grace", default.grace, seconds(0)..=seconds(10)),
         page_wait: read("page_wait", default.page_wait, seconds(0)..=seconds(30)),
         retry_first,
         retry_max,
-        give_up_after: read(
-            "give_up_after",
-            default.give_up_after.max(retry_max),
-            retry_max..=days(30),
-        ),
+        give_up_after: read("give_up_after", default.give_up_after, retry_max..=days(30)),
     };
     section.finish();
     logout
@@ -230,12 +223,16 @@ fn within(text: &str, range: &RangeInclusive<TimeDelta>) -> Result<TimeDelta, Mi
     }
 }
 
+#[expect(clippy::expect_used, reason = "a constant that a test parses")]
+fn default_issuer() -> Issuer {
+    Issuer::parse("http://localhost:8080").expect("the default issuer is sound")
+}
+
 fn issuer(text: &str) -> Result<Issuer, Mistake> {
-    Issuer::parse(text).map_err(|problem| {
+    Issuer::parse(text).map_err(|invalid| {
         Mistake::new(
-            problem,
-            "Write what people's browsers will see, such as https://id.example.org, with no slash at the end; plain \
-             http only for localhost.",
+            format!("does not fit: {invalid}"),
+            "Write what people's browsers will see, such as https://id.example.org, with no slash at the end.",
         )
     })
 }

@@ -97,7 +97,7 @@ fn nothing_secret_is_ever_shown() {
     let shown = format!("{config:?} {}", config.database);
     assert!(!shown.contains("ABCDEFGH"), "{shown}");
     assert!(!shown.contains("argon2id"), "{shown}");
-    let wrong = "[[clients]]\nclient_id = 'a'\nclient_secret = 'geheim'\nclient_secret_hash = 'geheim'\n\
+    let wrong = "[[clients]]\nclient_id = 'a'\nclient_secret = 'geheim'\nclient_secret_hash = 'geheim'\ngrant_types = []\n\
                  [[users]]\nusername = 'ada'\npassword = 'geheim'\npassword_hash = 'geheim'\n\
                  [database]\nurl = 'mysql://ada:geheim@db'\n";
     let errors = parse(wrong, &[]).unwrap_err();
@@ -170,11 +170,11 @@ fn values_of_the_wrong_type_are_told() {
 #[test]
 fn addresses_that_will_not_do_are_told() {
     insta::assert_snapshot!(refusal("issuer = 'http://id.example.org'\nlisten = 'localhost'"), @r#"
-    exeunt.toml:1:10: issuer is plain http on a host other than this machine. Write what people's browsers will see, such as https://id.example.org, with no slash at the end; plain http only for localhost.
+    exeunt.toml:1:10: issuer does not fit: an issuer is https; plain http is for localhost alone. Write what people's browsers will see, such as https://id.example.org, with no slash at the end.
     exeunt.toml:2:10: listen is not an address with a port: "localhost". Write for example 127.0.0.1:8080, or 0.0.0.0:8080 for every interface.
     "#);
     insta::assert_snapshot!(refusal("issuer = 'https://id.example.org/'\n[tls]\ncertificate = 'a'"), @r#"
-    exeunt.toml:1:10: issuer is not in its plain form. Write what people's browsers will see, such as https://id.example.org, with no slash at the end; plain http only for localhost.
+    exeunt.toml:1:10: issuer does not fit: write the issuer as https://id.example.org. Write what people's browsers will see, such as https://id.example.org, with no slash at the end.
     exeunt.toml:2:1: [tls] private_key is missing. https needs both PEM files.
     "#);
     insta::assert_snapshot!(refusal("[tls]\ncertificate = 'a'\nprivate_key = 'b'"), @"exeunt.toml:1:1: issuer begins with http:// although [tls] is set. Write https://, or leave [tls] out.");
@@ -206,7 +206,7 @@ fn durations_that_will_not_do_are_told() {
 
 #[test]
 fn clients_that_will_not_do_are_told() {
-    insta::assert_snapshot!(refusal("[[clients]]\nclient_name = 5\n[[clients]]\nclient_id = 'a b'"), @r#"
+    insta::assert_snapshot!(refusal("[[clients]]\nclient_name = 5\n[[clients]]\nclient_id = 'a b'\ngrant_types = []\ntoken_endpoint_auth_method = 'none'"), @r#"
     exeunt.toml:1:1: [[clients]] client_id is missing. Give the application an identifier.
     exeunt.toml:2:15: [[clients]] client_name does not fit: invalid type: integer `5`, expected a string.
     exeunt.toml:4:13: [[clients]] client_id is no identifier. Write 1 to 255 letters, digits and signs of ASCII, without spaces.
@@ -227,6 +227,38 @@ fn clients_that_will_not_do_are_told() {
     exeunt.toml:8:30: client Ledger: token_endpoint_auth_method does not fit: unknown variant `x`, expected one of `client_secret_basic`, `client_secret_post`, `private_key_jwt`, `none`.
     exeunt.toml:9:13: client Ledger: contacts does not fit: invalid type: integer `1`, expected a string.
     "#);
+}
+
+#[test]
+fn metadata_that_breaks_the_rules_of_registration_is_told_at_its_field() {
+    let elsewhere =
+        CLIENT.replace("https:", "http:") + "backchannel_logout_uri = 'http://10.1.2.3/'\n";
+    let places = |text: &str| {
+        let errors = parse(text, &[]).unwrap_err().0;
+        let told = errors
+            .iter()
+            .map(|error| format!("{} {}", error.place, error.key));
+        told.collect::<Vec<_>>()
+    };
+    let redirect = "exeunt.toml:4:17 client ledger: redirect_uris";
+    let logout = "exeunt.toml:5:26 client ledger: backchannel_logout_uri";
+    assert_eq!(places(&elsewhere), [redirect, logout]);
+    let inside = elsewhere + "[outbound]\nallow_private_networks = ['10.0.0.0/8']";
+    assert_eq!(places(&inside), [redirect]);
+    let secretless = CLIENT.replace("client_secret =", "client_name =");
+    assert_eq!(
+        places(&secretless),
+        ["exeunt.toml:1:1 client ledger: token_endpoint_auth_method"]
+    );
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_file_makes_us_panic(text in r#"(\[{0,2}(clients|users|logout|tls)?\]{0,2}|client_id|grace|[a-zé"'=\n .0-9$]){0,40}"#) {
+        if let Err(errors) = parse(&text, &[]) {
+            assert!(!errors.0.is_empty());
+        }
+    }
 }
 
 #[test]

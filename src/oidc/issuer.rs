@@ -1,41 +1,47 @@
-//! Who we are: the issuer identifier (Discovery 1.0 §3, RFC 8414 §2).
+//! The provider's own name (Core §1.2, RFC 8414 §2).
 
-use std::fmt;
-use std::net::IpAddr;
+use url::Url;
 
-use url::{Host, Url};
+use crate::oidc::uri;
 
-/// An https URL without query and fragment; http on this machine alone. Compared and given out as it was written.
+/// An issuer identifier that has been checked: `https`, or `http` on this machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Issuer {
+    // What people compare as a string; `url` prints a slash after a bare host.
     text: String,
     url: Url,
 }
 
+/// Why a text is no issuer; says how to mend it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct InvalidIssuer(String);
+
 impl Issuer {
-    /// Takes an issuer identifier as it was written.
+    /// Checks an issuer. It must be written in its one canonical way, because relying parties
+    /// compare it as a string: lower-case host, no default port, no slash at its end.
     ///
     /// # Errors
-    /// What is wrong with it, as the end of a sentence.
-    pub fn parse(text: &str) -> Result<Self, &'static str> {
-        let Ok(url) = Url::parse(text) else {
-            return Err("is not a URL");
-        };
-        if !url.has_host() || !matches!(url.scheme(), "https" | "http") {
-            return Err("is not an https URL");
-        }
-        if url.query().is_some() || url.fragment().is_some() {
-            return Err("has a query or a fragment");
+    /// When it is no URL, has a query, fragment or user name, or is plain http beyond loopback.
+    pub fn parse(text: &str) -> Result<Self, InvalidIssuer> {
+        let url = Url::parse(text)
+            .map_err(|cause| InvalidIssuer(format!("the issuer is no absolute URL: {cause}")))?;
+        let refuse = |why: &str| Err(InvalidIssuer(why.to_owned()));
+        match url.scheme() {
+            "https" => {}
+            "http" if uri::is_loopback(&url) => {}
+            "http" => return refuse("an issuer is https; plain http is for localhost alone"),
+            _ => return refuse("an issuer is an https URL"),
         }
         if !url.username().is_empty() || url.password().is_some() {
-            return Err("has a user or a password");
+            return refuse("an issuer has no user name or password");
         }
-        if url.scheme() == "http" && !is_loopback(&url) {
-            return Err("is plain http on a host other than this machine");
+        if url.query().is_some() || url.fragment().is_some() {
+            return refuse("an issuer has no query and no fragment");
         }
-        // Applications compare it byte by byte, so it must be what every parser makes of it.
-        if text.ends_with('/') || url.as_str().trim_end_matches('/') != text {
-            return Err("is not in its plain form");
+        let canonical = url.as_str().trim_end_matches('/');
+        if canonical != text {
+            return Err(InvalidIssuer(format!("write the issuer as {canonical}")));
         }
         Ok(Self {
             text: text.to_owned(),
@@ -43,37 +49,102 @@ impl Issuer {
         })
     }
 
-    /// The identifier as it was written.
+    /// The identifier as it travels.
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// The identifier as a URL.
-    pub fn url(&self) -> &Url {
-        &self.url
+    /// The absolute URL of a path such as `/token`.
+    pub fn endpoint(&self, path: &str) -> String {
+        format!("{}{path}", self.text)
+    }
+
+    /// Scheme, host and port, as the `Origin` header writes them.
+    pub fn origin(&self) -> String {
+        self.url.origin().ascii_serialization()
+    }
+
+    /// The host; an IPv6 address in brackets.
+    pub fn host(&self) -> &str {
+        self.url.host_str().unwrap_or_default()
+    }
+
+    /// The port, the scheme's own where none is written.
+    pub fn port(&self) -> u16 {
+        self.url.port_or_known_default().unwrap_or_default()
+    }
+
+    /// What comes before every endpoint's path: empty, or like `/tenant`.
+    pub fn path(&self) -> &str {
+        self.url.path().trim_end_matches('/')
+    }
+
+    /// Whether it is plain http, which only loopback may be: cookies then do without `Secure`.
+    pub fn is_loopback_http(&self) -> bool {
+        self.url.scheme() == "http"
     }
 }
 
-impl Default for Issuer {
-    /// `http://localhost:8080`, for trying things out.
-    #[expect(clippy::expect_used, reason = "a constant that a test parses")]
-    fn default() -> Self {
-        Self::parse("http://localhost:8080").expect("the default issuer is sound")
-    }
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl fmt::Display for Issuer {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.text)
+    #[test]
+    fn an_issuer_is_https_or_http_on_this_machine() {
+        for text in [
+            "https://id.example",
+            "https://id.example/tenant",
+            "https://id.example:8443",
+            "http://localhost:8080",
+            "http://exeunt.localhost:1",
+            "http://127.0.0.1:1",
+            "http://[::1]:1",
+        ] {
+            assert_eq!(Issuer::parse(text).unwrap().as_str(), text);
+        }
     }
-}
 
-/// Whether the URL names this machine (RFC 6761 §6.3 for names that end in `localhost`).
-fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
-        Some(Host::Ipv4(address)) => IpAddr::V4(address).is_loopback(),
-        Some(Host::Ipv6(address)) => IpAddr::V6(address).is_loopback(),
-        None => false,
+    /// Attack 97: a configuration that opens the provider to eavesdroppers.
+    #[test]
+    fn a_plain_http_issuer_on_a_public_host_is_refused() {
+        for text in [
+            "http://id.example",
+            "http://127.0.0.1.example",
+            "http://10.0.0.1",
+            "ftp://localhost",
+        ] {
+            assert!(Issuer::parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_issuer_that_could_be_written_in_two_ways_is_refused() {
+        for text in [
+            "https://id.example/",
+            "https://ID.example",
+            "https://id.example:443",
+            "https://id.example/a/",
+            "https://id.example/a/../b",
+            " https://id.example",
+            "https://u@id.example",
+            "https://id.example?x",
+            "https://id.example#x",
+            "https:id.example",
+            "id.example",
+            "",
+        ] {
+            assert!(Issuer::parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn endpoints_lie_under_the_path() {
+        let issuer = Issuer::parse("https://id.example/tenant").unwrap();
+        assert_eq!(issuer.endpoint("/token"), "https://id.example/tenant/token");
+        assert_eq!(
+            (issuer.host(), issuer.port(), issuer.path()),
+            ("id.example", 443, "/tenant")
+        );
+        assert_eq!(Issuer::parse("http://localhost:8080").unwrap().path(), "");
     }
 }

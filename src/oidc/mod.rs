@@ -9,3 +9,6 @@ pub mod client;
 pub mod error;
 pub mod issuer;
 pub mod params;
+pub mod registration;
+pub mod scope;
+pub mod uri;
