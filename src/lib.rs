@@ -6,3 +6,4 @@
 pub mod clock;
 pub mod oidc;
 pub mod random;
+pub mod store;

@@ -4,6 +4,8 @@
 //! clocks, randomness, keys, rows, HTTP. A rule takes `now` and finished secrets as arguments.
 
 pub mod algorithm;
+pub mod claims;
 pub mod client;
 pub mod error;
+pub mod logout;
 pub mod params;
