@@ -56,7 +56,7 @@ pub fn verify_client_assertion(
     }
     let algorithm: SigningAlgorithm = parts
         .header_text("alg")
-        .and_then(|name| name.parse().ok())
+        .and_then(SigningAlgorithm::from_name)
         .ok_or(AssertionError::Algorithm)?;
     let kid = parts.header.get("kid");
     let mut candidates = keys_of(jwks)
@@ -155,7 +155,7 @@ fn fitting_algorithms(key: &Value) -> Vec<SigningAlgorithm> {
     by_kind
         .iter()
         .copied()
-        .filter(|algorithm| key.get("alg").is_none_or(|alg| alg == algorithm.name()))
+        .filter(|algorithm| key.get("alg").is_none_or(|alg| alg == algorithm.as_str()))
         .collect()
 }
 
