@@ -308,12 +308,7 @@ mod tests {
                 "{host}"
             );
         }
-        for host in [
-            "10.0.0.1",
-            "[::2]",
-            "128.0.0.1.in-addr.arpa:22",
-            "169.254.169.254",
-        ] {
+        for host in ["10.0.0.1", "[::2]", "10.255.255.255", "169.254.169.254"] {
             assert!(
                 loopback_allowed()
                     .check_url(&format!("https://{host}/"))
