@@ -6,5 +6,8 @@
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod jose;
 pub mod oidc;
+pub mod outbound;
 pub mod random;
+pub mod store;

@@ -8,6 +8,7 @@ pub mod claims;
 pub mod client;
 pub mod error;
 pub mod issuer;
+pub mod logout;
 pub mod params;
 pub mod registration;
 pub mod scope;
