@@ -1,0 +1,69 @@
+//! A client proves who it is (RFC 6749 §2.3, Core §9).
+
+use super::{FlowError, Provider};
+use crate::jose::{self, HashPurpose};
+use crate::oidc::client::Client;
+use crate::oidc::error::OAuthError;
+use crate::oidc::token::client_auth::{self, PresentedCredentials};
+use crate::store::{self, client_assertions, clients};
+
+/// What every failed proof is answered: nobody learns whether a client exists.
+const REFUSED: &str = "the client is unknown or its credentials are wrong";
+
+/// The client behind the credentials, or why there is none.
+///
+/// # Errors
+/// When we can't tell.
+pub async fn authenticate(
+    provider: &Provider,
+    presented: &PresentedCredentials,
+) -> Result<Result<Client, OAuthError>, FlowError> {
+    let refused = || Ok(Err(OAuthError::invalid_client(REFUSED)));
+    let Some(client) = clients::find_enabled(provider.database.read(), presented.client_id()).await? else {
+        return refused();
+    };
+    match presented {
+        PresentedCredentials::Basic { client_secret, .. } | PresentedCredentials::Post { client_secret, .. } => {
+            let known = client.client_secret_hash.as_deref().is_some_and(|stored| {
+                provider.master.matches(HashPurpose::ClientSecret, client_secret, stored)
+            });
+            if !known {
+                return refused();
+            }
+        }
+        PresentedCredentials::Assertion { assertion, .. } => {
+            if let Err(refusal) = use_assertion(provider, &client, assertion).await? {
+                return Ok(Err(refusal));
+            }
+        }
+        PresentedCredentials::None { .. } => {}
+    }
+    // Last, so that only who knows the credentials learns how the client is registered.
+    Ok(client_auth::check_method(&client, presented).map(|()| client))
+}
+
+async fn use_assertion(
+    provider: &Provider,
+    client: &Client,
+    assertion: &str,
+) -> Result<Result<(), OAuthError>, FlowError> {
+    let now = provider.clock.now();
+    let Some(jwks) = &client.metadata.jwks else {
+        return Ok(Err(OAuthError::invalid_client(REFUSED)));
+    };
+    let claims = match jose::verify_client_assertion(jwks, assertion) {
+        Ok(claims) => claims,
+        Err(error) => return Ok(Err(OAuthError::invalid_client(error.to_string()))),
+    };
+    let issuer = &provider.config.issuer;
+    let checked = client_auth::check_assertion(claims, client, issuer, &issuer.endpoint("/token"), now);
+    let assertion = match checked {
+        Ok(assertion) => assertion,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    let tx = provider.database.begin().await?;
+    let first =
+        client_assertions::use_once(&tx, &client.client_id, &assertion.jti, assertion.expires_at).await?;
+    store::commit(tx).await?;
+    Ok(if first { Ok(()) } else { Err(OAuthError::invalid_client("the assertion was used before")) })
+}

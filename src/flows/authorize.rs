@@ -1,0 +1,222 @@
+//! An authorization request on its way: parked, decided, consented to, answered with a code.
+
+use chrono::TimeDelta;
+
+use super::{FlowError, Provider};
+use crate::clock::Timestamp;
+use crate::jose::{self, HashPurpose};
+use crate::oidc::authorization::decision::{self, Consented, Facts, NextStep, SignedIn};
+use crate::oidc::authorization::{AuthorizationRequest, ReplyTo};
+use crate::oidc::client::Client;
+use crate::oidc::params::Params;
+use crate::oidc::scope::{OFFLINE_ACCESS, Scope};
+use crate::oidc::token::id_token::{self, IdTokenClaims};
+use crate::store::codes::{self, Code};
+use crate::store::consents::{self, Consent};
+use crate::store::grants::{self, Grant};
+use crate::store::interactions::{self, Interaction};
+use crate::store::sessions::{self, Session};
+use crate::store::{self, clients, parked_requests};
+
+/// How long a person may take to sign in.
+const PATIENCE: TimeDelta = TimeDelta::hours(1);
+/// How long a browser takes to follow a redirect to ourselves.
+const ONE_HOP: TimeDelta = TimeDelta::minutes(2);
+
+/// Parks a request until the person has done what it needs; answers the handle for the page's form.
+///
+/// # Errors
+/// When the database fails.
+pub async fn park(
+    provider: &Provider,
+    client: &Client,
+    params: &Params,
+    browser: &str,
+) -> Result<String, FlowError> {
+    let now = provider.clock.now();
+    let handle = provider.random.secret();
+    let tx = provider.database.begin().await?;
+    interactions::insert(
+        &tx,
+        &Interaction {
+            handle_hash: provider.master.hash(HashPurpose::Handle, &handle),
+            browser_hash: provider.master.hash(HashPurpose::Handle, browser),
+            client_id: client.client_id.clone(),
+            params: params.to_text(),
+            requested_at: now,
+            expires_at: now + PATIENCE,
+        },
+    )
+    .await?;
+    store::commit(tx).await?;
+    Ok(handle)
+}
+
+/// The request parked under `handle` in this browser, if it still waits.
+///
+/// # Errors
+/// When the database fails.
+pub async fn parked(
+    provider: &Provider,
+    handle: &str,
+    browser: &str,
+) -> Result<Option<Interaction>, FlowError> {
+    let handle_hash = provider.master.hash(HashPurpose::Handle, handle);
+    let browser_hash = provider.master.hash(HashPurpose::Handle, browser);
+    let db = provider.database.read();
+    Ok(interactions::find(db, &handle_hash, &browser_hash, provider.clock.now()).await?)
+}
+
+/// Keeps the parameters of a POST from another site for the GET that brings our cookie along.
+///
+/// # Errors
+/// When the database fails.
+pub async fn park_post(provider: &Provider, params: &Params) -> Result<String, FlowError> {
+    let handle = provider.random.secret();
+    let hash = provider.master.hash(HashPurpose::Handle, &handle);
+    let tx = provider.database.begin().await?;
+    parked_requests::insert(&tx, hash, params.to_text(), provider.clock.now() + ONE_HOP).await?;
+    store::commit(tx).await?;
+    Ok(handle)
+}
+
+/// Takes such parameters out again, once.
+///
+/// # Errors
+/// When the database fails.
+pub async fn take_post(provider: &Provider, handle: &str) -> Result<Option<Params>, FlowError> {
+    let hash = provider.master.hash(HashPurpose::Handle, handle);
+    let tx = provider.database.begin().await?;
+    let text = parked_requests::take(&tx, &hash, provider.clock.now()).await?;
+    store::commit(tx).await?;
+    Ok(text.and_then(|text| Params::parse(text.as_bytes()).ok()))
+}
+
+/// What happens next with a request that first came at `requested_at`.
+///
+/// # Errors
+/// When the database fails.
+pub async fn decide(
+    provider: &Provider,
+    client: &Client,
+    request: &AuthorizationRequest,
+    requested_at: Timestamp,
+    session: Option<&Session>,
+) -> Result<NextStep, FlowError> {
+    let now = provider.clock.now();
+    let sub = session.map(|session| session.user_id.to_string());
+    let consent = match session {
+        Some(session) => {
+            consents::find(provider.database.read(), session.user_id, &client.client_id).await?
+        }
+        None => None,
+    };
+    let allowed = consent.as_ref().map(|consent| Scope::parse(&consent.scope).unwrap_or_default());
+    let hint = request.id_token_hint.as_deref().and_then(|hint| read_hint(provider, hint, now));
+    let facts = Facts {
+        requested_at,
+        now,
+        session: session
+            .zip(sub.as_deref())
+            .map(|(session, sub)| SignedIn { sub, auth_time: session.auth_time }),
+        consent: consent
+            .as_ref()
+            .zip(allowed.as_ref())
+            .map(|(consent, scope)| Consented { scope, given_at: consent.granted_at }),
+        hinted_sub: hint.as_ref().map(|claims| claims.sub.as_str()),
+    };
+    Ok(decision::next_step(request, client, &facts))
+}
+
+/// An ID token of ours, expired or not (Core §3.1.2.1, RP-Initiated Logout §2).
+pub fn read_hint(provider: &Provider, hint: &str, now: Timestamp) -> Option<IdTokenClaims> {
+    let claims = jose::verify_own(&provider.keys, hint, id_token::TYPE, now).ok()?;
+    IdTokenClaims::read_hint(claims, &provider.config.issuer)
+}
+
+/// Remembers what the person allows, beside what they allowed before.
+///
+/// # Errors
+/// When the database fails.
+pub async fn consent(
+    provider: &Provider,
+    session: &Session,
+    client: &Client,
+    scope: &Scope,
+) -> Result<(), FlowError> {
+    let now = provider.clock.now();
+    let tx = provider.database.begin().await?;
+    let before = consents::find(&tx, session.user_id, &client.client_id).await?;
+    let before = before.map(|before| Scope::parse(&before.scope).unwrap_or_default()).unwrap_or_default();
+    let consent = Consent { scope: before.union(scope).to_string(), granted_at: now };
+    consents::save(&tx, session.user_id, &client.client_id, &consent).await?;
+    Ok(store::commit(tx).await?)
+}
+
+/// Issues a code. None when the session ended, the client was shut out or the parked request was
+/// answered in the meantime.
+///
+/// # Errors
+/// When the database fails.
+pub async fn issue_code(
+    provider: &Provider,
+    client: &Client,
+    reply_to: &ReplyTo,
+    request: &AuthorizationRequest,
+    scope: &Scope,
+    session: &Session,
+    interaction: Option<&Interaction>,
+) -> Result<Option<String>, FlowError> {
+    let now = provider.clock.now();
+    let code = provider.random.secret();
+    let tx = provider.database.begin().await?;
+    if sessions::lock_living(&tx, session.id, provider.alive(now)).await?.is_none()
+        || clients::find_enabled(&tx, &client.client_id).await?.is_none()
+    {
+        return Ok(None);
+    }
+    if let Some(interaction) = interaction {
+        if !interactions::consume(&tx, &interaction.handle_hash).await? {
+            return Ok(None);
+        }
+    }
+    let grant = Grant {
+        id: provider.random.row_id(now),
+        session_id: Some(session.id),
+        user_id: Some(session.user_id),
+        client_id: client.client_id.clone(),
+        scope: scope.to_string(),
+        offline_access: scope.contains(OFFLINE_ACCESS),
+        revoked_at: None,
+    };
+    grants::insert(&tx, &grant, now).await?;
+    codes::insert(
+        &tx,
+        &Code {
+            code_hash: provider.master.hash(HashPurpose::Code, &code),
+            grant_id: grant.id,
+            client_id: client.client_id.clone(),
+            session_id: session.id,
+            redirect_uri: reply_to.redirect_uri().to_owned(),
+            code_challenge: request.code_challenge.as_ref().map(|known| known.as_str().to_owned()),
+            nonce: request.nonce.clone(),
+            auth_time: session.auth_time,
+            expires_at: now + provider.config.tokens.code,
+            redeemed_at: None,
+        },
+    )
+    .await?;
+    store::commit(tx).await?;
+    Ok(Some(code))
+}
+
+/// The person said no: the parked request is answered.
+///
+/// # Errors
+/// When the database fails.
+pub async fn give_up(provider: &Provider, interaction: &Interaction) -> Result<bool, FlowError> {
+    let tx = provider.database.begin().await?;
+    let first = interactions::consume(&tx, &interaction.handle_hash).await?;
+    store::commit(tx).await?;
+    Ok(first)
+}

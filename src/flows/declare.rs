@@ -1,0 +1,152 @@
+//! The configuration declares clients and people; here the database comes to agree with it. Doing so
+//! twice changes nothing.
+
+use secrecy::ExposeSecret as _;
+use uuid::Uuid;
+
+use super::{FlowError, Provider, end_session};
+use crate::clock::Timestamp;
+use crate::config::{Credential, DeclaredClient, DeclaredUser, canonical_name};
+use crate::jose::HashPurpose;
+use crate::oidc::client::Client;
+use crate::oidc::logout::Cause;
+use crate::store::clients::{self, KnownClient};
+use crate::store::orders::OrderScope;
+use crate::store::passwords::{self, Password};
+use crate::store::users::{self, User};
+use crate::store::{self, Transaction};
+
+/// Applies what the configuration declares.
+///
+/// A client that left the file is shut out and everyone's part in it ends; one that comes back is let
+/// in again. A person's password is set when they are created and when its declaration changes, never
+/// to undo a change made since; who was shut out stays so.
+///
+/// # Errors
+/// When the database fails; what was applied until then stays, and applying again goes on.
+pub async fn apply(provider: &Provider) -> Result<(), FlowError> {
+    let now = provider.clock.now();
+    let tx = provider.database.begin().await?;
+    for declared in &provider.config.clients {
+        apply_client(provider, &tx, declared, now).await?;
+    }
+    let declared = |client_id: &str| provider.config.clients.iter().any(|known| known.client_id == client_id);
+    for known in clients::list(&tx).await? {
+        if known.declared && known.disabled_at.is_none() && !declared(&known.client.client_id) {
+            shut_out(provider, &tx, known, now).await?;
+        }
+    }
+    store::commit(tx).await?;
+    for declared in &provider.config.users {
+        apply_user(provider, declared, now).await?;
+    }
+    Ok(())
+}
+
+/// Shuts a client out: its tokens are taken back and everyone's part in it ends.
+pub(super) async fn shut_out(
+    provider: &Provider,
+    tx: &Transaction,
+    known: KnownClient,
+    now: Timestamp,
+) -> Result<(), FlowError> {
+    let client_id = known.client.client_id.clone();
+    store::grants::revoke(tx, store::grants::Of::Client(&client_id), now).await?;
+    let gone = KnownClient { disabled_at: Some(now), updated_at: now, ..known };
+    clients::save(tx, &gone).await?;
+    end_session::order(provider, tx, OrderScope::Client(client_id), Cause::ClientDisabled, now).await
+}
+
+async fn apply_client(
+    provider: &Provider,
+    tx: &Transaction,
+    declared: &DeclaredClient,
+    now: Timestamp,
+) -> Result<(), FlowError> {
+    let before = clients::find(tx, &declared.client_id).await?;
+    let client = Client {
+        client_id: declared.client_id.clone(),
+        client_secret_hash: declared.secret.as_ref().map(|secret| match secret {
+            Credential::Plain(secret) => {
+                provider.master.hash(HashPurpose::ClientSecret, secret.expose_secret())
+            }
+            Credential::Hash(hash) => hash.expose_secret().to_owned(),
+        }),
+        metadata: declared.metadata.clone(),
+    };
+    let same = before.as_ref().is_some_and(|before| {
+        before.client == client && before.declared && before.disabled_at.is_none()
+    });
+    if !same {
+        let known = KnownClient {
+            client,
+            declared: true,
+            created_at: before.map_or(now, |before| before.created_at),
+            updated_at: now,
+            disabled_at: None,
+        };
+        clients::save(tx, &known).await?;
+    }
+    Ok(())
+}
+
+async fn apply_user(provider: &Provider, declared: &DeclaredUser, now: Timestamp) -> Result<(), FlowError> {
+    let username = canonical_name(&declared.username);
+    let before = users::find_by_username(provider.database.read(), &username).await?;
+    let known_password = match &before {
+        Some(user) => passwords::find(provider.database.read(), user.id).await?,
+        None => None,
+    };
+    let fingerprint = declared.password.as_ref().map(|password| {
+        let (Credential::Plain(text) | Credential::Hash(text)) = password;
+        provider.master.hash(HashPurpose::Handle, text.expose_secret())
+    });
+    let changed = fingerprint.is_some()
+        && known_password.as_ref().is_none_or(|known| known.declared_fingerprint != fingerprint);
+    let hash = match (&declared.password, changed) {
+        (Some(Credential::Plain(password)), true) => {
+            Some(provider.passwords.hash(password).await?.as_str().to_owned())
+        }
+        (Some(Credential::Hash(hash)), true) => Some(hash.expose_secret().to_owned()),
+        _ => None,
+    };
+    let user = User {
+        id: before.as_ref().map_or_else(|| provider.random.identifier(), |before| before.id),
+        username,
+        claims: declared.claims.clone(),
+        created_at: before.as_ref().map_or(now, |before| before.created_at),
+        updated_at: before
+            .as_ref()
+            .filter(|before| before.claims == declared.claims)
+            .map_or(now, |before| before.updated_at),
+        disabled_at: before.as_ref().and_then(|before| before.disabled_at),
+        declared: true,
+    };
+    if hash.is_none() && before.as_ref() == Some(&user) {
+        return Ok(());
+    }
+    let tx = provider.database.begin().await?;
+    users::save(&tx, &user).await?;
+    if let Some(hash) = hash {
+        let password = Password { hash, declared_fingerprint: fingerprint };
+        set_password(provider, &tx, user.id, &password, before.is_some(), now).await?;
+    }
+    Ok(store::commit(tx).await?)
+}
+
+/// Sets a password; where there was one, every session of the person ends.
+pub(super) async fn set_password(
+    provider: &Provider,
+    tx: &Transaction,
+    user_id: Uuid,
+    password: &Password,
+    replaces: bool,
+    now: Timestamp,
+) -> Result<(), FlowError> {
+    passwords::save(tx, user_id, password, now).await?;
+    if replaces {
+        store::grants::revoke(tx, store::grants::Of::User(user_id), now).await?;
+        end_session::order(provider, tx, OrderScope::User(user_id), Cause::PasswordChanged, now).await?;
+    }
+    Ok(())
+}

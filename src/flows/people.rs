@@ -1,0 +1,148 @@
+//! What an administrator does to people and clients.
+
+use secrecy::SecretString;
+
+use super::declare::{set_password, shut_out};
+use super::{FlowError, Provider, end_session};
+use crate::config::canonical_name;
+use crate::oidc::claims::UserClaims;
+use crate::oidc::client::Client;
+use crate::oidc::logout::Cause;
+use crate::store::clients::{self, KnownClient};
+use crate::store::orders::OrderScope;
+use crate::store::passwords::{self, Password};
+use crate::store::users::{self, User};
+use crate::store::{self, grants};
+
+/// Why nothing was done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NotDone {
+    /// There is one of that name already.
+    Exists,
+    /// There is none of that name.
+    Unknown,
+    /// The configuration file declares it, so it is changed there.
+    Declared,
+}
+
+/// Makes a person known.
+///
+/// # Errors
+/// When the password can't be hashed or the database fails.
+pub async fn add_user(
+    provider: &Provider,
+    username: &str,
+    password: Option<&SecretString>,
+    claims: UserClaims,
+) -> Result<Result<User, NotDone>, FlowError> {
+    let now = provider.clock.now();
+    let hash = match password {
+        Some(password) => Some(provider.passwords.hash(password).await?),
+        None => None,
+    };
+    let user = User {
+        id: provider.random.identifier(),
+        username: canonical_name(username),
+        claims,
+        created_at: now,
+        updated_at: now,
+        disabled_at: None,
+        declared: false,
+    };
+    let tx = provider.database.begin().await?;
+    if users::find_by_username(&tx, &user.username).await?.is_some() {
+        return Ok(Err(NotDone::Exists));
+    }
+    users::save(&tx, &user).await?;
+    if let Some(hash) = hash {
+        let password = Password { hash: hash.as_str().to_owned(), declared_fingerprint: None };
+        passwords::save(&tx, user.id, &password, now).await?;
+    }
+    store::commit(tx).await?;
+    Ok(Ok(user))
+}
+
+/// Shuts a person out: they can't sign in, their sessions end, everything they granted is taken back.
+///
+/// # Errors
+/// When the database fails; then nothing was done.
+pub async fn disable_user(provider: &Provider, username: &str) -> Result<Result<(), NotDone>, FlowError> {
+    let now = provider.clock.now();
+    let tx = provider.database.begin().await?;
+    let Some(user) = users::find_by_username(&tx, &canonical_name(username)).await? else {
+        return Ok(Err(NotDone::Unknown));
+    };
+    let user = User { disabled_at: user.disabled_at.or(Some(now)), updated_at: now, ..user };
+    users::save(&tx, &user).await?;
+    grants::revoke(&tx, grants::Of::User(user.id), now).await?;
+    end_session::order(provider, &tx, OrderScope::User(user.id), Cause::UserDisabled, now).await?;
+    store::commit(tx).await?;
+    Ok(Ok(()))
+}
+
+/// Sets a person's password; their sessions end.
+///
+/// # Errors
+/// When the password can't be hashed or the database fails; then nothing was done.
+pub async fn reset_password(
+    provider: &Provider,
+    username: &str,
+    password: &SecretString,
+) -> Result<Result<(), NotDone>, FlowError> {
+    let now = provider.clock.now();
+    let hash = provider.passwords.hash(password).await?;
+    let tx = provider.database.begin().await?;
+    let Some(user) = users::find_by_username(&tx, &canonical_name(username)).await? else {
+        return Ok(Err(NotDone::Unknown));
+    };
+    // What the file declared stays noted: it does not undo this change until it changes itself.
+    let declared_fingerprint =
+        passwords::find(&tx, user.id).await?.and_then(|before| before.declared_fingerprint);
+    let password = Password { hash: hash.as_str().to_owned(), declared_fingerprint };
+    set_password(provider, &tx, user.id, &password, true, now).await?;
+    store::commit(tx).await?;
+    Ok(Ok(()))
+}
+
+/// Makes a client known, or one that was shut out known again as what it is now.
+///
+/// # Errors
+/// When the database fails.
+pub async fn add_client(provider: &Provider, client: Client) -> Result<Result<(), NotDone>, FlowError> {
+    let now = provider.clock.now();
+    let tx = provider.database.begin().await?;
+    let before = clients::find(&tx, &client.client_id).await?;
+    match &before {
+        Some(before) if before.disabled_at.is_none() => return Ok(Err(NotDone::Exists)),
+        Some(before) if before.declared => return Ok(Err(NotDone::Declared)),
+        _ => {}
+    }
+    let known = KnownClient {
+        client,
+        declared: false,
+        created_at: before.map_or(now, |before| before.created_at),
+        updated_at: now,
+        disabled_at: None,
+    };
+    clients::save(&tx, &known).await?;
+    store::commit(tx).await?;
+    Ok(Ok(()))
+}
+
+/// Shuts a client out: its tokens are taken back and everyone's part in it ends.
+///
+/// # Errors
+/// When the database fails; then nothing was done.
+pub async fn remove_client(provider: &Provider, client_id: &str) -> Result<Result<(), NotDone>, FlowError> {
+    let now = provider.clock.now();
+    let tx = provider.database.begin().await?;
+    let known = match clients::find(&tx, client_id).await? {
+        None => return Ok(Err(NotDone::Unknown)),
+        Some(known) if known.declared => return Ok(Err(NotDone::Declared)),
+        Some(known) if known.disabled_at.is_some() => return Ok(Err(NotDone::Unknown)),
+        Some(known) => known,
+    };
+    shut_out(provider, &tx, known, now).await?;
+    store::commit(tx).await?;
+    Ok(Ok(()))
+}

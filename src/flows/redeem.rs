@@ -1,0 +1,181 @@
+//! A code becomes tokens, once; and the client's own grant (RFC 6749 §4.1.3, §4.4).
+
+use super::tokens::{self, Issue, Person};
+use super::{FlowError, Provider};
+use crate::clock::Timestamp;
+use crate::jose::HashPurpose;
+use crate::oidc::client::{Client, GrantType};
+use crate::oidc::error::OAuthError;
+use crate::oidc::pkce::CodeChallenge;
+use crate::oidc::scope::Scope;
+use crate::oidc::token::TokenResponse;
+use crate::oidc::token::code::{IssuedCode, PresentedWithCode, Redemption};
+use crate::store::codes::{self, Code};
+use crate::store::grants::{self, Grant, Of};
+use crate::store::participants::{self, Participant};
+use crate::store::refresh_tokens::{self, RefreshToken};
+use crate::store::{self, StoreError, Transaction, sessions};
+
+/// What comes with a code, of an authenticated client. No `Debug`: code and verifier are secrets.
+pub struct CodeGrant<'a> {
+    /// The code.
+    pub code: &'a str,
+    /// Where it says that the code was sent.
+    pub redirect_uri: &'a str,
+    /// What the challenge was made of.
+    pub code_verifier: Option<&'a str>,
+}
+
+/// Redeems a code. One that was redeemed before takes back what it gave.
+///
+/// # Errors
+/// When we can't tell; the code may then be used up.
+pub async fn redeem_code(
+    provider: &Provider,
+    client: &Client,
+    presented: &CodeGrant<'_>,
+) -> Result<Result<TokenResponse, OAuthError>, FlowError> {
+    let now = provider.clock.now();
+    let code_hash = provider.master.hash(HashPurpose::Code, presented.code);
+    let tx = provider.database.begin().await?;
+    let Some(code) = codes::find(&tx, &code_hash).await? else {
+        return Ok(Err(OAuthError::invalid_grant("the code is unknown")));
+    };
+    let issued = IssuedCode {
+        client_id: code.client_id.clone(),
+        redirect_uri: code.redirect_uri.clone(),
+        code_challenge: code.code_challenge.as_deref().and_then(CodeChallenge::parse),
+        expires_at: code.expires_at,
+        redeemed_at: code.redeemed_at,
+    };
+    let with_code = PresentedWithCode {
+        client_id: &client.client_id,
+        redirect_uri: presented.redirect_uri,
+        code_verifier: presented.code_verifier,
+    };
+    match issued.redeem(&with_code, now) {
+        Redemption::Refuse(refusal) => Ok(Err(refusal)),
+        Redemption::RevokeEverythingIssued => replayed(tx, &code, now).await,
+        Redemption::Grant if !codes::redeem(&tx, &code_hash, now).await? => replayed(tx, &code, now).await,
+        Redemption::Grant => match give(provider, &tx, client, &code, now).await? {
+            Some(issue) => {
+                store::commit(tx).await?;
+                Ok(Ok(tokens::issue(provider, issue)?))
+            }
+            None => {
+                store::commit(tx).await?;
+                Ok(Err(OAuthError::invalid_grant("the session or the grant behind the code has ended")))
+            }
+        },
+    }
+}
+
+/// Whoever holds the tokens may be a thief (RFC 6749 §4.1.2). Committed before the refusal is said.
+async fn replayed(
+    tx: Transaction,
+    code: &Code,
+    now: Timestamp,
+) -> Result<Result<TokenResponse, OAuthError>, FlowError> {
+    grants::revoke(&tx, Of::Grant(code.grant_id), now).await?;
+    store::commit(tx).await?;
+    Ok(Err(OAuthError::invalid_grant("the code was used before; what it gave has been taken back")))
+}
+
+/// Writes what the code gives: the application's part in the session, and a refresh token.
+async fn give<'a>(
+    provider: &Provider,
+    tx: &Transaction,
+    client: &'a Client,
+    code: &Code,
+    now: Timestamp,
+) -> Result<Option<Issue<'a>>, FlowError> {
+    let Some(session) = sessions::lock_living(tx, code.session_id, provider.alive(now)).await? else {
+        return Ok(None);
+    };
+    let Some(grant) = grants::find(tx, code.grant_id).await?.filter(|grant| grant.revoked_at.is_none()) else {
+        return Ok(None);
+    };
+    let sid = join(provider, tx, client, session.id, now).await?;
+    let refresh_token = client.may_use(GrantType::RefreshToken).then(|| provider.random.secret());
+    if let Some(token) = &refresh_token {
+        let row = RefreshToken {
+            token_hash: provider.master.hash(HashPurpose::RefreshToken, token),
+            grant_id: grant.id,
+            client_id: client.client_id.clone(),
+            auth_time: code.auth_time,
+            issued_at: now,
+            expires_at: now + provider.config.tokens.refresh,
+            rotated_at: None,
+        };
+        refresh_tokens::insert(tx, &row).await?;
+    }
+    Ok(Some(Issue {
+        client,
+        grant_id: grant.id,
+        scope: granted_scope(&grant)?,
+        person: Some(Person {
+            user_id: session.user_id,
+            sid: Some(sid),
+            auth_time: code.auth_time,
+            nonce: code.nonce.clone(),
+        }),
+        refresh_token,
+        now,
+    }))
+}
+
+/// The application takes part in the session from now on, and will be told when it ends.
+pub(super) async fn join(
+    provider: &Provider,
+    tx: &Transaction,
+    client: &Client,
+    session_id: uuid::Uuid,
+    now: Timestamp,
+) -> Result<uuid::Uuid, FlowError> {
+    let participant = Participant {
+        sid: provider.random.identifier(),
+        session_id,
+        client_id: client.client_id.clone(),
+        joined_at: now,
+        believes_until: now + tokens::longest_life(provider),
+        ended_at: None,
+    };
+    Ok(participants::join(tx, &participant).await?)
+}
+
+pub(super) fn granted_scope(grant: &Grant) -> Result<Scope, FlowError> {
+    Scope::parse(&grant.scope).map_err(|_damaged| FlowError::Store(StoreError::Damaged("a scope")))
+}
+
+/// A token for the client itself (RFC 6749 §4.4).
+///
+/// # Errors
+/// When we can't tell.
+pub async fn client_credentials(
+    provider: &Provider,
+    client: &Client,
+    scope: Scope,
+) -> Result<TokenResponse, FlowError> {
+    let now = provider.clock.now();
+    let text = scope.to_string();
+    let standing = grants::find_of_client(provider.database.read(), &client.client_id, &text).await?;
+    let grant_id = match standing {
+        Some(grant) => grant.id,
+        None => {
+            let grant = Grant {
+                id: provider.random.row_id(now),
+                session_id: None,
+                user_id: None,
+                client_id: client.client_id.clone(),
+                scope: text,
+                offline_access: false,
+                revoked_at: None,
+            };
+            let tx = provider.database.begin().await?;
+            grants::insert(&tx, &grant, now).await?;
+            store::commit(tx).await?;
+            grant.id
+        }
+    };
+    tokens::issue(provider, Issue { client, grant_id, scope, person: None, refresh_token: None, now })
+}

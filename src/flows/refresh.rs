@@ -1,0 +1,135 @@
+//! A refresh token becomes new tokens and a successor (RFC 6749 §6, RFC 9700 §4.14.2).
+
+use super::redeem::{granted_scope, join};
+use super::tokens::{self, Issue, Person};
+use super::{FlowError, Provider, end_session};
+use crate::clock::Timestamp;
+use crate::config::RefreshReuse;
+use crate::jose::HashPurpose;
+use crate::oidc::client::Client;
+use crate::oidc::error::OAuthError;
+use crate::oidc::logout::Cause;
+use crate::oidc::scope::Scope;
+use crate::oidc::token::TokenResponse;
+use crate::oidc::token::refresh::{IssuedRefreshToken, Rotation};
+use crate::store::grants::{self, Grant, Of};
+use crate::store::refresh_tokens::{self, RefreshToken};
+use crate::store::{self, Transaction, sessions, users};
+
+/// Rotates a refresh token. Within the grace the same successor is given again; after it, reuse takes
+/// the family back and ends the application's part in the session (or the session, by policy).
+///
+/// # Errors
+/// When we can't tell; the client may try again within the grace.
+pub async fn refresh(
+    provider: &Provider,
+    client: &Client,
+    presented: &str,
+    scope: Option<&Scope>,
+) -> Result<Result<TokenResponse, OAuthError>, FlowError> {
+    let now = provider.clock.now();
+    let token_hash = provider.master.hash(HashPurpose::RefreshToken, presented);
+    let tx = provider.database.begin().await?;
+    let Some(token) = refresh_tokens::find(&tx, &token_hash).await? else {
+        return Ok(Err(OAuthError::invalid_grant("the refresh token is unknown")));
+    };
+    let Some(grant) = grants::find(&tx, token.grant_id).await? else {
+        return Ok(Err(OAuthError::invalid_grant("the refresh token is unknown")));
+    };
+    let mut issued = IssuedRefreshToken {
+        client_id: token.client_id.clone(),
+        scope: granted_scope(&grant)?,
+        expires_at: token.expires_at,
+        rotated_at: token.rotated_at,
+        revoked_at: grant.revoked_at,
+    };
+    let mut rotation = issued.present(&client.client_id, scope, provider.config.tokens.refresh_grace, now);
+    if matches!(rotation, Rotation::Rotate { .. }) && !refresh_tokens::rotate(&tx, &token_hash, now).await? {
+        // Another request rotated it since we looked: this one comes within the grace.
+        issued.rotated_at = Some(now);
+        rotation = issued.present(&client.client_id, scope, provider.config.tokens.refresh_grace, now);
+    }
+    let (scope, first) = match rotation {
+        Rotation::Refuse(refusal) => return Ok(Err(refusal)),
+        Rotation::RevokeFamily => return reused(provider, tx, &grant, now).await,
+        Rotation::Rotate { scope } => (scope, true),
+        Rotation::RepeatSuccessor { scope } => (scope, false),
+    };
+    let Some(person) = person(provider, &tx, client, &grant, &token, now).await? else {
+        return Ok(Err(OAuthError::invalid_grant("the session behind the refresh token has ended")));
+    };
+    let successor = provider.master.successor(presented);
+    if first {
+        let row = RefreshToken {
+            token_hash: provider.master.hash(HashPurpose::RefreshToken, &successor),
+            issued_at: now,
+            expires_at: now + provider.config.tokens.refresh,
+            rotated_at: None,
+            ..token
+        };
+        refresh_tokens::insert(&tx, &row).await?;
+    }
+    store::commit(tx).await?;
+    let issue = Issue {
+        client,
+        grant_id: grant.id,
+        scope,
+        person: Some(person),
+        refresh_token: Some(successor),
+        now,
+    };
+    Ok(Ok(tokens::issue(provider, issue)?))
+}
+
+/// For whom the new tokens are, if they may still have any. With `offline_access` the session may be
+/// over; then the tokens name none.
+async fn person(
+    provider: &Provider,
+    tx: &Transaction,
+    client: &Client,
+    grant: &Grant,
+    token: &RefreshToken,
+    now: Timestamp,
+) -> Result<Option<Person>, FlowError> {
+    let (Some(user_id), Some(session_id)) = (grant.user_id, grant.session_id) else {
+        return Ok(None);
+    };
+    if users::find(tx, user_id).await?.is_none_or(|user| user.disabled_at.is_some()) {
+        return Ok(None);
+    }
+    let sid = match sessions::lock_living(tx, session_id, provider.alive(now)).await? {
+        Some(session) => {
+            sessions::touch(tx, session.id, now).await?;
+            Some(join(provider, tx, client, session.id, now).await?)
+        }
+        None if grant.offline_access => None,
+        None => return Ok(None),
+    };
+    Ok(Some(Person { user_id, sid, auth_time: token.auth_time, nonce: None }))
+}
+
+/// Two parties hold the family's tokens, and one of them is not the client. Committed before the
+/// refusal is said.
+async fn reused(
+    provider: &Provider,
+    tx: Transaction,
+    grant: &Grant,
+    now: Timestamp,
+) -> Result<Result<TokenResponse, OAuthError>, FlowError> {
+    grants::revoke(&tx, Of::Grant(grant.id), now).await?;
+    if let Some(session_id) = grant.session_id {
+        let cause = Cause::RefreshReuse;
+        match provider.config.tokens.refresh_reuse {
+            RefreshReuse::Participation => {
+                end_session::end_participation_in(provider, &tx, session_id, &grant.client_id, cause, now)
+                    .await?;
+            }
+            RefreshReuse::Session => {
+                end_session::end_in(provider, &tx, session_id, cause, now).await?;
+            }
+        }
+    }
+    store::commit(tx).await?;
+    provider.work.notify_one();
+    Ok(Err(OAuthError::invalid_grant("the refresh token was used before; its family has been taken back")))
+}

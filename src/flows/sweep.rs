@@ -1,0 +1,58 @@
+//! The worker that tidies: carries out orders, ends what has expired, forgets what nobody can use.
+
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+use tokio_util::sync::CancellationToken;
+
+use super::{FlowError, Provider, end_session, keys};
+use crate::store::{self, client_assertions, codes, interactions, leavings, parked_requests};
+use crate::store::{refresh_tokens, throttles};
+
+/// How soon a change that another process made is noticed.
+const LOOK: TimeDelta = TimeDelta::milliseconds(500);
+/// How often expired rows are swept away.
+const SWEEP: TimeDelta = TimeDelta::minutes(5);
+/// How long a used code is remembered, so that its replay is known for one.
+const REMEMBER_CODES: TimeDelta = TimeDelta::days(1);
+
+/// Works until `stop` is cancelled. `keys_seen` is the version of the signing keys that is loaded.
+pub async fn run(provider: Arc<Provider>, mut keys_seen: i64, stop: CancellationToken) {
+    let mut swept_at = None;
+    while !stop.is_cancelled() {
+        match keys::reload_if_changed(&provider, keys_seen).await {
+            Ok(version) => keys_seen = version,
+            Err(error) => tracing::error!(%error, "changed signing keys could not be loaded"),
+        }
+        if let Err(error) = end_session::carry_out_orders(&provider).await {
+            tracing::error!(%error, "an order to end sessions could not be carried out");
+        }
+        if let Err(error) = end_session::end_expired(&provider).await {
+            tracing::error!(%error, "expired sessions could not be ended");
+        }
+        let now = provider.clock.now();
+        if swept_at.is_none_or(|at| now - at >= SWEEP) {
+            match forget(&provider).await {
+                Ok(()) => swept_at = Some(now),
+                Err(error) => tracing::error!(%error, "expired rows could not be forgotten"),
+            }
+        }
+        tokio::select! {
+            () = provider.clock.sleep_until(now + LOOK) => {}
+            () = stop.cancelled() => {}
+        }
+    }
+}
+
+async fn forget(provider: &Provider) -> Result<(), FlowError> {
+    let now = provider.clock.now();
+    let tx = provider.database.begin().await?;
+    codes::purge(&tx, now - REMEMBER_CODES).await?;
+    refresh_tokens::purge(&tx, now).await?;
+    interactions::purge(&tx, now).await?;
+    parked_requests::purge(&tx, now).await?;
+    leavings::purge(&tx, now).await?;
+    client_assertions::purge(&tx, now).await?;
+    throttles::purge(&tx, now).await?;
+    Ok(store::commit(tx).await?)
+}
