@@ -8,6 +8,7 @@ use secrecy::SecretString;
 use super::error::Place;
 use super::section::{Mistake, Section};
 use super::{Credential, canonical_name};
+use crate::jose::check_client_jwks;
 use crate::oidc::client::ClientMetadata;
 use crate::oidc::registration;
 
@@ -62,6 +63,9 @@ pub(super) fn read(tables: Vec<Section<'_, '_>>, networks: &[IpNet]) -> Vec<Decl
             let has_secret = table.is_set("client_secret") || table.is_set("client_secret_hash");
             for problem in registration::check(metadata, has_secret, networks) {
                 table.refuse(problem.field, &problem.message, "");
+            }
+            if let Some(Err(message)) = metadata.jwks.as_ref().map(check_client_jwks) {
+                table.refuse("jwks", &format!("does not fit: {message}"), "");
             }
         }
         if let (Some(client_id), Some(metadata)) = (client_id, metadata) {
