@@ -106,7 +106,7 @@ fn nothing_secret_is_ever_shown() {
     let shown = format!("{config:?} {}", config.database);
     assert!(!shown.contains("ABCDEFGH"), "{shown}");
     assert!(!shown.contains("argon2id"), "{shown}");
-    let wrong = "[[clients]]\nclient_id = 'a'\nclient_secret = 'geheim'\nclient_secret_hash = 'geheim'\ngrant_types = []\n\
+    let wrong = "[[clients]]\nclient_id = 'a'\nclient_secret = 'geheim'\nclient_secret_hash = 'geheim'\nredirect_uris = ['https://a.example/']\n\
                  [[users]]\nusername = 'ada'\npassword = 'geheim'\npassword_hash = 'geheim'\n\
                  [database]\nurl = 'mysql://ada:geheim@db'\n";
     let errors = parse(wrong, &[]).unwrap_err();
@@ -215,7 +215,7 @@ fn durations_that_will_not_do_are_told() {
 
 #[test]
 fn clients_that_will_not_do_are_told() {
-    insta::assert_snapshot!(refusal("[[clients]]\nclient_name = 5\n[[clients]]\nclient_id = 'a b'\ngrant_types = []\ntoken_endpoint_auth_method = 'none'"), @r#"
+    insta::assert_snapshot!(refusal("[[clients]]\nclient_name = 5\n[[clients]]\nclient_id = 'a b'\nredirect_uris = ['https://a.example/']\ntoken_endpoint_auth_method = 'none'"), @r#"
     exeunt.toml:1:1: [[clients]] client_id is missing. Give the application an identifier.
     exeunt.toml:2:15: [[clients]] client_name does not fit: invalid type: integer `5`, expected a string.
     exeunt.toml:4:13: [[clients]] client_id is no identifier. Write 1 to 255 letters, digits and signs of ASCII, without spaces.

@@ -129,6 +129,15 @@ pub enum GrantType {
     ClientCredentials,
 }
 
+impl GrantType {
+    /// Every grant that we support.
+    pub const ALL: [Self; 3] = [
+        Self::AuthorizationCode,
+        Self::RefreshToken,
+        Self::ClientCredentials,
+    ];
+}
+
 /// How a client authenticates (Core §9).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -141,6 +150,16 @@ pub enum ClientAuthMethod {
     PrivateKeyJwt,
     /// Nothing: a public client.
     None,
+}
+
+impl ClientAuthMethod {
+    /// Every method that we support.
+    pub const ALL: [Self; 4] = [
+        Self::ClientSecretBasic,
+        Self::ClientSecretPost,
+        Self::PrivateKeyJwt,
+        Self::None,
+    ];
 }
 
 /// A client that may be spoken with.

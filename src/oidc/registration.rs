@@ -1,111 +1,400 @@
-//! Whether what a client registers is sound (Dynamic Client Registration 1.0 §2, Back-Channel Logout 1.0 §2.2,
-//! Front-Channel Logout 1.0 §2).
+//! Whether a client's metadata is sound (Registration 1.0 §2, RFC 7591 §2, RFC 8252, the logout
+//! specifications), wherever it comes from: file, command line or, one day, the client itself.
+
+use std::net::IpAddr;
 
 use ipnet::IpNet;
-use url::{Host, Url};
+use serde_json::Value;
+use url::{Host, Position, Url};
 
+use crate::oidc::authorization::RESPONSE_TYPE_CODE;
 use crate::oidc::client::{ApplicationType, ClientAuthMethod, ClientMetadata, GrantType};
+use crate::oidc::logout::frontchannel;
+use crate::oidc::scope::{OPENID, Scope};
+use crate::oidc::uri;
 
-/// What is wrong with one field.
+/// The most characters of a URI.
+const LONGEST_URI: usize = 2048;
+/// The most characters of what people read.
+const LONGEST_NAME: usize = 128;
+
+/// What is wrong with one field, and how to mend it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
     /// The field's name in the metadata.
     pub field: &'static str,
-    /// What is wrong, as the end of a sentence that begins with the field.
+    /// A sentence.
     pub message: String,
 }
 
-/// Everything that is wrong with `metadata`; nothing, if it may be registered.
-///
-/// `has_secret`: whether the client has one. `private_networks`: where plain http may reach a confidential client's
-/// server.
+impl Problem {
+    fn new(field: &'static str, message: impl Into<String>) -> Self {
+        let message = message.into();
+        Self { field, message }
+    }
+}
+
+/// Every problem of the metadata, in the order of the rules. `has_secret` is whether the client has
+/// a secret; `private_networks` is where outbound connections may go beside the public internet.
 pub fn check(
     metadata: &ClientMetadata,
     has_secret: bool,
     private_networks: &[IpNet],
 ) -> Vec<Problem> {
-    let mut problems = Vec::new();
-    let mut refuse = |field, message: String| problems.push(Problem { field, message });
-    let native = metadata.application_type == ApplicationType::Native;
+    let rules = [
+        redirect_uris(metadata),
+        post_logout_redirect_uris(metadata),
+        grant_types(metadata),
+        response_types(metadata),
+        token_endpoint_auth_method(metadata, has_secret),
+        jwks(metadata),
+        scope(metadata),
+        frontchannel_logout_uri(metadata),
+        backchannel_logout_uri(metadata, private_networks),
+        pages(metadata),
+        client_name(metadata),
+        contacts(metadata),
+        access_token_audience(metadata),
+    ];
+    rules.into_iter().flatten().collect()
+}
 
-    if metadata.grant_types.contains(&GrantType::AuthorizationCode)
-        && metadata.redirect_uris.is_empty()
+/// Where codes may go (Registration §2, RFC 8252 §7, RFC 9700 §4.1.3).
+fn redirect_uris(metadata: &ClientMetadata) -> Vec<Problem> {
+    let field = "redirect_uris";
+    let mut problems = return_uris(field, &metadata.redirect_uris, metadata.application_type);
+    if metadata.redirect_uris.is_empty()
+        && metadata.grant_types.contains(&GrantType::AuthorizationCode)
     {
-        refuse("redirect_uris", "is missing".to_owned());
-    }
-    for (field, uris) in [
-        ("redirect_uris", &metadata.redirect_uris),
-        (
-            "post_logout_redirect_uris",
-            &metadata.post_logout_redirect_uris,
-        ),
-    ] {
-        for uri in uris {
-            if let Err(message) = check_uri(uri, native, &[]) {
-                refuse(field, message);
-            }
-        }
-    }
-    let networks = if has_secret { private_networks } else { &[] };
-    for (field, uri, networks) in [
-        (
-            "backchannel_logout_uri",
-            &metadata.backchannel_logout_uri,
-            networks,
-        ),
-        (
-            "frontchannel_logout_uri",
-            &metadata.frontchannel_logout_uri,
-            &[],
-        ),
-    ] {
-        if let Some(Err(message)) = uri.as_deref().map(|uri| check_uri(uri, false, networks)) {
-            refuse(field, message);
-        }
-    }
-    let needs = match metadata.token_endpoint_auth_method {
-        ClientAuthMethod::ClientSecretBasic | ClientAuthMethod::ClientSecretPost if !has_secret => {
-            Some("needs a secret")
-        }
-        ClientAuthMethod::None if has_secret => Some("is none although there is a secret"),
-        ClientAuthMethod::PrivateKeyJwt if metadata.jwks.is_none() => Some("needs jwks"),
-        _ => None,
-    };
-    if let Some(message) = needs {
-        refuse("token_endpoint_auth_method", message.to_owned());
+        problems.push(Problem::new(
+            field,
+            "name at least one, for codes to be sent to",
+        ));
     }
     problems
 }
 
-/// https without a fragment; http on loopback or in `networks`; a reverse-domain scheme for native ones (RFC 8252 §7).
-fn check_uri(uri: &str, native: bool, networks: &[IpNet]) -> Result<(), String> {
-    let Ok(url) = Url::parse(uri) else {
-        return Err(format!("holds no absolute URI: {uri:?}"));
-    };
-    if url.fragment().is_some() {
-        return Err(format!("holds a URI with a fragment: {uri}"));
+/// Where people may go after signing out (RP-Initiated Logout §3.1).
+fn post_logout_redirect_uris(metadata: &ClientMetadata) -> Vec<Problem> {
+    return_uris(
+        "post_logout_redirect_uris",
+        &metadata.post_logout_redirect_uris,
+        metadata.application_type,
+    )
+}
+
+fn return_uris(
+    field: &'static str,
+    uris: &[String],
+    application_type: ApplicationType,
+) -> Vec<Problem> {
+    uris.iter()
+        .filter_map(|text| {
+            let problem = return_uri(text, application_type).err()?;
+            Some(Problem::new(field, format!("{text:?}: {problem}")))
+        })
+        .collect()
+}
+
+fn return_uri(text: &str, application_type: ApplicationType) -> Result<(), String> {
+    let url = absolute_uri(text)?;
+    match (url.scheme(), application_type) {
+        ("http", _) if uri::is_loopback(&url) => Ok(()),
+        ("http", _) => Err("plain http is for this machine alone; use https".to_owned()),
+        ("https", _) => Ok(()),
+        // RFC 8252 §7.1: a scheme that its owner's domain vouches for. It also keeps out
+        // `javascript:`, `data:` and their like.
+        (scheme, ApplicationType::Native) if scheme.contains('.') => Ok(()),
+        (_, ApplicationType::Native) => Err(
+            "a native application's scheme is a domain reversed, like com.example.app".to_owned(),
+        ),
+        (_, ApplicationType::Web) => Err("use https".to_owned()),
     }
-    let inside = match url.host() {
-        Some(Host::Domain(name)) => name == "localhost" || !networks.is_empty(),
-        Some(Host::Ipv4(ip)) => {
-            ip.is_loopback()
-                || networks
-                    .iter()
-                    .any(|net| net.contains(&std::net::IpAddr::V4(ip)))
-        }
-        Some(Host::Ipv6(ip)) => {
-            ip.is_loopback()
-                || networks
-                    .iter()
-                    .any(|net| net.contains(&std::net::IpAddr::V6(ip)))
-        }
-        None => false,
+}
+
+/// Grants that make sense together (RFC 7591 §2.1, RFC 6749 §4.4).
+fn grant_types(metadata: &ClientMetadata) -> Vec<Problem> {
+    let field = "grant_types";
+    let has = |grant| metadata.grant_types.contains(&grant);
+    let public = metadata.token_endpoint_auth_method == ClientAuthMethod::None;
+    let mut problems = Vec::new();
+    if metadata.grant_types.is_empty() {
+        problems.push(Problem::new(field, "name at least one"));
+    }
+    if has(GrantType::RefreshToken) && !has(GrantType::AuthorizationCode) {
+        problems.push(Problem::new(
+            field,
+            "refresh_token needs authorization_code",
+        ));
+    }
+    if has(GrantType::ClientCredentials) && public {
+        problems.push(Problem::new(
+            field,
+            "client_credentials needs a client that authenticates",
+        ));
+    }
+    problems
+}
+
+/// `code` alone, for now (Registration §2).
+fn response_types(metadata: &ClientMetadata) -> Vec<Problem> {
+    let field = "response_types";
+    let code = |known: &String| known == RESPONSE_TYPE_CODE;
+    let mut problems = Vec::new();
+    if !metadata.response_types.iter().all(code) {
+        problems.push(Problem::new(field, "code is the only one supported"));
+    }
+    if metadata.grant_types.contains(&GrantType::AuthorizationCode)
+        && !metadata.response_types.iter().any(code)
+    {
+        problems.push(Problem::new(
+            field,
+            "the grant authorization_code needs code",
+        ));
+    }
+    problems
+}
+
+/// A secret where one is used, and nowhere else (Core §9).
+fn token_endpoint_auth_method(metadata: &ClientMetadata, has_secret: bool) -> Vec<Problem> {
+    let by_secret = matches!(
+        metadata.token_endpoint_auth_method,
+        ClientAuthMethod::ClientSecretBasic | ClientAuthMethod::ClientSecretPost
+    );
+    let message = match (by_secret, has_secret) {
+        (true, false) => "this method needs a client_secret",
+        (false, true) => "this method uses no client_secret; remove it",
+        _ => return Vec::new(),
     };
+    vec![Problem::new("token_endpoint_auth_method", message)]
+}
+
+/// Public keys, by value (Registration §2, RFC 7517 §5).
+fn jwks(metadata: &ClientMetadata) -> Vec<Problem> {
+    let field = "jwks";
+    let needed = metadata.token_endpoint_auth_method == ClientAuthMethod::PrivateKeyJwt;
+    let Some(jwks) = &metadata.jwks else {
+        let missing = Problem::new(field, "private_key_jwt needs the client's public keys");
+        return if needed { vec![missing] } else { Vec::new() };
+    };
+    let keys = jwks.get("keys").and_then(Value::as_array);
+    let Some(keys) = keys.filter(|keys| !keys.is_empty()) else {
+        return vec![Problem::new(
+            field,
+            "must have a member keys with at least one key",
+        )];
+    };
+    let private = ["d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"];
+    let is_private = |key: &Value| private.iter().any(|name| key.get(name).is_some());
+    let mut problems = Vec::new();
+    if keys.iter().any(is_private) {
+        problems.push(Problem::new(
+            field,
+            "holds a private key; only public ones belong here",
+        ));
+    }
+    let asymmetric = |key: &Value| matches!(key["kty"].as_str(), Some("RSA" | "EC" | "OKP"));
+    if !keys.iter().all(asymmetric) {
+        problems.push(Problem::new(
+            field,
+            "the kty of every key must be RSA, EC or OKP",
+        ));
+    }
+    problems
+}
+
+/// RFC 7591 §2.
+fn scope(metadata: &ClientMetadata) -> Vec<Problem> {
+    let field = "scope";
+    match metadata.scope.as_deref().map(Scope::parse) {
+        None => Vec::new(),
+        Some(Err(refusal)) => vec![Problem::new(field, refusal.description)],
+        Some(Ok(scope))
+            if metadata.grant_types.contains(&GrantType::AuthorizationCode)
+                && !scope.contains(OPENID) =>
+        {
+            vec![Problem::new(
+                field,
+                "must contain openid for people to sign in",
+            )]
+        }
+        Some(Ok(_)) => Vec::new(),
+    }
+}
+
+/// Its origin is that of a redirect URI (Front-Channel Logout §2).
+fn frontchannel_logout_uri(metadata: &ClientMetadata) -> Vec<Problem> {
+    let field = "frontchannel_logout_uri";
+    let Some(text) = &metadata.frontchannel_logout_uri else {
+        return Vec::new();
+    };
+    if let Err(problem) = return_uri(text, ApplicationType::Web) {
+        return vec![Problem::new(field, problem)];
+    }
+    let origin = frontchannel::origin(text);
+    let same = |known: &String| frontchannel::origin(known) == origin;
+    if metadata.redirect_uris.iter().any(same) {
+        Vec::new()
+    } else {
+        let message = "its scheme, host and port must be those of a redirect URI";
+        vec![Problem::new(field, message)]
+    }
+}
+
+/// Where logout tokens are posted (Back-Channel Logout §2.2): https, or plain http on this machine,
+/// or, for a client that authenticates, inside a private network that outbound connections may reach.
+///
+/// Addresses are judged here, so that a mistake is told at once; names when they are resolved.
+fn backchannel_logout_uri(metadata: &ClientMetadata, private_networks: &[IpNet]) -> Vec<Problem> {
+    let Some(text) = &metadata.backchannel_logout_uri else {
+        return Vec::new();
+    };
+    let public_client = metadata.token_endpoint_auth_method == ClientAuthMethod::None;
+    match backchannel_uri(text, public_client, private_networks) {
+        Ok(()) => Vec::new(),
+        Err(problem) => vec![Problem::new("backchannel_logout_uri", problem)],
+    }
+}
+
+fn backchannel_uri(
+    text: &str,
+    public_client: bool,
+    private_networks: &[IpNet],
+) -> Result<(), String> {
+    let url = absolute_uri(text)?;
+    let address = match url.host() {
+        Some(Host::Ipv4(address)) => Some(IpAddr::V4(address)),
+        Some(Host::Ipv6(address)) => Some(address.to_canonical()),
+        _ => None,
+    };
+    let allowed = |address: &IpAddr| private_networks.iter().any(|net| net.contains(address));
+    let unreachable = || "outbound.allow_private_networks does not have its address".to_owned();
     match url.scheme() {
-        "https" => Ok(()),
-        "http" if inside => Ok(()),
-        "http" => Err(format!("is plain http where that is not allowed: {uri}")),
-        scheme if native && scheme.contains('.') => Ok(()),
-        _ => Err(format!("has a scheme that is not allowed: {uri}")),
+        "https" => {}
+        "http" if uri::is_loopback(&url) => {}
+        "http" if public_client || private_networks.is_empty() => {
+            return Err(
+                "plain http is for this machine and for allowed private networks; use https"
+                    .to_owned(),
+            );
+        }
+        "http" if address.is_some_and(|address| !allowed(&address)) => return Err(unreachable()),
+        "http" => {}
+        _ => return Err("use https".to_owned()),
     }
+    match address {
+        Some(address) if is_private(address) && !allowed(&address) => Err(unreachable()),
+        _ => Ok(()),
+    }
+}
+
+/// Addresses that only someone inside could mean. The guarded client knows every special range; these
+/// are the ones that are registered by mistake or by malice.
+fn is_private(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => {
+            address.is_private()
+                || address.is_loopback()
+                || address.is_link_local()
+                || address.is_unspecified()
+        }
+        IpAddr::V6(address) => {
+            address.is_loopback()
+                || address.is_unspecified()
+                || address.is_unique_local()
+                || address.is_unicast_link_local()
+        }
+    }
+}
+
+/// Pages that people are shown links to (Registration §2): never `javascript:`.
+fn pages(metadata: &ClientMetadata) -> Vec<Problem> {
+    [
+        ("client_uri", &metadata.client_uri),
+        ("logo_uri", &metadata.logo_uri),
+        ("policy_uri", &metadata.policy_uri),
+        ("tos_uri", &metadata.tos_uri),
+    ]
+    .into_iter()
+    .filter_map(|(field, text)| {
+        let message = match absolute_uri(text.as_deref()?) {
+            Ok(url) if matches!(url.scheme(), "https" | "http") => return None,
+            Ok(_) => "must be https or http".to_owned(),
+            Err(problem) => problem,
+        };
+        Some(Problem::new(field, message))
+    })
+    .collect()
+}
+
+/// What people read can't be empty, endless or full of control characters.
+fn client_name(metadata: &ClientMetadata) -> Vec<Problem> {
+    match &metadata.client_name {
+        Some(name) if !is_readable(name) => {
+            vec![Problem::new(
+                "client_name",
+                "must be 1 to 128 printable characters",
+            )]
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn contacts(metadata: &ClientMetadata) -> Vec<Problem> {
+    if metadata.contacts.iter().all(|contact| is_readable(contact)) {
+        return Vec::new();
+    }
+    vec![Problem::new(
+        "contacts",
+        "each must be 1 to 128 printable characters",
+    )]
+}
+
+/// It ends in `aud` and is compared as a string (RFC 9068 §2.2).
+fn access_token_audience(metadata: &ClientMetadata) -> Vec<Problem> {
+    match &metadata.access_token_audience {
+        Some(audience) if absolute_uri(audience).is_err() => {
+            vec![Problem::new(
+                "access_token_audience",
+                "must be an absolute URI without fragment",
+            )]
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn is_readable(text: &str) -> bool {
+    // The marks that turn the direction of writing make one name look like another.
+    let turns = |c: char| matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    !text.trim().is_empty()
+        && text.chars().count() <= LONGEST_NAME
+        && !text.chars().any(|c| c.is_control() || turns(c))
+}
+
+/// An absolute URI without fragment and user name, written so that every reader sees the same host
+/// in it (RFC 3986 §4.3).
+fn absolute_uri(text: &str) -> Result<Url, String> {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "-._~:/?#[]@!$&'()*+,;=%".contains(c);
+    if text.len() > LONGEST_URI {
+        return Err(format!("longer than {LONGEST_URI} characters"));
+    }
+    if !text.chars().all(allowed) {
+        return Err(
+            "has a character that no URI has; a host in other scripts is written in punycode"
+                .to_owned(),
+        );
+    }
+    let url = Url::parse(text).map_err(|cause| format!("no absolute URI: {cause}"))?;
+    if text.contains('#') {
+        return Err("must not have a fragment".to_owned());
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("must not have a user name or password".to_owned());
+    }
+    // `https:host`, `HTTPS://HOST` and `http://2130706433` are read as something else than they say.
+    let start = &url[..Position::AfterHost];
+    if !text.starts_with(start) {
+        return Err(format!("write its beginning as {start}"));
+    }
+    Ok(url)
 }

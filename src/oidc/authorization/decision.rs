@@ -1,0 +1,446 @@
+//! What happens next with an authorization request (Core §3.1.2.3, §3.1.2.4).
+//!
+//! The sign-in and consent forms come back to the same decision. What the person did at or after
+//! `requested_at` satisfies what the request asked of them, once: so nothing loops.
+
+use crate::clock::Timestamp;
+use crate::oidc::authorization::{AuthorizationRequest, Prompt};
+use crate::oidc::client::{Client, GrantType};
+use crate::oidc::error::{ErrorCode, OAuthError};
+use crate::oidc::scope::{OFFLINE_ACCESS, Scope};
+
+/// Our one authentication context class: a password (Core §2, `acr`).
+pub const ACR_PASSWORD: &str = "urn:exeunt:acr:password";
+/// The method behind it (RFC 8176 §2, `amr`).
+pub const AMR_PASSWORD: &str = "pwd";
+
+/// What is known when a request is decided.
+#[derive(Debug, Clone, Copy)]
+pub struct Facts<'a> {
+    /// When the request first arrived.
+    pub requested_at: Timestamp,
+    /// The current moment.
+    pub now: Timestamp,
+    /// Who is signed in, in this browser.
+    pub session: Option<SignedIn<'a>>,
+    /// What that person allowed this client.
+    pub consent: Option<Consented<'a>>,
+    /// Whom the request's `id_token_hint` is about, if it was valid.
+    pub hinted_sub: Option<&'a str>,
+}
+
+/// A living session.
+#[derive(Debug, Clone, Copy)]
+pub struct SignedIn<'a> {
+    /// Who.
+    pub sub: &'a str,
+    /// When they last proved it.
+    pub auth_time: Timestamp,
+}
+
+/// A consent that was given and not withdrawn.
+#[derive(Debug, Clone, Copy)]
+pub struct Consented<'a> {
+    /// Everything allowed so far.
+    pub scope: &'a Scope,
+    /// When the person was last asked and agreed.
+    pub given_at: Timestamp,
+}
+
+/// What to do next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NextStep {
+    /// Show the sign-in page.
+    SignIn(Why),
+    /// Show the consent page for `scope`.
+    Consent {
+        /// What is asked for.
+        scope: Scope,
+    },
+    /// Issue a code for `scope`.
+    Issue {
+        /// What is granted.
+        scope: Scope,
+    },
+    /// Answer the client with an error.
+    Refuse(OAuthError),
+}
+
+/// Why someone must sign in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Why {
+    /// Nobody is signed in.
+    NobodyIsSignedIn,
+    /// The application wants proof again: `prompt=login`.
+    LoginAsked,
+    /// The application lets the person choose: `prompt=select_account`.
+    AccountChoiceAsked,
+    /// The sign-in is older than `max_age`.
+    TooLongAgo,
+    /// The application expects somebody else: `id_token_hint`.
+    SomebodyElseExpected,
+}
+
+/// Decides what happens next.
+pub fn next_step(request: &AuthorizationRequest, client: &Client, facts: &Facts<'_>) -> NextStep {
+    match why_sign_in(request, facts) {
+        None => consent_step(request, client, facts),
+        Some(_) if request.asks(Prompt::None) => refuse(
+            ErrorCode::LoginRequired,
+            "the person would have to sign in, and prompt=none forbids it",
+        ),
+        Some(Why::SomebodyElseExpected) if signed_in_since_the_request(facts) => refuse(
+            ErrorCode::LoginRequired,
+            "somebody else signed in than the one id_token_hint is about",
+        ),
+        Some(why) => NextStep::SignIn(why),
+    }
+}
+
+/// Core §3.1.2.1 (`prompt`, `max_age`, `id_token_hint`) and §3.1.2.3.
+fn why_sign_in(request: &AuthorizationRequest, facts: &Facts<'_>) -> Option<Why> {
+    let Some(session) = facts.session else {
+        return Some(Why::NobodyIsSignedIn);
+    };
+    if facts.hinted_sub.is_some_and(|sub| sub != session.sub) {
+        return Some(Why::SomebodyElseExpected);
+    }
+    if signed_in_since_the_request(facts) {
+        return None;
+    }
+    if request.asks(Prompt::Login) {
+        return Some(Why::LoginAsked);
+    }
+    if request.asks(Prompt::SelectAccount) {
+        return Some(Why::AccountChoiceAsked);
+    }
+    // Whole seconds, because that is what the client will compute from `auth_time`; 0 is another
+    // way to say `prompt=login`.
+    let age = facts.now.timestamp() - session.auth_time.timestamp();
+    match request.max_age {
+        Some(max_age) if max_age == 0 || age > i64::from(max_age) => Some(Why::TooLongAgo),
+        _ => None,
+    }
+}
+
+fn signed_in_since_the_request(facts: &Facts<'_>) -> bool {
+    facts
+        .session
+        .is_some_and(|session| session.auth_time >= facts.requested_at)
+}
+
+/// Core §3.1.2.4; what may outlive the session as §11 says.
+fn consent_step(request: &AuthorizationRequest, client: &Client, facts: &Facts<'_>) -> NextStep {
+    let mut scope = request.scope.clone();
+    if !client.may_use(GrantType::RefreshToken) {
+        scope = scope.without(OFFLINE_ACCESS);
+    }
+    if client.metadata.skip_consent {
+        return NextStep::Issue { scope };
+    }
+    let allowed = facts
+        .consent
+        .map(|consent| consent.scope.clone())
+        .unwrap_or_default();
+    let asked_since_the_request = facts
+        .consent
+        .is_some_and(|consent| consent.given_at >= facts.requested_at);
+    if asked_since_the_request {
+        let scope = scope.intersect(&allowed);
+        return NextStep::Issue { scope };
+    }
+    if request.asks(Prompt::Consent) {
+        return NextStep::Consent { scope };
+    }
+    // Without prompt=consent nobody is asked for it: it counts if it was allowed before, and is
+    // dropped in silence if not.
+    if !allowed.contains(OFFLINE_ACCESS) {
+        scope = scope.without(OFFLINE_ACCESS);
+    }
+    if scope.is_subset(&allowed) {
+        NextStep::Issue { scope }
+    } else if request.asks(Prompt::None) {
+        refuse(
+            ErrorCode::ConsentRequired,
+            "the person would have to consent, and prompt=none forbids it",
+        )
+    } else {
+        NextStep::Consent { scope }
+    }
+}
+
+fn refuse(error: ErrorCode, description: &'static str) -> NextStep {
+    NextStep::Refuse(OAuthError::new(error, description))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::oidc::authorization::tests::{client, request};
+    use chrono::{TimeDelta, TimeZone as _, Utc};
+
+    fn noon() -> Timestamp {
+        Utc.with_ymd_and_hms(2026, 1, 1, 12, 0, 0).unwrap()
+    }
+
+    fn all() -> Scope {
+        Scope::parse("openid email offline_access").unwrap()
+    }
+
+    /// Ada signed in an hour ago, allowed everything back then, and the request arrives at noon.
+    fn facts(scope: &Scope) -> Facts<'_> {
+        let earlier = noon() - TimeDelta::hours(1);
+        Facts {
+            requested_at: noon(),
+            now: noon(),
+            session: Some(SignedIn {
+                sub: "ada",
+                auth_time: earlier,
+            }),
+            consent: Some(Consented {
+                scope,
+                given_at: earlier,
+            }),
+            hinted_sub: None,
+        }
+    }
+
+    fn decide(query: &str, facts: &Facts<'_>) -> NextStep {
+        let client = client();
+        next_step(&request(query, &client).unwrap(), &client, facts)
+    }
+
+    fn issue(scope: &str) -> NextStep {
+        NextStep::Issue {
+            scope: Scope::parse(scope).unwrap(),
+        }
+    }
+
+    fn refused_with(step: &NextStep) -> Option<ErrorCode> {
+        match step {
+            NextStep::Refuse(refusal) => Some(refusal.error),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn who_is_signed_in_and_has_consented_is_asked_nothing() {
+        let everything = all();
+        assert_eq!(
+            decide("scope=openid+email", &facts(&everything)),
+            issue("openid email")
+        );
+        assert_eq!(
+            decide("scope=openid+email&prompt=none", &facts(&everything)),
+            issue("openid email")
+        );
+    }
+
+    #[test]
+    fn nobody_signed_in_means_sign_in_or_login_required() {
+        let everything = all();
+        let nobody = Facts {
+            session: None,
+            consent: None,
+            ..facts(&everything)
+        };
+        assert_eq!(
+            decide("scope=openid", &nobody),
+            NextStep::SignIn(Why::NobodyIsSignedIn)
+        );
+        assert_eq!(
+            refused_with(&decide("scope=openid&prompt=none", &nobody)),
+            Some(ErrorCode::LoginRequired)
+        );
+    }
+
+    /// Attack 73: an old session passed off as a new sign-in.
+    #[test]
+    fn what_asks_for_a_new_sign_in_is_satisfied_by_one_since_the_request_and_by_no_other() {
+        let everything = all();
+        for (query, why) in [
+            ("scope=openid&prompt=login", Why::LoginAsked),
+            (
+                "scope=openid&prompt=select_account",
+                Why::AccountChoiceAsked,
+            ),
+            ("scope=openid&max_age=0", Why::TooLongAgo),
+            ("scope=openid&max_age=3599", Why::TooLongAgo),
+        ] {
+            assert_eq!(
+                decide(query, &facts(&everything)),
+                NextStep::SignIn(why),
+                "{query}"
+            );
+            let since = Facts {
+                session: Some(SignedIn {
+                    sub: "ada",
+                    auth_time: noon(),
+                }),
+                now: noon() + TimeDelta::hours(2),
+                ..facts(&everything)
+            };
+            assert_eq!(decide(query, &since), issue("openid"), "{query}");
+        }
+    }
+
+    #[test]
+    fn a_sign_in_of_exactly_max_age_is_recent_enough() {
+        let everything = all();
+        assert_eq!(
+            decide("scope=openid&max_age=3600", &facts(&everything)),
+            issue("openid")
+        );
+    }
+
+    #[test]
+    fn max_age_zero_with_prompt_none_is_login_required_even_in_the_second_of_the_sign_in() {
+        let everything = all();
+        let just_now = Facts {
+            session: Some(SignedIn {
+                sub: "ada",
+                auth_time: noon() - TimeDelta::milliseconds(1),
+            }),
+            ..facts(&everything)
+        };
+        let step = decide("scope=openid&max_age=0&prompt=none", &just_now);
+        assert_eq!(refused_with(&step), Some(ErrorCode::LoginRequired));
+    }
+
+    #[test]
+    fn the_clients_default_max_age_counts_where_the_request_has_none() {
+        let everything = all();
+        let mut client = client();
+        client.metadata.default_max_age = Some(60);
+        let decide = |query| {
+            next_step(
+                &request(query, &client).unwrap(),
+                &client,
+                &facts(&everything),
+            )
+        };
+        assert_eq!(decide("scope=openid"), NextStep::SignIn(Why::TooLongAgo));
+        assert_eq!(decide("scope=openid&max_age=9999"), issue("openid"));
+    }
+
+    /// Attack 35: an ID token of another person as the hint.
+    #[test]
+    fn a_hint_about_somebody_else_asks_for_a_sign_in_and_then_gives_up() {
+        let everything = all();
+        let expected = Facts {
+            hinted_sub: Some("grace"),
+            ..facts(&everything)
+        };
+        assert_eq!(
+            decide("scope=openid", &expected),
+            NextStep::SignIn(Why::SomebodyElseExpected)
+        );
+        assert_eq!(
+            refused_with(&decide("scope=openid&prompt=none", &expected)),
+            Some(ErrorCode::LoginRequired)
+        );
+        let again_ada = Facts {
+            session: Some(SignedIn {
+                sub: "ada",
+                auth_time: noon(),
+            }),
+            ..expected
+        };
+        assert_eq!(
+            refused_with(&decide("scope=openid", &again_ada)),
+            Some(ErrorCode::LoginRequired)
+        );
+        let same = Facts {
+            hinted_sub: Some("ada"),
+            ..facts(&everything)
+        };
+        assert_eq!(decide("scope=openid&prompt=none", &same), issue("openid"));
+    }
+
+    #[test]
+    fn what_was_not_allowed_yet_is_asked_for() {
+        let little = Scope::parse("openid").unwrap();
+        let scope = Scope::parse("openid email").unwrap();
+        assert_eq!(
+            decide("scope=openid+email", &facts(&little)),
+            NextStep::Consent { scope }
+        );
+        let step = decide("scope=openid+email&prompt=none", &facts(&little));
+        assert_eq!(refused_with(&step), Some(ErrorCode::ConsentRequired));
+    }
+
+    #[test]
+    fn a_client_that_skips_consent_never_asks() {
+        let everything = all();
+        let mut client = client();
+        client.metadata.skip_consent = true;
+        let nothing = Facts {
+            consent: None,
+            ..facts(&everything)
+        };
+        for query in [
+            "scope=openid+offline_access",
+            "scope=openid+offline_access&prompt=consent",
+        ] {
+            let step = next_step(&request(query, &client).unwrap(), &client, &nothing);
+            assert_eq!(step, issue("openid offline_access"));
+        }
+    }
+
+    #[test]
+    fn prompt_consent_asks_again_until_consent_is_given_after_the_request() {
+        let scope = all();
+        let query = "scope=openid+email+offline_access&prompt=consent";
+        assert_eq!(
+            decide(query, &facts(&scope)),
+            NextStep::Consent { scope: all() }
+        );
+        let given = Facts {
+            consent: Some(Consented {
+                scope: &scope,
+                given_at: noon(),
+            }),
+            ..facts(&scope)
+        };
+        assert_eq!(decide(query, &given), issue("openid email offline_access"));
+    }
+
+    #[test]
+    fn a_person_who_allowed_less_is_not_asked_twice() {
+        let less = Scope::parse("openid").unwrap();
+        let given = Facts {
+            consent: Some(Consented {
+                scope: &less,
+                given_at: noon(),
+            }),
+            ..facts(&less)
+        };
+        assert_eq!(decide("scope=openid+email", &given), issue("openid"));
+    }
+
+    #[test]
+    fn offline_access_that_nobody_allowed_is_dropped_in_silence() {
+        let everything = all();
+        let online = Scope::parse("openid").unwrap();
+        assert_eq!(
+            decide("scope=openid+offline_access", &facts(&online)),
+            issue("openid")
+        );
+        assert_eq!(
+            decide("scope=openid+offline_access", &facts(&everything)),
+            issue("openid offline_access")
+        );
+    }
+
+    #[test]
+    fn offline_access_means_nothing_to_a_client_without_refresh_tokens() {
+        let everything = all();
+        let mut client = client();
+        client.metadata.grant_types = vec![GrantType::AuthorizationCode];
+        let request = request("scope=openid+offline_access", &client).unwrap();
+        assert_eq!(
+            next_step(&request, &client, &facts(&everything)),
+            issue("openid")
+        );
+    }
+}

@@ -1,0 +1,334 @@
+//! The authorization endpoint (Core §3.1.2, RFC 6749 §4.1): [`ReplyTo`] first, because without one
+//! nothing may be redirected, then [`AuthorizationRequest`], then [`decision`], then [`response`].
+
+pub mod decision;
+pub mod response;
+
+use crate::oidc::client::{ApplicationType, Client, GrantType};
+use crate::oidc::error::{ErrorCode, OAuthError};
+use crate::oidc::issuer::Issuer;
+use crate::oidc::params::Params;
+use crate::oidc::pkce::{self, CodeChallenge};
+use crate::oidc::resource;
+use crate::oidc::scope::{OPENID, Scope};
+use crate::oidc::uri;
+
+/// The one response type that we support.
+pub const RESPONSE_TYPE_CODE: &str = "code";
+
+/// A redirect URI that the client registered. Holding one is the permission to redirect.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReplyTo {
+    redirect_uri: String,
+    state: Option<String>,
+    response_mode: ResponseMode,
+}
+
+/// Why a request can't be answered at the client, only on a page of ours (RFC 6749 §4.1.2.1).
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unanswerable {
+    /// The request names no redirect URI, and OpenID Connect wants one (Core §3.1.2.1).
+    #[error("redirect_uri is missing")]
+    MissingRedirectUri,
+    /// The redirect URI is none that the client registered.
+    #[error("redirect_uri is not one that the client registered")]
+    UnknownRedirectUri {
+        /// What the request said.
+        received: String,
+        /// The registered one that looks most like it.
+        nearest: Option<String>,
+    },
+}
+
+impl ReplyTo {
+    /// Matches by exact string comparison (RFC 9700 §4.1.3); for a native application's
+    /// `127.0.0.1` and `[::1]` the port may vary (RFC 8252 §7.3).
+    ///
+    /// An unsupported `response_mode` counts as `query` here; [`AuthorizationRequest::parse`] refuses it.
+    ///
+    /// # Errors
+    /// [`Unanswerable`], for a page that helps the client's developer.
+    pub fn establish(params: &Params, client: &Client) -> Result<Self, Unanswerable> {
+        let asked = params
+            .get("redirect_uri")
+            .ok_or(Unanswerable::MissingRedirectUri)?;
+        let registered = &client.metadata.redirect_uris;
+        let native = client.metadata.application_type == ApplicationType::Native;
+        let matches = |known: &String| {
+            known == asked || native && differs_only_in_loopback_port(known, asked)
+        };
+        if !registered.iter().any(matches) {
+            return Err(Unanswerable::UnknownRedirectUri {
+                received: asked.to_owned(),
+                nearest: uri::nearest(asked, registered).map(str::to_owned),
+            });
+        }
+        Ok(Self {
+            redirect_uri: asked.to_owned(),
+            state: params.get("state").map(str::to_owned),
+            response_mode: params
+                .get("response_mode")
+                .and_then(ResponseMode::from_name)
+                .unwrap_or(ResponseMode::Query),
+        })
+    }
+
+    /// The redirect URI as the request wrote it: what the token request must repeat.
+    pub fn redirect_uri(&self) -> &str {
+        &self.redirect_uri
+    }
+}
+
+/// A native application on this machine listens where it finds a free port (RFC 8252 §7.3).
+/// `localhost` is not meant: it may resolve to something else (§8.3).
+fn differs_only_in_loopback_port(registered: &str, asked: &str) -> bool {
+    ["http://127.0.0.1", "http://[::1]"].iter().any(|host| {
+        let after_port = |uri: &'_ str| -> Option<String> {
+            let rest = uri.strip_prefix(host)?;
+            let rest = match rest.strip_prefix(':') {
+                Some(rest) => {
+                    let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+                    rest[..digits].parse::<u16>().ok()?;
+                    &rest[digits..]
+                }
+                None => rest,
+            };
+            (rest.is_empty() || rest.starts_with(['/', '?'])).then(|| rest.to_owned())
+        };
+        match (after_port(registered), after_port(asked)) {
+            (Some(registered), Some(asked)) => registered == asked,
+            _ => false,
+        }
+    })
+}
+
+/// How the answer travels (OAuth 2.0 Multiple Response Types §2.1, Form Post Response Mode §2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ResponseMode {
+    /// In the redirect URI's query.
+    Query,
+    /// In a form that the browser posts.
+    FormPost,
+}
+
+impl ResponseMode {
+    /// Every mode that we support. A code in a fragment serves nobody, so there is no `fragment`.
+    pub const ALL: [Self; 2] = [Self::Query, Self::FormPost];
+
+    /// The mode as it travels.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Query => "query",
+            Self::FormPost => "form_post",
+        }
+    }
+
+    fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|mode| mode.as_str() == name)
+    }
+}
+
+/// A value of `prompt` (Core §3.1.2.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Prompt {
+    /// Show nothing.
+    None,
+    /// Sign in again.
+    Login,
+    /// Ask for consent again.
+    Consent,
+    /// Let the person choose who they are.
+    SelectAccount,
+}
+
+impl Prompt {
+    /// Every value that we support.
+    pub const ALL: [Self; 4] = [Self::None, Self::Login, Self::Consent, Self::SelectAccount];
+
+    /// The value as it travels.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Login => "login",
+            Self::Consent => "consent",
+            Self::SelectAccount => "select_account",
+        }
+    }
+}
+
+/// A sound authorization request (Core §3.1.2.1).
+///
+/// `display`, `acr_values`, `claims` and `claims_locales` are accepted and change nothing: there is
+/// one kind of page, one way of signing in, and userinfo tells what the scopes ask for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuthorizationRequest {
+    /// What of the scope asked for the client may have; `openid` is in it.
+    pub scope: Scope,
+    /// What the ID token must repeat.
+    pub nonce: Option<String>,
+    /// What the person must be asked, or that nothing may be.
+    pub prompt: Vec<Prompt>,
+    /// The most seconds since the person signed in; the client's default where the request has none.
+    pub max_age: Option<u32>,
+    /// Who is likely to sign in.
+    pub login_hint: Option<String>,
+    /// The languages for the pages, best first.
+    pub ui_locales: Vec<String>,
+    /// An ID token about the person expected, not verified yet.
+    pub id_token_hint: Option<String>,
+    /// What the code is bound to.
+    pub code_challenge: Option<CodeChallenge>,
+}
+
+impl AuthorizationRequest {
+    /// Reads a request whose client and [`ReplyTo`] are known, rule by rule.
+    ///
+    /// # Errors
+    /// The refusal of the first rule broken, to be answered through the [`ReplyTo`].
+    pub fn parse(params: &Params, client: &Client, issuer: &Issuer) -> Result<Self, OAuthError> {
+        refuse_unsupported_parameters(params)?;
+        check_response_type(params, client)?;
+        check_response_mode(params)?;
+        resource::check(params, client, issuer)?;
+        let owned = |name| params.get(name).map(str::to_owned);
+        Ok(Self {
+            scope: read_scope(params, client)?,
+            nonce: owned("nonce"),
+            prompt: read_prompt(params)?,
+            max_age: read_max_age(params)?.or(client.metadata.default_max_age),
+            login_hint: owned("login_hint"),
+            ui_locales: read_list(params, "ui_locales"),
+            id_token_hint: owned("id_token_hint"),
+            code_challenge: read_code_challenge(params, client)?,
+        })
+    }
+
+    /// Whether `prompt` has `value`.
+    pub fn asks(&self, value: Prompt) -> bool {
+        self.prompt.contains(&value)
+    }
+}
+
+/// Parameters that would change the request's meaning and that we can't read (Core §3.1.2.6).
+fn refuse_unsupported_parameters(params: &Params) -> Result<(), OAuthError> {
+    let unsupported = [
+        ("request", ErrorCode::RequestNotSupported),
+        ("request_uri", ErrorCode::RequestUriNotSupported),
+        ("registration", ErrorCode::RegistrationNotSupported),
+    ];
+    match unsupported
+        .iter()
+        .find(|(name, _)| params.get(name).is_some())
+    {
+        None => Ok(()),
+        Some((name, error)) => Err(OAuthError::new(
+            *error,
+            format!("the parameter {name} is not supported"),
+        )),
+    }
+}
+
+/// RFC 6749 §3.1.1, §4.1.2.1.
+fn check_response_type(params: &Params, client: &Client) -> Result<(), OAuthError> {
+    if params.require("response_type")? != RESPONSE_TYPE_CODE {
+        return Err(OAuthError::new(
+            ErrorCode::UnsupportedResponseType,
+            "the response type must be code",
+        ));
+    }
+    let registered = client
+        .metadata
+        .response_types
+        .iter()
+        .any(|known| known == RESPONSE_TYPE_CODE);
+    if !registered || !client.may_use(GrantType::AuthorizationCode) {
+        return Err(OAuthError::new(
+            ErrorCode::UnauthorizedClient,
+            "the client is not registered for the response type code",
+        ));
+    }
+    Ok(())
+}
+
+/// OAuth 2.0 Multiple Response Types §2.1.
+fn check_response_mode(params: &Params) -> Result<(), OAuthError> {
+    match params.get("response_mode") {
+        Some(mode) if ResponseMode::from_name(mode).is_none() => Err(OAuthError::invalid_request(
+            "response_mode must be query or form_post",
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// Scopes that are unknown or not for this client are left out (Core §3.1.2.1, RFC 6749 §3.3);
+/// `openid` must be there: plain OAuth without an ID token is nothing that we offer.
+fn read_scope(params: &Params, client: &Client) -> Result<Scope, OAuthError> {
+    let asked = Scope::parse(params.get("scope").unwrap_or_default())?;
+    let granted = asked.intersect(&Scope::allowed_to(client));
+    if granted.contains(OPENID) {
+        Ok(granted)
+    } else {
+        Err(OAuthError::new(
+            ErrorCode::InvalidScope,
+            "the scope must contain openid",
+        ))
+    }
+}
+
+/// `none` stands alone (Core §3.1.2.1); an unknown value is refused (Prompt Create §4.1).
+fn read_prompt(params: &Params) -> Result<Vec<Prompt>, OAuthError> {
+    let mut prompt = Vec::new();
+    for name in read_list(params, "prompt") {
+        let value = Prompt::ALL
+            .into_iter()
+            .find(|value| value.as_str() == name)
+            .ok_or_else(|| OAuthError::invalid_request("a value of prompt is unknown"))?;
+        if !prompt.contains(&value) {
+            prompt.push(value);
+        }
+    }
+    if prompt.len() > 1 && prompt.contains(&Prompt::None) {
+        return Err(OAuthError::invalid_request("prompt=none stands alone"));
+    }
+    Ok(prompt)
+}
+
+/// A whole number of seconds (Core §3.1.2.1).
+fn read_max_age(params: &Params) -> Result<Option<u32>, OAuthError> {
+    match params.get("max_age") {
+        None => Ok(None),
+        Some(text) if text.bytes().all(|byte| byte.is_ascii_digit()) => {
+            // What does not fit is longer than a century: no limit in practice.
+            Ok(Some(text.parse().unwrap_or(u32::MAX)))
+        }
+        Some(_) => Err(OAuthError::invalid_request(
+            "max_age must be a whole number of seconds",
+        )),
+    }
+}
+
+/// RFC 7636 §4.4.1.
+fn read_code_challenge(
+    params: &Params,
+    client: &Client,
+) -> Result<Option<CodeChallenge>, OAuthError> {
+    let challenge = CodeChallenge::from_params(params)?;
+    if challenge.is_none() && pkce::is_required_of(client) {
+        return Err(OAuthError::invalid_request(
+            "code_challenge is missing; this client must use PKCE",
+        ));
+    }
+    Ok(challenge)
+}
+
+fn read_list(params: &Params, name: &str) -> Vec<String> {
+    params
+        .get(name)
+        .unwrap_or_default()
+        .split_ascii_whitespace()
+        .map(str::to_owned)
+        .collect()
+}
+
+#[cfg(test)]
+pub(in crate::oidc) mod tests;

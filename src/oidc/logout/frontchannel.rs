@@ -1,0 +1,49 @@
+//! The page of an application that is framed when a session ends (Front-Channel Logout 1.0 §2, §3).
+
+use url::Url;
+
+use crate::oidc::issuer::Issuer;
+use crate::oidc::uri;
+
+/// The frame's URL: the registered one, its query kept, with `iss` and `sid` (§3). Both are always
+/// sent: an application that does not need them ignores them.
+pub fn frame_url(frontchannel_logout_uri: &str, issuer: &Issuer, sid: &str) -> String {
+    uri::with_query(
+        frontchannel_logout_uri,
+        &[("iss", issuer.as_str().to_owned()), ("sid", sid.to_owned())],
+    )
+}
+
+/// Scheme, host and port of a registered URI, for `frame-src`; none if it has no such origin.
+pub fn origin(frontchannel_logout_uri: &str) -> Option<String> {
+    let origin = Url::parse(frontchannel_logout_uri).ok()?.origin();
+    origin.is_tuple().then(|| origin.ascii_serialization())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::oidc::authorization::tests::issuer;
+
+    /// Attack 60: frames that do not say whose session ended.
+    #[test]
+    fn a_frame_names_issuer_and_session_beside_the_uris_own_query() {
+        assert_eq!(
+            frame_url("https://a.example/out?tenant=%2f", &issuer(), "s&1"),
+            "https://a.example/out?tenant=%2f&iss=https%3A%2F%2Fid.example&sid=s%261"
+        );
+    }
+
+    /// Attack 60: a `frame-src` that lets in more than the registered origin.
+    #[test]
+    fn the_origin_is_that_and_no_more() {
+        let origin_of = |uri| origin(uri);
+        assert_eq!(
+            origin_of("https://a.example:8443/out?x").unwrap(),
+            "https://a.example:8443"
+        );
+        assert_eq!(origin_of("http://[::1]:80/").unwrap(), "http://[::1]");
+        assert_eq!(origin_of("data:text/html,x"), None);
+        assert_eq!(origin_of("*"), None);
+    }
+}
