@@ -1,7 +1,8 @@
 //! The only reader of the environment and of configuration files: text becomes checked types here.
 //!
 //! [`Config::load`] gives a [`Config`] in which every value is sound, or all errors at once, each with its place and its
-//! mend. What the values do is not decided here. The file is described key by key in `docs/exeunt.toml`.
+//! mend. What the values do is not decided here; whether keys and hashes are usable, `jose` says. The file is described
+//! key by key in `docs/exeunt.toml`.
 
 mod clients;
 mod database;

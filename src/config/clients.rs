@@ -8,6 +8,7 @@ use secrecy::SecretString;
 use super::error::Place;
 use super::section::{Mistake, Section};
 use super::{Credential, canonical_name};
+use crate::jose::check_client_jwks;
 use crate::oidc::client::ClientMetadata;
 use crate::oidc::registration;
 
@@ -60,8 +61,18 @@ pub(super) fn read(tables: Vec<Section<'_, '_>>, networks: &[IpNet]) -> Vec<Decl
         {
             // Likewise a secret that was refused is there all the same.
             let has_secret = table.is_set("client_secret") || table.is_set("client_secret_hash");
-            for problem in registration::check(metadata, has_secret, networks) {
-                table.refuse(problem.field, &problem.message, "");
+            let problems = registration::check(metadata, has_secret, networks);
+            for problem in &problems {
+                table.refuse(
+                    problem.field,
+                    &format!("does not fit: {}", problem.message),
+                    "",
+                );
+            }
+            if problems.is_empty()
+                && let Some(Err(message)) = metadata.jwks.as_ref().map(check_client_jwks)
+            {
+                table.refuse("jwks", &format!("does not fit: {message}"), "");
             }
         }
         if let (Some(client_id), Some(metadata)) = (client_id, metadata) {

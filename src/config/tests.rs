@@ -14,6 +14,15 @@ fn parse(text: &str, environment: &[(&str, &str)]) -> Result<Config, ConfigError
     settings::parse(Path::new("exeunt.toml"), text, environment)
 }
 
+/// Where something is wrong, where how it is put is another module's affair.
+fn places(text: &str) -> Vec<String> {
+    let errors = parse(text, &[]).unwrap_err().0;
+    errors
+        .iter()
+        .map(|error| format!("{} {}", error.place, error.key))
+        .collect()
+}
+
 fn refusal(text: &str) -> String {
     parse(text, &[]).unwrap_err().to_string()
 }
@@ -97,7 +106,7 @@ fn nothing_secret_is_ever_shown() {
     let shown = format!("{config:?} {}", config.database);
     assert!(!shown.contains("ABCDEFGH"), "{shown}");
     assert!(!shown.contains("argon2id"), "{shown}");
-    let wrong = "[[clients]]\nclient_id = 'a'\nclient_secret = 'geheim'\nclient_secret_hash = 'geheim'\ngrant_types = []\n\
+    let wrong = "[[clients]]\nclient_id = 'a'\nclient_secret = 'geheim'\nclient_secret_hash = 'geheim'\nredirect_uris = ['https://a.example/']\n\
                  [[users]]\nusername = 'ada'\npassword = 'geheim'\npassword_hash = 'geheim'\n\
                  [database]\nurl = 'mysql://ada:geheim@db'\n";
     let errors = parse(wrong, &[]).unwrap_err();
@@ -206,7 +215,7 @@ fn durations_that_will_not_do_are_told() {
 
 #[test]
 fn clients_that_will_not_do_are_told() {
-    insta::assert_snapshot!(refusal("[[clients]]\nclient_name = 5\n[[clients]]\nclient_id = 'a b'\ngrant_types = []\ntoken_endpoint_auth_method = 'none'"), @r#"
+    insta::assert_snapshot!(refusal("[[clients]]\nclient_name = 5\n[[clients]]\nclient_id = 'a b'\nredirect_uris = ['https://a.example/']\ntoken_endpoint_auth_method = 'none'"), @r#"
     exeunt.toml:1:1: [[clients]] client_id is missing. Give the application an identifier.
     exeunt.toml:2:15: [[clients]] client_name does not fit: invalid type: integer `5`, expected a string.
     exeunt.toml:4:13: [[clients]] client_id is no identifier. Write 1 to 255 letters, digits and signs of ASCII, without spaces.
@@ -233,18 +242,13 @@ fn clients_that_will_not_do_are_told() {
 fn metadata_that_breaks_the_rules_of_registration_is_told_at_its_field() {
     let elsewhere =
         CLIENT.replace("https:", "http:") + "backchannel_logout_uri = 'http://10.1.2.3/'\n";
-    let places = |text: &str| {
-        let errors = parse(text, &[]).unwrap_err().0;
-        let told = errors
-            .iter()
-            .map(|error| format!("{} {}", error.place, error.key));
-        told.collect::<Vec<_>>()
-    };
     let redirect = "exeunt.toml:4:17 client ledger: redirect_uris";
     let logout = "exeunt.toml:5:26 client ledger: backchannel_logout_uri";
     assert_eq!(places(&elsewhere), [redirect, logout]);
     let inside = elsewhere + "[outbound]\nallow_private_networks = ['10.0.0.0/8']";
     assert_eq!(places(&inside), [redirect]);
+    let keyless = CLIENT.to_owned() + "jwks = { keys = [{ kty = 'EC' }] }";
+    assert_eq!(places(&keyless), ["exeunt.toml:5:8 client ledger: jwks"]);
     let secretless = CLIENT.replace("client_secret =", "client_name =");
     assert_eq!(
         places(&secretless),
@@ -279,9 +283,12 @@ fn people_who_will_not_do_are_told() {
         HASH.replace("argon2id", "argon2i"),
         &HASH[..60]
     );
-    insta::assert_snapshot!(refusal(&text), @r#"
-    exeunt.toml:3:17: user a: password_hash is not of argon2id. Write what an argon2 tool prints: $argon2id$v=19$m=19456,t=2,p=1$...$...
-    exeunt.toml:6:17: user b: password_hash is no PHC string. Write what an argon2 tool prints: $argon2id$v=19$m=19456,t=2,p=1$...$...
-    exeunt.toml:9:17: user c: password_hash is no PHC string. Write what an argon2 tool prints: $argon2id$v=19$m=19456,t=2,p=1$...$...
-    "#);
+    let expected = ["3:17 user a", "6:17 user b", "9:17 user c"];
+    let expected = expected.map(|place| format!("exeunt.toml:{place}: password_hash"));
+    assert_eq!(places(&text), expected);
+    let long = format!(
+        "[[users]]\nusername = 'a'\npassword = '{}'",
+        "x".repeat(1025)
+    );
+    insta::assert_snapshot!(refusal(&long), @"exeunt.toml:3:12: user a: password has 1025 bytes, which is too long. Give at most 1024.");
 }

@@ -2,17 +2,20 @@
 
 use std::collections::HashMap;
 
-use argon2::password_hash::phc::PasswordHash;
 use secrecy::SecretString;
 use unicode_normalization::UnicodeNormalization as _;
 
 use super::Credential;
 use super::error::Place;
 use super::section::{Mistake, Section};
+use crate::jose::PasswordHash;
 use crate::oidc::claims::UserClaims;
 
 /// NIST SP 800-63B-4 §3.1.1.2.
 const LEAST_PASSWORD: usize = 8;
+
+/// Longer ones are not hashed.
+const LONGEST_PASSWORD: usize = 1024;
 
 /// A person that the file declares.
 #[derive(Debug, Clone)]
@@ -108,18 +111,21 @@ fn password(text: &str) -> Result<Credential, Mistake> {
             format!("Give at least {LEAST_PASSWORD}."),
         ));
     }
+    if text.len() > LONGEST_PASSWORD {
+        return Err(Mistake::new(
+            format!("has {} bytes, which is too long", text.len()),
+            format!("Give at most {LONGEST_PASSWORD}."),
+        ));
+    }
     Ok(Credential::Plain(SecretString::from(text)))
 }
 
 fn password_hash(text: &str) -> Result<Credential, Mistake> {
-    let mend = "Write what an argon2 tool prints: $argon2id$v=19$m=19456,t=2,p=1$...$...";
-    let hash = PasswordHash::new(text)
-        .map_err(|_not_a_phc_string| Mistake::new("is no PHC string", mend))?;
-    if hash.algorithm != argon2::ARGON2ID_IDENT {
-        return Err(Mistake::new("is not of argon2id", mend));
+    match PasswordHash::parse(text) {
+        Ok(hash) => Ok(Credential::Hash(SecretString::from(hash.as_str()))),
+        Err(unusable) => Err(Mistake::new(
+            format!("does not fit: {unusable}"),
+            "Write what an argon2 tool prints: $argon2id$v=19$m=19456,t=2,p=1$...$...",
+        )),
     }
-    if hash.salt.is_none() || hash.hash.is_none() || argon2::Params::try_from(&hash).is_err() {
-        return Err(Mistake::new("lacks its parameters, salt or hash", mend));
-    }
-    Ok(Credential::Hash(SecretString::from(text)))
 }

@@ -76,7 +76,7 @@ fn an_independent_reader_verifies_what_every_algorithm_signs() {
         let key = key(algorithm);
         let token = sign(&key, ACCESS, &claims()).unwrap();
         let jwk: Jwk = serde_json::from_value(key.public_jwk().clone()).unwrap();
-        let name: Algorithm = algorithm.name().parse().unwrap();
+        let name: Algorithm = algorithm.as_str().parse().unwrap();
         let mut validation = Validation::new(name);
         validation.set_audience(&["app"]);
         let read = jsonwebtoken::decode::<Value>(
