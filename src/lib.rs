@@ -4,4 +4,8 @@
 //! `cli` -> `server` -> `http` -> `flows` -> {`store`, `jose`, `outbound`} -> `oidc`.
 
 pub mod clock;
+pub mod jose;
+pub mod oidc;
+pub mod outbound;
 pub mod random;
+pub mod store;

@@ -1,1 +1,17 @@
-//! m
+//! The schema of Exeunt's database, step by step. Never imports the entities: a migration must keep
+//! meaning what it meant on the day it was written.
+
+pub use sea_orm_migration::MigratorTrait;
+use sea_orm_migration::prelude::*;
+
+mod m20261123_000001_house;
+
+/// Every step, in order.
+#[derive(Debug)]
+pub struct Migrator;
+
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![Box::new(m20261123_000001_house::Migration)]
+    }
+}

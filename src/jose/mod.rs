@@ -1,0 +1,21 @@
+//! Secrets: keys, and what is signed, verified, sealed and hashed with them.
+//!
+//! What holds or touches a private key, a shared secret or a password belongs here. What a token must *say* does not:
+//! those rules are pure and live in `oidc`; the rows that keep keys and hashes live in `store`.
+
+pub mod client_keys;
+pub mod jws;
+pub mod keys;
+pub mod master;
+pub mod password;
+pub mod ring;
+pub mod schedule;
+mod strict;
+
+pub use client_keys::{AssertionError, check_client_jwks, verify_client_assertion};
+pub use jws::{JwsError, SigningFailed, sign, verify_own};
+pub use keys::{KeyError, SigningKey, StoredKey};
+pub use master::{HashPurpose, MasterKey};
+pub use password::{PasswordError, PasswordHash, PasswordPool};
+pub use ring::KeyRing;
+pub use schedule::Schedule;

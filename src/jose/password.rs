@@ -1,0 +1,170 @@
+//! Passwords: argon2id hashes, made and compared in a bounded number of threads.
+
+use std::sync::Arc;
+
+use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _, phc};
+use argon2::{Algorithm, Argon2, Params, Version};
+use secrecy::{ExposeSecret as _, SecretString};
+use tokio::sync::Semaphore;
+use tokio::task;
+use unicode_normalization::UnicodeNormalization as _;
+
+use crate::random::Random;
+
+/// Longer input is refused: nobody types it, and normalising megabytes would be work for an attacker to order.
+const LONGEST_PASSWORD: usize = 1024;
+
+/// What a hash from elsewhere may cost: memory in KiB, passes, lanes. More could be ordered to exhaust the machine.
+const MOST_MEMORY: u32 = 256 * 1024;
+const MOST_PASSES: u32 = 16;
+const MOST_LANES: u32 = 8;
+
+/// Why a password cannot be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum PasswordError {
+    /// It has no character.
+    #[error("the password is empty")]
+    Empty,
+    /// It has more than 1024 bytes.
+    #[error("the password is longer than 1024 bytes")]
+    TooLong,
+    /// The machine could not do the work (memory, a stopped runtime).
+    #[error("the password could not be hashed")]
+    Failed,
+}
+
+/// The text is not a password hash that can be verified here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum UnusableHash {
+    /// Not a PHC string, or not argon2id.
+    #[error("a password hash must be a PHC string that begins with $argon2id$v=19$")]
+    NotArgon2id,
+    /// Salt or hash are missing or shorter than 8 and 16 bytes.
+    #[error("the password hash lacks a salt of at least 8 bytes or a hash of at least 16 bytes")]
+    Incomplete,
+    /// Its parameters are wrong or cost too much.
+    #[error("the password hash must ask for at most m=262144 (KiB), t=16, p=8")]
+    Parameters,
+}
+
+/// The hash of a password as a PHC string, checked: argon2id, version 19, at a cost that the machine can bear.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PasswordHash(String);
+
+impl PasswordHash {
+    /// Reads a PHC string, from the database or from a configuration.
+    pub fn parse(text: &str) -> Result<Self, UnusableHash> {
+        let hash = phc::PasswordHash::new(text).map_err(|_not_phc| UnusableHash::NotArgon2id)?;
+        if hash.algorithm.as_str() != "argon2id" || hash.version != Some(Version::V0x13.into()) {
+            return Err(UnusableHash::NotArgon2id);
+        }
+        let salt = hash.salt.ok_or(UnusableHash::Incomplete)?;
+        let output = hash.hash.ok_or(UnusableHash::Incomplete)?;
+        if salt.as_ref().len() < 8 || output.as_bytes().len() < 16 {
+            return Err(UnusableHash::Incomplete);
+        }
+        let params = Params::try_from(&hash).map_err(|_unreadable| UnusableHash::Parameters)?;
+        let bearable = params.m_cost() <= MOST_MEMORY
+            && params.t_cost() <= MOST_PASSES
+            && params.p_cost() <= MOST_LANES;
+        if !bearable {
+            return Err(UnusableHash::Parameters);
+        }
+        Ok(Self(text.to_owned()))
+    }
+
+    /// The PHC string.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    fn matches(&self, password: &str) -> bool {
+        phc::PasswordHash::new(&self.0).is_ok_and(|hash| {
+            argon2id()
+                .verify_password(password.as_bytes(), &hash)
+                .is_ok()
+        })
+    }
+}
+
+/// Hashes and verifies passwords in blocking threads, so many at a time: each takes 19 MiB and some 20 ms, and a
+/// burst of sign-ins must not take all memory or hold up everything else.
+pub struct PasswordPool {
+    permits: Arc<Semaphore>,
+    random: Arc<dyn Random>,
+}
+
+impl PasswordPool {
+    /// A pool that works on at most `threads` passwords at a time; salts come from `random`.
+    pub fn new(threads: usize, random: Arc<dyn Random>) -> Self {
+        Self {
+            permits: Arc::new(Semaphore::new(threads)),
+            random,
+        }
+    }
+
+    /// Hashes a new password with a fresh salt.
+    pub async fn hash(&self, password: &SecretString) -> Result<PasswordHash, PasswordError> {
+        let password = normalise(password)?;
+        let mut salt = [0; 16];
+        self.random.fill(&mut salt);
+        self.blocking(move || hash_with_salt(password.expose_secret(), &salt))
+            .await?
+    }
+
+    /// Whether `password` is the one behind `stored`. Without a stored hash (an unknown person, or one without a
+    /// password) the answer is no, after the same work.
+    pub async fn verify(
+        &self,
+        password: &SecretString,
+        stored: Option<&PasswordHash>,
+    ) -> Result<bool, PasswordError> {
+        let password = normalise(password)?;
+        let stored = stored.cloned();
+        self.blocking(move || match stored {
+            Some(stored) => Ok(stored.matches(password.expose_secret())),
+            None => hash_with_salt(password.expose_secret(), &[0; 16]).map(|_unused| false),
+        })
+        .await?
+    }
+
+    async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, PasswordError> {
+        let permit = Arc::clone(&self.permits)
+            .acquire_owned()
+            .await
+            .map_err(|_closed| PasswordError::Failed)?;
+        // The permit goes along: the thread works on even when the caller has given up waiting.
+        task::spawn_blocking(move || {
+            let done = work();
+            drop(permit);
+            done
+        })
+        .await
+        .map_err(|_stopped| PasswordError::Failed)
+    }
+}
+
+/// The same password typed on two keyboards can be two sequences of code points: NFKC makes them one
+/// (NIST SP 800-63B §5.1.1.2).
+fn normalise(password: &SecretString) -> Result<SecretString, PasswordError> {
+    match password.expose_secret() {
+        "" => Err(PasswordError::Empty),
+        long if long.len() > LONGEST_PASSWORD => Err(PasswordError::TooLong),
+        typed => Ok(typed.nfkc().collect::<String>().into()),
+    }
+}
+
+fn hash_with_salt(password: &str, salt: &[u8]) -> Result<PasswordHash, PasswordError> {
+    let hash: phc::PasswordHash = argon2id()
+        .hash_password_with_salt(password.as_bytes(), salt)
+        .map_err(|_refused| PasswordError::Failed)?;
+    Ok(PasswordHash(hash.to_string()))
+}
+
+/// OWASP's choice, which is also the crate's default: 19 MiB, two passes, one lane.
+fn argon2id() -> Argon2<'static> {
+    Argon2::new(Algorithm::Argon2id, Version::V0x13, Params::DEFAULT)
+}

@@ -1,0 +1,175 @@
+//! A client as it registered: OpenID Connect Dynamic Client Registration 1.0 §2, RFC 7591 §2.
+
+use serde::{Deserialize, Serialize};
+
+use crate::oidc::algorithm::SigningAlgorithm;
+
+/// Metadata under the names of OpenID registration, and a few settings of our own.
+///
+/// Holding one says nothing about its soundness: [`crate::oidc::registration::check`] does.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ClientMetadata {
+    /// What people see.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client_name: Option<String>,
+    /// Where browsers run it.
+    pub application_type: ApplicationType,
+    /// Where authorization responses may go, compared as exact strings.
+    pub redirect_uris: Vec<String>,
+    /// Where people may be sent after signing out, compared as exact strings.
+    pub post_logout_redirect_uris: Vec<String>,
+    /// The response types it may ask for.
+    pub response_types: Vec<String>,
+    /// The grants it may use at the token endpoint.
+    pub grant_types: Vec<GrantType>,
+    /// How it proves who it is at the token endpoint.
+    pub token_endpoint_auth_method: ClientAuthMethod,
+    /// Its public keys, by value.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub jwks: Option<serde_json::Value>,
+    /// The scopes it may ask for, separated by spaces; absent: every scope that we know.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scope: Option<String>,
+    /// What its ID tokens and logout tokens are signed with.
+    pub id_token_signed_response_alg: SigningAlgorithm,
+    /// Where its server hears that a session ended (Back-Channel Logout 1.0 §2.2).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub backchannel_logout_uri: Option<String>,
+    /// Whether it needs `sid` in logout tokens.
+    pub backchannel_logout_session_required: bool,
+    /// The page of its that is framed when a session ends (Front-Channel Logout 1.0 §2).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub frontchannel_logout_uri: Option<String>,
+    /// Whether that page needs `iss` and `sid`.
+    pub frontchannel_logout_session_required: bool,
+    /// Its home page.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client_uri: Option<String>,
+    /// Its logo.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub logo_uri: Option<String>,
+    /// What it does with people's data.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub policy_uri: Option<String>,
+    /// Its terms of service.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tos_uri: Option<String>,
+    /// Who answers for it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub contacts: Vec<String>,
+    /// `max_age` where a request has none, in seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub default_max_age: Option<u32>,
+    /// Whether its ID tokens always carry `auth_time`.
+    pub require_auth_time: bool,
+
+    /// Ours: a first-party application, for which people are not asked.
+    pub skip_consent: bool,
+    /// Ours: every code must be bound by PKCE, though the client is confidential.
+    pub require_pkce: bool,
+    /// Ours: client assertions must name the issuer alone as their audience (RFC 7523bis).
+    pub strict_assertion_audience: bool,
+    /// Ours: the `aud` of its access tokens; absent: the issuer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub access_token_audience: Option<String>,
+}
+
+impl Default for ClientMetadata {
+    fn default() -> Self {
+        Self {
+            client_name: None,
+            application_type: ApplicationType::Web,
+            redirect_uris: Vec::new(),
+            post_logout_redirect_uris: Vec::new(),
+            response_types: vec!["code".to_owned()],
+            grant_types: vec![GrantType::AuthorizationCode],
+            token_endpoint_auth_method: ClientAuthMethod::ClientSecretBasic,
+            jwks: None,
+            scope: None,
+            id_token_signed_response_alg: SigningAlgorithm::RS256,
+            backchannel_logout_uri: None,
+            backchannel_logout_session_required: false,
+            frontchannel_logout_uri: None,
+            frontchannel_logout_session_required: false,
+            client_uri: None,
+            logo_uri: None,
+            policy_uri: None,
+            tos_uri: None,
+            contacts: Vec::new(),
+            default_max_age: None,
+            require_auth_time: false,
+            skip_consent: false,
+            require_pkce: false,
+            strict_assertion_audience: false,
+            access_token_audience: None,
+        }
+    }
+}
+
+/// `application_type` (Registration §2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ApplicationType {
+    /// Runs on a server or in a page.
+    Web,
+    /// Runs on the person's device (RFC 8252).
+    Native,
+}
+
+/// The grants of the token endpoint (RFC 6749 §4).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GrantType {
+    /// RFC 6749 §4.1.
+    AuthorizationCode,
+    /// RFC 6749 §6.
+    RefreshToken,
+    /// RFC 6749 §4.4.
+    ClientCredentials,
+}
+
+/// How a client authenticates (Core §9).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ClientAuthMethod {
+    /// The secret in the Authorization header.
+    ClientSecretBasic,
+    /// The secret in the form.
+    ClientSecretPost,
+    /// An assertion signed with the client's key (RFC 7523).
+    PrivateKeyJwt,
+    /// Nothing: a public client.
+    None,
+}
+
+/// A client that may be spoken with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Client {
+    /// Its name in the protocol.
+    pub client_id: String,
+    /// The keyed hash of its secret, if it has one.
+    pub client_secret_hash: Option<String>,
+    /// What it registered, checked when it was.
+    pub metadata: ClientMetadata,
+}
+
+impl Client {
+    /// What people read: its name, else its identifier.
+    pub fn name(&self) -> &str {
+        self.metadata
+            .client_name
+            .as_deref()
+            .unwrap_or(&self.client_id)
+    }
+
+    /// Whether it can't keep a secret (RFC 6749 §2.1).
+    pub fn is_public(&self) -> bool {
+        self.metadata.token_endpoint_auth_method == ClientAuthMethod::None
+    }
+
+    /// Whether it may use `grant` at the token endpoint.
+    pub fn may_use(&self, grant: GrantType) -> bool {
+        self.metadata.grant_types.contains(&grant)
+    }
+}

@@ -1,0 +1,206 @@
+//! Where outbound connections may go: pure rules over URLs and addresses, against server-side request forgery.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+use url::{Host, Url};
+
+/// IPv4 ranges that are not the public internet (RFC 6890 and the registry that it founded).
+const SPECIAL_V4: [(Ipv4Net, &str); 15] = [
+    (v4(0, 0, 0, 0, 8), "this network"),
+    (v4(10, 0, 0, 0, 8), "private"),
+    (v4(100, 64, 0, 0, 10), "shared"),
+    (v4(127, 0, 0, 0, 8), "loopback"),
+    (v4(169, 254, 0, 0, 16), "link-local"),
+    (v4(172, 16, 0, 0, 12), "private"),
+    (v4(192, 0, 0, 0, 24), "protocol assignment"),
+    (v4(192, 0, 2, 0, 24), "documentation"),
+    (v4(192, 88, 99, 0, 24), "relay"),
+    (v4(192, 168, 0, 0, 16), "private"),
+    (v4(198, 18, 0, 0, 15), "benchmarking"),
+    (v4(198, 51, 100, 0, 24), "documentation"),
+    (v4(203, 0, 113, 0, 24), "documentation"),
+    (v4(224, 0, 0, 0, 4), "multicast"),
+    (v4(240, 0, 0, 0, 4), "reserved"),
+];
+
+/// IPv6 ranges inside global unicast (2000::/3) that are not the public internet; outside it nothing is.
+/// Teredo and 6to4 hide an IPv4 address and are withdrawn, so they are refused whole.
+const SPECIAL_V6: [(Ipv6Net, &str); 4] = [
+    (v6(0x2001, 0, 23), "protocol assignment"),
+    (v6(0x2001, 0xdb8, 32), "documentation"),
+    (v6(0x2002, 0, 16), "6to4"),
+    (v6(0x3fff, 0, 20), "documentation"),
+];
+
+const GLOBAL_UNICAST: Ipv6Net = v6(0x2000, 0, 3);
+/// NAT64 (RFC 6052 §2.1): the last 32 bits are the IPv4 address that will be reached.
+const NAT64: Ipv6Net = v6(0x64, 0xff9b, 96);
+
+/// Ports above the well-known ones whose services act on what an HTTP request says.
+const DENIED_PORTS: [u16; 22] = [
+    1433, 1521, 2049, 2375, 2376, 2379, 3306, 3389, 5060, 5061, 5432, 5672, 6000, 6379, 6667, 9092,
+    9200, 9300, 10250, 11211, 15672, 27017,
+];
+
+/// Which destinations are allowed.
+#[derive(Debug, Clone, Default)]
+pub struct Guard {
+    allow_private_networks: Vec<IpNet>,
+}
+
+/// Why a connection is not made. The words never depend on what answers there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    /// Not an absolute URL in the characters of RFC 3986, or one without a host.
+    #[error("it is not an absolute URL")]
+    NotAUrl,
+    /// Neither https nor, where that is allowed, http.
+    #[error("its scheme is not https")]
+    Scheme,
+    /// It carries a user name or password.
+    #[error("it has a user name or password")]
+    UserInfo,
+    /// It has a fragment.
+    #[error("it has a fragment")]
+    Fragment,
+    /// A port where no web server should be.
+    #[error("port {0} is not allowed")]
+    Port(u16),
+    /// An address outside the public internet and the allowed private networks.
+    #[error("its address is {0}, which `outbound.allow_private_networks` does not allow")]
+    Address(&'static str),
+    /// Plain http to an address that is not inside an allowed private network.
+    #[error("plain http is for addresses in `outbound.allow_private_networks` only")]
+    PlainHttp,
+}
+
+impl Guard {
+    /// A guard that allows the public internet and these networks.
+    pub fn new(allow_private_networks: Vec<IpNet>) -> Self {
+        Self {
+            allow_private_networks,
+        }
+    }
+
+    /// Checks what can be told without resolving a name: at registration, and again before each request. A name's
+    /// addresses are checked when it is resolved.
+    pub fn check_url(&self, text: &str) -> Result<Url, Refused> {
+        // The parser mends what it can: it drops line breaks, turns `\` into `/`, encodes braces. A URL that needs
+        // mending means something else to another reader, and `{` smells of a placeholder.
+        let clean = |byte: u8| byte.is_ascii_graphic() && !br#"\"<>^`{|}"#.contains(&byte);
+        if !text.bytes().all(clean) {
+            return Err(Refused::NotAUrl);
+        }
+        let url = Url::parse(text).map_err(|_not_a_url| Refused::NotAUrl)?;
+        let host = url.host().ok_or(Refused::NotAUrl)?;
+        let plain = match url.scheme() {
+            "https" => false,
+            "http" => true,
+            _ => return Err(Refused::Scheme),
+        };
+        // An empty user name leaves no trace in the parsed URL, hence the look at the text.
+        if authority(text).ok_or(Refused::NotAUrl)?.contains('@') {
+            return Err(Refused::UserInfo);
+        }
+        if url.fragment().is_some() {
+            return Err(Refused::Fragment);
+        }
+        let port = url.port_or_known_default().ok_or(Refused::NotAUrl)?;
+        if is_denied(port) {
+            return Err(Refused::Port(port));
+        }
+        match host {
+            Host::Ipv4(address) => self.check(IpAddr::V4(address), plain)?,
+            Host::Ipv6(address) => self.check(IpAddr::V6(address), plain)?,
+            Host::Domain(_) if plain && self.allow_private_networks.is_empty() => {
+                return Err(Refused::PlainHttp);
+            }
+            Host::Domain(_) => {}
+        }
+        Ok(url)
+    }
+
+    /// Whether https may go to this address: a public one, or one in an allowed network.
+    pub fn check_address(&self, address: IpAddr) -> Result<(), Refused> {
+        match special_range(address) {
+            Some(range) if !self.is_allowed_privately(address) => Err(Refused::Address(range)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether plain http may go to this address: only one that is not public, in an allowed network.
+    pub fn check_plain_address(&self, address: IpAddr) -> Result<(), Refused> {
+        self.check_address(address)?;
+        match special_range(address) {
+            Some(_) => Ok(()),
+            None => Err(Refused::PlainHttp),
+        }
+    }
+
+    pub(super) fn check(&self, address: IpAddr, plain: bool) -> Result<(), Refused> {
+        if plain {
+            self.check_plain_address(address)
+        } else {
+            self.check_address(address)
+        }
+    }
+
+    fn is_allowed_privately(&self, address: IpAddr) -> bool {
+        let reached = unmap(address);
+        self.allow_private_networks
+            .iter()
+            .any(|network| network.contains(&reached))
+    }
+}
+
+/// The name of the special range that an address lies in; `None` for one on the public internet.
+fn special_range(address: IpAddr) -> Option<&'static str> {
+    match unmap(address) {
+        IpAddr::V4(address) => SPECIAL_V4
+            .iter()
+            .find(|(network, _)| network.contains(&address))
+            .map(|(_, name)| *name),
+        IpAddr::V6(address) if !GLOBAL_UNICAST.contains(&address) => {
+            Some(if address.is_loopback() {
+                "loopback"
+            } else {
+                "not global"
+            })
+        }
+        IpAddr::V6(address) => SPECIAL_V6
+            .iter()
+            .find(|(network, _)| network.contains(&address))
+            .map(|(_, name)| *name),
+    }
+}
+
+/// The IPv4 address that an IPv6 address leads to, where it is but another notation of one.
+fn unmap(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) if NAT64.contains(&address) => {
+            let [.., a, b, c, d] = address.octets();
+            IpAddr::V4(Ipv4Addr::new(a, b, c, d))
+        }
+        other => other,
+    }
+}
+
+fn is_denied(port: u16) -> bool {
+    let well_known = port < 1024 && port != 80 && port != 443;
+    well_known || DENIED_PORTS.contains(&port)
+}
+
+/// The text between `//` and the path (RFC 3986 §3.2).
+fn authority(text: &str) -> Option<&str> {
+    let (_, rest) = text.split_once("://")?;
+    rest.split(['/', '?', '#']).next()
+}
+
+const fn v4(a: u8, b: u8, c: u8, d: u8, prefix: u8) -> Ipv4Net {
+    Ipv4Net::new_assert(Ipv4Addr::new(a, b, c, d), prefix)
+}
+
+const fn v6(first: u16, second: u16, prefix: u8) -> Ipv6Net {
+    Ipv6Net::new_assert(Ipv6Addr::new(first, second, 0, 0, 0, 0, 0, 0), prefix)
+}

@@ -1,0 +1,150 @@
+//! `clients`: applications. Their rows stay when they go, since what took part must be told.
+
+use sea_orm::entity::prelude::*;
+use sea_orm::{ActiveValue::Set, ConnectionTrait, QueryOrder as _};
+
+use super::{StoreError, millis, time, time_or_none};
+use crate::clock::Timestamp;
+use crate::oidc::client::Client;
+
+#[derive(Debug, Clone, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "clients")]
+struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    client_id: String,
+    client_secret_hash: Option<String>,
+    metadata: String,
+    declared: bool,
+    created_at: i64,
+    updated_at: i64,
+    disabled_at: Option<i64>,
+}
+
+#[derive(Debug, Clone, Copy, EnumIter, DeriveRelation)]
+enum Relation {}
+impl ActiveModelBehavior for ActiveModel {}
+
+/// A client and how we came to know it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KnownClient {
+    /// The client.
+    pub client: Client,
+    /// Whether the configuration declares it, so that the command line may not change it.
+    pub declared: bool,
+    /// When it was made known.
+    pub created_at: Timestamp,
+    /// When it last changed.
+    pub updated_at: Timestamp,
+    /// When it was shut out, if it is.
+    pub disabled_at: Option<Timestamp>,
+}
+
+impl TryFrom<Model> for KnownClient {
+    type Error = StoreError;
+
+    fn try_from(row: Model) -> Result<Self, StoreError> {
+        Ok(Self {
+            client: Client {
+                client_id: row.client_id,
+                client_secret_hash: row.client_secret_hash,
+                metadata: serde_json::from_str(&row.metadata)
+                    .map_err(|_damaged| StoreError::Damaged("client metadata"))?,
+            },
+            declared: row.declared,
+            created_at: time(row.created_at)?,
+            updated_at: time(row.updated_at)?,
+            disabled_at: time_or_none(row.disabled_at)?,
+        })
+    }
+}
+
+/// The client `client_id`, if it may be spoken with.
+///
+/// # Errors
+/// When the database fails.
+pub async fn find_enabled(
+    db: &impl ConnectionTrait,
+    client_id: &str,
+) -> Result<Option<Client>, StoreError> {
+    Ok(find(db, client_id)
+        .await?
+        .filter(|known| known.disabled_at.is_none())
+        .map(|known| known.client))
+}
+
+/// The client `client_id`, shut out or not: one that has gone is still told of sign-outs.
+///
+/// # Errors
+/// When the database fails.
+pub async fn find(
+    db: &impl ConnectionTrait,
+    client_id: &str,
+) -> Result<Option<KnownClient>, StoreError> {
+    Entity::find_by_id(client_id)
+        .one(db)
+        .await?
+        .map(TryInto::try_into)
+        .transpose()
+}
+
+/// The clients named, shut out or not.
+///
+/// # Errors
+/// When the database fails.
+pub async fn find_all(
+    db: &impl ConnectionTrait,
+    client_ids: &[String],
+) -> Result<Vec<KnownClient>, StoreError> {
+    Entity::find()
+        .filter(Column::ClientId.is_in(client_ids))
+        .all(db)
+        .await?
+        .into_iter()
+        .map(TryInto::try_into)
+        .collect()
+}
+
+/// Every client, by identifier.
+///
+/// # Errors
+/// When the database fails.
+pub async fn list(db: &impl ConnectionTrait) -> Result<Vec<KnownClient>, StoreError> {
+    Entity::find()
+        .order_by_asc(Column::ClientId)
+        .all(db)
+        .await?
+        .into_iter()
+        .map(TryInto::try_into)
+        .collect()
+}
+
+/// Keeps a new client, or what one is now.
+///
+/// # Errors
+/// When the database fails.
+pub async fn save(db: &impl ConnectionTrait, known: &KnownClient) -> Result<(), StoreError> {
+    let row = ActiveModel {
+        client_id: Set(known.client.client_id.clone()),
+        client_secret_hash: Set(known.client.client_secret_hash.clone()),
+        metadata: Set(serde_json::to_string(&known.client.metadata)
+            .map_err(|_unwritable| StoreError::Damaged("client metadata"))?),
+        declared: Set(known.declared),
+        created_at: Set(millis(known.created_at)),
+        updated_at: Set(millis(known.updated_at)),
+        disabled_at: Set(known.disabled_at.map(millis)),
+    };
+    let update = sea_orm::sea_query::OnConflict::column(Column::ClientId)
+        .update_columns([
+            Column::ClientSecretHash,
+            Column::Metadata,
+            Column::Declared,
+            Column::UpdatedAt,
+            Column::DisabledAt,
+        ])
+        .to_owned();
+    Entity::insert(row)
+        .on_conflict(update)
+        .exec_without_returning(db)
+        .await?;
+    Ok(())
+}

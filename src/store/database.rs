@@ -1,0 +1,169 @@
+//! The only holder of connections.
+
+use std::time::Duration;
+
+use exeunt_migrations::{Migrator, MigratorTrait as _};
+use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
+use sea_orm::{
+    ConnectOptions, ConnectionTrait as _, DatabaseConnection, DatabaseTransaction, DbBackend,
+    DbErr, RuntimeErr, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait as _,
+};
+
+/// How long a writer waits for another process's write before it gives up.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A write transaction. On SQLite it holds the write lock from its beginning.
+pub type Transaction = DatabaseTransaction;
+
+/// What can go wrong with the database. Says nothing of the values involved.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The database refused or did not answer.
+    #[error("the database: {0}")]
+    Database(#[from] DbErr),
+    /// A row holds something that we never write.
+    #[error("the database holds {0} that cannot be read")]
+    Damaged(&'static str),
+}
+
+impl StoreError {
+    /// Whether a unique value stood there already.
+    pub fn is_duplicate(&self) -> bool {
+        matches!(self, Self::Database(error)
+            if matches!(error.sql_err(), Some(sea_orm::SqlErr::UniqueConstraintViolation(_))))
+    }
+
+    /// Whether trying the same transaction again may help: a deadlock, a lost lock, a full queue.
+    pub fn is_passing(&self) -> bool {
+        let Self::Database(
+            DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error)),
+        ) = self
+        else {
+            return false;
+        };
+        let code = error.as_database_error().and_then(|error| error.code());
+        matches!(code.as_deref(), Some("40001" | "40P01" | "5" | "517"))
+    }
+}
+
+/// The connections: on SQLite one writer and several readers, on PostgreSQL one pool for both.
+#[derive(Debug, Clone)]
+pub struct Database {
+    writer: DatabaseConnection,
+    readers: DatabaseConnection,
+}
+
+impl Database {
+    /// Connects to `url` (`sqlite://path` or `postgres://...`) with at most `connections` at once.
+    /// A SQLite file that is absent is made.
+    ///
+    /// # Errors
+    /// When nothing answers there.
+    pub async fn open(url: &str, connections: u32) -> Result<Self, StoreError> {
+        if url.starts_with("sqlite:") {
+            let writer = sea_orm::Database::connect(sqlite(url, 1, false)).await?;
+            let readers = sea_orm::Database::connect(sqlite(url, connections, true)).await?;
+            return Ok(Self { writer, readers });
+        }
+        let mut options = ConnectOptions::new(url);
+        options
+            .max_connections(connections)
+            .acquire_timeout(BUSY_TIMEOUT)
+            .sqlx_logging(false);
+        let pool = sea_orm::Database::connect(options).await?;
+        Ok(Self {
+            writer: pool.clone(),
+            readers: pool,
+        })
+    }
+
+    /// Brings the schema up to date. Nodes that start at the same time take turns.
+    ///
+    /// # Errors
+    /// When a step fails; on PostgreSQL nothing of it remains then.
+    pub async fn migrate(&self) -> Result<(), StoreError> {
+        if self.writer.get_database_backend() == DbBackend::Postgres {
+            // The lock lives as long as this transaction, which does nothing else.
+            let turn = self.writer.begin().await?;
+            turn.execute_raw(Statement::from_string(
+                DbBackend::Postgres,
+                "SELECT pg_advisory_xact_lock(1165520212)",
+            ))
+            .await?;
+            Migrator::up(&self.writer, None).await?;
+            turn.commit().await?;
+        } else {
+            Migrator::up(&self.writer, None).await?;
+        }
+        Ok(())
+    }
+
+    /// Whether every migration has been applied.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn is_current(&self) -> Result<bool, StoreError> {
+        Ok(Migrator::get_pending_migrations(&self.writer)
+            .await?
+            .is_empty())
+    }
+
+    /// Where to look things up outside a transaction.
+    pub fn read(&self) -> &DatabaseConnection {
+        &self.readers
+    }
+
+    /// A transaction that may write: IMMEDIATE on SQLite, since one that reads first and then writes
+    /// would fail at once when another process wrote in between, whatever the busy timeout.
+    ///
+    /// # Errors
+    /// When no connection comes free in time.
+    pub async fn begin(&self) -> Result<Transaction, StoreError> {
+        Ok(self
+            .writer
+            .begin_with_options(TransactionOptions {
+                sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+                ..TransactionOptions::default()
+            })
+            .await?)
+    }
+
+    /// Asks the database for a sign of life.
+    ///
+    /// # Errors
+    /// When it gives none.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        self.readers.ping().await?;
+        Ok(())
+    }
+
+    /// Closes every connection; SQLite writes its log back into the file.
+    pub async fn close(self) {
+        // Closing can fail only for connections that are gone already.
+        let _ = self.readers.close().await;
+        let _ = self.writer.close().await;
+    }
+}
+
+fn sqlite(url: &str, connections: u32, read_only: bool) -> ConnectOptions {
+    let mut options = ConnectOptions::new(url);
+    options
+        .max_connections(connections)
+        .min_connections(1)
+        .acquire_timeout(BUSY_TIMEOUT)
+        .sqlx_logging(false)
+        .map_sqlx_sqlite_opts(move |sqlite| {
+            let sqlite = sqlite
+                .create_if_missing(!read_only)
+                .journal_mode(SqliteJournalMode::Wal)
+                .foreign_keys(true)
+                .busy_timeout(BUSY_TIMEOUT);
+            if read_only {
+                sqlite.read_only(true)
+            } else {
+                // NORMAL may lose a commit when the power goes, and a "signed out" page with it.
+                sqlite.synchronous(SqliteSynchronous::Full)
+            }
+        });
+    options
+}

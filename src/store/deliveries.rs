@@ -1,0 +1,334 @@
+//! `logout_deliveries`: the outbox. One row for each application that took part in a session that
+//! ended, written in the transaction that ended it.
+
+use sea_orm::entity::prelude::*;
+use sea_orm::sea_query::{Condition, LockBehavior, LockType};
+use sea_orm::{ActiveValue::Set, ConnectionTrait, QueryOrder as _, QuerySelect as _};
+
+use super::{StoreError, millis, time, time_or_none};
+use crate::clock::Timestamp;
+use crate::oidc::logout::{Cause, Channel, DeliveryState};
+
+#[derive(Debug, Clone, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "logout_deliveries")]
+struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    id: Uuid,
+    session_id: Uuid,
+    sid: Uuid,
+    client_id: String,
+    user_id: Uuid,
+    channel: String,
+    state: String,
+    cause: String,
+    attempts: i32,
+    created_at: i64,
+    due_at: Option<i64>,
+    give_up_at: i64,
+    believes_until: i64,
+    lease: Option<Uuid>,
+    lease_until: Option<i64>,
+    finished_at: Option<i64>,
+    last_status: Option<i32>,
+    last_problem: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, EnumIter, DeriveRelation)]
+enum Relation {}
+impl ActiveModelBehavior for ActiveModel {}
+
+/// What one application is to be told, and how that went.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delivery {
+    /// The row's identifier.
+    pub id: Uuid,
+    /// The session that ended.
+    pub session_id: Uuid,
+    /// What the application knew it by.
+    pub sid: Uuid,
+    /// The application.
+    pub client_id: String,
+    /// Whose session it was.
+    pub user_id: Uuid,
+    /// How the application can be told.
+    pub channel: Channel,
+    /// How far it got.
+    pub state: DeliveryState,
+    /// Why the session ended.
+    pub cause: Cause,
+    /// How often it was tried.
+    pub attempts: i32,
+    /// When the session ended.
+    pub created_at: Timestamp,
+    /// When it is tried next; none when it will not be.
+    pub due_at: Option<Timestamp>,
+    /// When trying stops.
+    pub give_up_at: Timestamp,
+    /// When the application stops believing in the session by itself.
+    pub believes_until: Timestamp,
+    /// When its state became final.
+    pub finished_at: Option<Timestamp>,
+    /// The HTTP status of the last answer.
+    pub last_status: Option<i32>,
+    /// What went wrong last, in words.
+    pub last_problem: Option<String>,
+}
+
+impl TryFrom<Model> for Delivery {
+    type Error = StoreError;
+
+    fn try_from(row: Model) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: row.id,
+            session_id: row.session_id,
+            sid: row.sid,
+            client_id: row.client_id,
+            user_id: row.user_id,
+            channel: Channel::from_name(&row.channel).ok_or(StoreError::Damaged("a channel"))?,
+            state: DeliveryState::from_name(&row.state)
+                .ok_or(StoreError::Damaged("a delivery's state"))?,
+            cause: Cause::from_name(&row.cause).ok_or(StoreError::Damaged("a cause"))?,
+            attempts: row.attempts,
+            created_at: time(row.created_at)?,
+            due_at: time_or_none(row.due_at)?,
+            give_up_at: time(row.give_up_at)?,
+            believes_until: time(row.believes_until)?,
+            finished_at: time_or_none(row.finished_at)?,
+            last_status: row.last_status,
+            last_problem: row.last_problem,
+        })
+    }
+}
+
+/// Writes the rows.
+///
+/// # Errors
+/// When the database fails.
+pub async fn insert(db: &impl ConnectionTrait, deliveries: &[Delivery]) -> Result<(), StoreError> {
+    // SQLite takes at most 32,766 values a statement; a row has 18.
+    for some in deliveries.chunks(1_000) {
+        let rows = some.iter().map(|delivery| ActiveModel {
+            id: Set(delivery.id),
+            session_id: Set(delivery.session_id),
+            sid: Set(delivery.sid),
+            client_id: Set(delivery.client_id.clone()),
+            user_id: Set(delivery.user_id),
+            channel: Set(delivery.channel.as_str().to_owned()),
+            state: Set(delivery.state.as_str().to_owned()),
+            cause: Set(delivery.cause.as_str().to_owned()),
+            attempts: Set(delivery.attempts),
+            created_at: Set(millis(delivery.created_at)),
+            due_at: Set(delivery.due_at.map(millis)),
+            give_up_at: Set(millis(delivery.give_up_at)),
+            believes_until: Set(millis(delivery.believes_until)),
+            lease: Set(None),
+            lease_until: Set(None),
+            finished_at: Set(delivery.finished_at.map(millis)),
+            last_status: Set(delivery.last_status),
+            last_problem: Set(delivery.last_problem.clone()),
+        });
+        Entity::insert_many(rows).exec_without_returning(db).await?;
+    }
+    Ok(())
+}
+
+fn claimable(now: Timestamp) -> Condition {
+    Condition::all().add(Column::DueAt.lte(millis(now))).add(
+        Condition::any()
+            .add(Column::LeaseUntil.is_null())
+            .add(Column::LeaseUntil.lte(millis(now))),
+    )
+}
+
+/// Whether there is anything to claim: a look that takes no lock.
+///
+/// # Errors
+/// When the database fails.
+pub async fn any_due(db: &impl ConnectionTrait, now: Timestamp) -> Result<bool, StoreError> {
+    let row: Option<Uuid> = Entity::find()
+        .select_only()
+        .column(Column::Id)
+        .filter(claimable(now))
+        .limit(1)
+        .into_tuple()
+        .one(db)
+        .await?;
+    Ok(row.is_some())
+}
+
+/// Takes at most `limit` rows that are due and that nobody holds, under a lease until `lease_until`.
+/// `busy` clients are passed over.
+///
+/// # Errors
+/// When the database fails.
+pub async fn claim(
+    db: &impl ConnectionTrait,
+    lease: Uuid,
+    lease_until: Timestamp,
+    busy: &[String],
+    limit: u64,
+    now: Timestamp,
+) -> Result<Vec<Delivery>, StoreError> {
+    let rows = Entity::find()
+        .filter(claimable(now))
+        .filter(
+            Condition::all()
+                .add_option((!busy.is_empty()).then(|| Column::ClientId.is_not_in(busy))),
+        )
+        .order_by_asc(Column::DueAt)
+        .limit(limit)
+        .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
+        .all(db)
+        .await?;
+    let ids: Vec<Uuid> = rows.iter().map(|row| row.id).collect();
+    if !ids.is_empty() {
+        Entity::update_many()
+            .col_expr(Column::Lease, Expr::value(lease))
+            .col_expr(Column::LeaseUntil, Expr::value(millis(lease_until)))
+            .filter(Column::Id.is_in(ids))
+            .exec(db)
+            .await?;
+    }
+    rows.into_iter().map(TryInto::try_into).collect()
+}
+
+/// Records how a try went and gives the lease back; false, and nothing changed, when the lease was
+/// lost to another worker in the meantime.
+///
+/// # Errors
+/// When the database fails.
+pub async fn acknowledge(
+    db: &impl ConnectionTrait,
+    tried: &Delivery,
+    lease: Uuid,
+) -> Result<bool, StoreError> {
+    let changed = Entity::update_many()
+        .col_expr(Column::State, Expr::value(tried.state.as_str()))
+        .col_expr(Column::Attempts, Expr::value(tried.attempts))
+        .col_expr(Column::DueAt, Expr::value(tried.due_at.map(millis)))
+        .col_expr(
+            Column::FinishedAt,
+            Expr::value(tried.finished_at.map(millis)),
+        )
+        .col_expr(Column::LastStatus, Expr::value(tried.last_status))
+        .col_expr(Column::LastProblem, Expr::value(tried.last_problem.clone()))
+        .col_expr(Column::Lease, Expr::value(None::<Uuid>))
+        .col_expr(Column::LeaseUntil, Expr::value(None::<i64>))
+        .filter(Column::Id.eq(tried.id))
+        .filter(Column::Lease.eq(lease))
+        .exec(db)
+        .await?;
+    Ok(changed.rows_affected == 1)
+}
+
+/// Gives leases back without a try: the worker stops.
+///
+/// # Errors
+/// When the database fails.
+pub async fn release(db: &impl ConnectionTrait, lease: Uuid) -> Result<(), StoreError> {
+    Entity::update_many()
+        .col_expr(Column::Lease, Expr::value(None::<Uuid>))
+        .col_expr(Column::LeaseUntil, Expr::value(None::<i64>))
+        .filter(Column::Lease.eq(lease))
+        .exec(db)
+        .await?;
+    Ok(())
+}
+
+/// What the applications of one session were told, in the order the rows were written.
+///
+/// # Errors
+/// When the database fails.
+pub async fn of_session(
+    db: &impl ConnectionTrait,
+    session_id: Uuid,
+) -> Result<Vec<Delivery>, StoreError> {
+    Entity::find()
+        .filter(Column::SessionId.eq(session_id))
+        .order_by_asc(Column::Id)
+        .all(db)
+        .await?
+        .into_iter()
+        .map(TryInto::try_into)
+        .collect()
+}
+
+/// The delivery with that identifier.
+///
+/// # Errors
+/// When the database fails.
+pub async fn find(db: &impl ConnectionTrait, id: Uuid) -> Result<Option<Delivery>, StoreError> {
+    Entity::find_by_id(id)
+        .one(db)
+        .await?
+        .map(TryInto::try_into)
+        .transpose()
+}
+
+/// At most `limit` deliveries, newest first, of one state or client or of all.
+///
+/// # Errors
+/// When the database fails.
+pub async fn list(
+    db: &impl ConnectionTrait,
+    state: Option<DeliveryState>,
+    client_id: Option<&str>,
+    limit: u64,
+) -> Result<Vec<Delivery>, StoreError> {
+    let wanted = Condition::all()
+        .add_option(state.map(|state| Column::State.eq(state.as_str())))
+        .add_option(client_id.map(|client_id| Column::ClientId.eq(client_id)));
+    Entity::find()
+        .filter(wanted)
+        .order_by_desc(Column::CreatedAt)
+        .order_by_desc(Column::Id)
+        .limit(limit)
+        .all(db)
+        .await?
+        .into_iter()
+        .map(TryInto::try_into)
+        .collect()
+}
+
+/// Makes an undelivered notice due again, however final its state was; false when there is none.
+///
+/// # Errors
+/// When the database fails.
+pub async fn retry(
+    db: &impl ConnectionTrait,
+    id: Uuid,
+    give_up_at: Timestamp,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let changed = Entity::update_many()
+        .col_expr(Column::State, Expr::value(DeliveryState::Retrying.as_str()))
+        .col_expr(Column::DueAt, Expr::value(millis(now)))
+        .col_expr(Column::GiveUpAt, Expr::value(millis(give_up_at)))
+        .col_expr(Column::FinishedAt, Expr::value(None::<i64>))
+        .filter(Column::Id.eq(id))
+        .filter(Column::Channel.eq(Channel::Back.as_str()))
+        .filter(Column::State.ne(DeliveryState::Confirmed.as_str()))
+        .exec(db)
+        .await?;
+    Ok(changed.rows_affected == 1)
+}
+
+/// The page that frames these applications was sent: they are asked.
+///
+/// # Errors
+/// When the database fails.
+pub async fn mark_asked(
+    db: &impl ConnectionTrait,
+    session_id: Uuid,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    Entity::update_many()
+        .col_expr(Column::State, Expr::value(DeliveryState::Asked.as_str()))
+        .col_expr(Column::FinishedAt, Expr::value(millis(now)))
+        .filter(Column::SessionId.eq(session_id))
+        .filter(Column::Channel.eq(Channel::Front.as_str()))
+        .filter(Column::State.eq(DeliveryState::Unreachable.as_str()))
+        .exec(db)
+        .await?;
+    Ok(())
+}

@@ -1,0 +1,112 @@
+//! `interactions`: authorization requests that wait for a person, bound to the browser they came in.
+
+use sea_orm::entity::prelude::*;
+use sea_orm::{ActiveValue::Set, ConnectionTrait};
+
+use super::{StoreError, millis, time};
+use crate::clock::Timestamp;
+
+#[derive(Debug, Clone, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "interactions")]
+struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    handle_hash: String,
+    browser_hash: String,
+    client_id: String,
+    params: String,
+    requested_at: i64,
+    expires_at: i64,
+}
+
+#[derive(Debug, Clone, Copy, EnumIter, DeriveRelation)]
+enum Relation {}
+impl ActiveModelBehavior for ActiveModel {}
+
+/// A request that waits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Interaction {
+    /// The keyed hash of the handle that the page's form carries.
+    pub handle_hash: String,
+    /// The keyed hash of the browser's own cookie.
+    pub browser_hash: String,
+    /// Who asked.
+    pub client_id: String,
+    /// The request's parameters, form-urlencoded.
+    pub params: String,
+    /// When it was made: a sign-in since then answers its `prompt=login`.
+    pub requested_at: Timestamp,
+    /// When it is forgotten.
+    pub expires_at: Timestamp,
+}
+
+/// Parks a request.
+///
+/// # Errors
+/// When the database fails.
+pub async fn insert(
+    db: &impl ConnectionTrait,
+    interaction: &Interaction,
+) -> Result<(), StoreError> {
+    let row = ActiveModel {
+        handle_hash: Set(interaction.handle_hash.clone()),
+        browser_hash: Set(interaction.browser_hash.clone()),
+        client_id: Set(interaction.client_id.clone()),
+        params: Set(interaction.params.clone()),
+        requested_at: Set(millis(interaction.requested_at)),
+        expires_at: Set(millis(interaction.expires_at)),
+    };
+    Entity::insert(row).exec_without_returning(db).await?;
+    Ok(())
+}
+
+/// The request with that handle that was made in that browser and has not been forgotten.
+///
+/// # Errors
+/// When the database fails.
+pub async fn find(
+    db: &impl ConnectionTrait,
+    handle_hash: &str,
+    browser_hash: &str,
+    now: Timestamp,
+) -> Result<Option<Interaction>, StoreError> {
+    let row = Entity::find_by_id(handle_hash)
+        .filter(Column::BrowserHash.eq(browser_hash))
+        .filter(Column::ExpiresAt.gt(millis(now)))
+        .one(db)
+        .await?;
+    row.map(|row| {
+        Ok(Interaction {
+            handle_hash: row.handle_hash,
+            browser_hash: row.browser_hash,
+            client_id: row.client_id,
+            params: row.params,
+            requested_at: time(row.requested_at)?,
+            expires_at: time(row.expires_at)?,
+        })
+    })
+    .transpose()
+}
+
+/// The request has been answered; false when it was before.
+///
+/// # Errors
+/// When the database fails.
+pub async fn consume(db: &impl ConnectionTrait, handle_hash: &str) -> Result<bool, StoreError> {
+    Ok(Entity::delete_by_id(handle_hash)
+        .exec(db)
+        .await?
+        .rows_affected
+        == 1)
+}
+
+/// Forgets requests whose time is over.
+///
+/// # Errors
+/// When the database fails.
+pub async fn purge(db: &impl ConnectionTrait, before: Timestamp) -> Result<(), StoreError> {
+    Entity::delete_many()
+        .filter(Column::ExpiresAt.lt(millis(before)))
+        .exec(db)
+        .await?;
+    Ok(())
+}

@@ -1,0 +1,189 @@
+//! `participants`: which application took part in which session, each with a `sid` of its own. Kept
+//! past the session's end, and never derived from tokens, which are forgotten sooner.
+
+use sea_orm::entity::prelude::*;
+use sea_orm::{ActiveValue::Set, ConnectionTrait, QueryOrder as _, QuerySelect as _};
+
+use super::{StoreError, millis, time, time_or_none};
+use crate::clock::Timestamp;
+
+#[derive(Debug, Clone, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "participants")]
+struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    sid: Uuid,
+    session_id: Uuid,
+    client_id: String,
+    joined_at: i64,
+    believes_until: i64,
+    ended_at: Option<i64>,
+}
+
+#[derive(Debug, Clone, Copy, EnumIter, DeriveRelation)]
+enum Relation {}
+impl ActiveModelBehavior for ActiveModel {}
+
+/// An application's part in a session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Participant {
+    /// What the application knows the session by.
+    pub sid: Uuid,
+    /// The session.
+    pub session_id: Uuid,
+    /// The application.
+    pub client_id: String,
+    /// Since when.
+    pub joined_at: Timestamp,
+    /// When the last token it was given expires: then it stops believing in the session by itself.
+    pub believes_until: Timestamp,
+    /// When its part ended, if it has.
+    pub ended_at: Option<Timestamp>,
+}
+
+impl TryFrom<Model> for Participant {
+    type Error = StoreError;
+
+    fn try_from(row: Model) -> Result<Self, StoreError> {
+        Ok(Self {
+            sid: row.sid,
+            session_id: row.session_id,
+            client_id: row.client_id,
+            joined_at: time(row.joined_at)?,
+            believes_until: time(row.believes_until)?,
+            ended_at: time_or_none(row.ended_at)?,
+        })
+    }
+}
+
+/// The application joins the session, or is found to be in it; answers its `sid`. The caller holds
+/// the session's lock.
+///
+/// # Errors
+/// When the database fails.
+pub async fn join(
+    db: &impl ConnectionTrait,
+    participant: &Participant,
+) -> Result<Uuid, StoreError> {
+    if let Some(known) = find_open(db, participant.session_id, &participant.client_id).await? {
+        believe(db, known.sid, participant.believes_until).await?;
+        return Ok(known.sid);
+    }
+    let row = ActiveModel {
+        sid: Set(participant.sid),
+        session_id: Set(participant.session_id),
+        client_id: Set(participant.client_id.clone()),
+        joined_at: Set(millis(participant.joined_at)),
+        believes_until: Set(millis(participant.believes_until)),
+        ended_at: Set(None),
+    };
+    Entity::insert(row).exec_without_returning(db).await?;
+    Ok(participant.sid)
+}
+
+/// The application was given a token that is good until `until`.
+///
+/// # Errors
+/// When the database fails.
+pub async fn believe(
+    db: &impl ConnectionTrait,
+    sid: Uuid,
+    until: Timestamp,
+) -> Result<(), StoreError> {
+    Entity::update_many()
+        .col_expr(Column::BelievesUntil, Expr::value(millis(until)))
+        .filter(Column::Sid.eq(sid))
+        .filter(Column::BelievesUntil.lt(millis(until)))
+        .exec(db)
+        .await?;
+    Ok(())
+}
+
+/// The part with that `sid`, over or not.
+///
+/// # Errors
+/// When the database fails.
+pub async fn find(db: &impl ConnectionTrait, sid: Uuid) -> Result<Option<Participant>, StoreError> {
+    Entity::find_by_id(sid)
+        .one(db)
+        .await?
+        .map(TryInto::try_into)
+        .transpose()
+}
+
+/// The application's part in the session, if it is not over.
+///
+/// # Errors
+/// When the database fails.
+pub async fn find_open(
+    db: &impl ConnectionTrait,
+    session_id: Uuid,
+    client_id: &str,
+) -> Result<Option<Participant>, StoreError> {
+    let row = Entity::find()
+        .filter(Column::SessionId.eq(session_id))
+        .filter(Column::ClientId.eq(client_id))
+        .filter(Column::EndedAt.is_null())
+        .one(db)
+        .await?;
+    row.map(TryInto::try_into).transpose()
+}
+
+/// Those whose part in the session is not over, in the order they came.
+///
+/// # Errors
+/// When the database fails.
+pub async fn list_open(
+    db: &impl ConnectionTrait,
+    session_id: Uuid,
+) -> Result<Vec<Participant>, StoreError> {
+    Entity::find()
+        .filter(Column::SessionId.eq(session_id))
+        .filter(Column::EndedAt.is_null())
+        .order_by_asc(Column::JoinedAt)
+        .order_by_asc(Column::Sid)
+        .all(db)
+        .await?
+        .into_iter()
+        .map(TryInto::try_into)
+        .collect()
+}
+
+/// Sessions in which the client's part that began before a moment is not over, at most `limit`.
+///
+/// # Errors
+/// When the database fails.
+pub async fn sessions_of_client(
+    db: &impl ConnectionTrait,
+    client_id: &str,
+    before: Timestamp,
+    limit: u64,
+) -> Result<Vec<Uuid>, StoreError> {
+    Ok(Entity::find()
+        .select_only()
+        .column(Column::SessionId)
+        .filter(Column::ClientId.eq(client_id))
+        .filter(Column::EndedAt.is_null())
+        .filter(Column::JoinedAt.lt(millis(before)))
+        .limit(limit)
+        .into_tuple()
+        .all(db)
+        .await?)
+}
+
+/// Records that these parts are over.
+///
+/// # Errors
+/// When the database fails.
+pub async fn mark_ended(
+    db: &impl ConnectionTrait,
+    sids: &[Uuid],
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    Entity::update_many()
+        .col_expr(Column::EndedAt, Expr::value(millis(now)))
+        .filter(Column::Sid.is_in(sids.iter().copied()))
+        .filter(Column::EndedAt.is_null())
+        .exec(db)
+        .await?;
+    Ok(())
+}

@@ -1,0 +1,72 @@
+//! `passwords`: apart from people, so that a person may have none.
+
+use sea_orm::entity::prelude::*;
+use sea_orm::{ActiveValue::Set, ConnectionTrait};
+
+use super::{StoreError, millis};
+use crate::clock::Timestamp;
+
+#[derive(Debug, Clone, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "passwords")]
+struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    user_id: Uuid,
+    hash: String,
+    changed_at: i64,
+    declared_fingerprint: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, EnumIter, DeriveRelation)]
+enum Relation {}
+impl ActiveModelBehavior for ActiveModel {}
+
+/// A person's password.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Password {
+    /// An argon2id PHC string.
+    pub hash: String,
+    /// A keyed hash of the value that the configuration last declared: it tells a changed
+    /// declaration from a password that the person has changed since.
+    pub declared_fingerprint: Option<String>,
+}
+
+/// The password of `user_id`, if there is one.
+///
+/// # Errors
+/// When the database fails.
+pub async fn find(
+    db: &impl ConnectionTrait,
+    user_id: Uuid,
+) -> Result<Option<Password>, StoreError> {
+    let row = Entity::find_by_id(user_id).one(db).await?;
+    Ok(row.map(|row| Password {
+        hash: row.hash,
+        declared_fingerprint: row.declared_fingerprint,
+    }))
+}
+
+/// Sets the password of `user_id`.
+///
+/// # Errors
+/// When the database fails.
+pub async fn save(
+    db: &impl ConnectionTrait,
+    user_id: Uuid,
+    password: &Password,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let row = ActiveModel {
+        user_id: Set(user_id),
+        hash: Set(password.hash.clone()),
+        changed_at: Set(millis(now)),
+        declared_fingerprint: Set(password.declared_fingerprint.clone()),
+    };
+    let update = sea_orm::sea_query::OnConflict::column(Column::UserId)
+        .update_columns([Column::Hash, Column::ChangedAt, Column::DeclaredFingerprint])
+        .to_owned();
+    Entity::insert(row)
+        .on_conflict(update)
+        .exec_without_returning(db)
+        .await?;
+    Ok(())
+}

@@ -1,0 +1,334 @@
+//! `sessions`: a browser's session with us. Its cookie's value is never its identifier.
+
+use sea_orm::entity::prelude::*;
+use sea_orm::sea_query::Condition;
+use sea_orm::{ActiveValue::Set, ConnectionTrait, QueryOrder as _, QuerySelect as _};
+
+use super::{StoreError, millis, orders, time, time_or_none};
+use crate::clock::Timestamp;
+use crate::oidc::logout::Cause;
+
+#[derive(Debug, Clone, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "sessions")]
+struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    id: Uuid,
+    cookie_hash: String,
+    user_id: Uuid,
+    auth_time: i64,
+    amr: String,
+    created_at: i64,
+    last_seen_at: i64,
+    expires_at: i64,
+    ended_at: Option<i64>,
+    end_cause: Option<String>,
+    user_agent: String,
+}
+
+#[derive(Debug, Clone, Copy, EnumIter, DeriveRelation)]
+enum Relation {}
+impl ActiveModelBehavior for ActiveModel {}
+
+/// A session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Session {
+    /// The row's identifier; never leaves the server.
+    pub id: Uuid,
+    /// Whose.
+    pub user_id: Uuid,
+    /// When they last proved who they are.
+    pub auth_time: Timestamp,
+    /// How (RFC 8176), separated by spaces.
+    pub amr: String,
+    /// When it began.
+    pub created_at: Timestamp,
+    /// When it was last used, to the minute.
+    pub last_seen_at: Timestamp,
+    /// When it ends at the latest.
+    pub expires_at: Timestamp,
+    /// When it ended, if it has.
+    pub ended_at: Option<Timestamp>,
+    /// Why it ended.
+    pub end_cause: Option<Cause>,
+    /// What the browser called itself.
+    pub user_agent: String,
+}
+
+impl TryFrom<Model> for Session {
+    type Error = StoreError;
+
+    fn try_from(row: Model) -> Result<Self, StoreError> {
+        let end_cause = row
+            .end_cause
+            .map(|name| Cause::from_name(&name).ok_or(StoreError::Damaged("a cause")))
+            .transpose()?;
+        Ok(Self {
+            id: row.id,
+            user_id: row.user_id,
+            auth_time: time(row.auth_time)?,
+            amr: row.amr,
+            created_at: time(row.created_at)?,
+            last_seen_at: time(row.last_seen_at)?,
+            expires_at: time(row.expires_at)?,
+            ended_at: time_or_none(row.ended_at)?,
+            end_cause,
+            user_agent: row.user_agent,
+        })
+    }
+}
+
+/// When sessions count as over though their rows do not say so yet.
+#[derive(Debug, Clone, Copy)]
+pub struct Liveness {
+    /// The current moment.
+    pub now: Timestamp,
+    /// Sessions last seen before this moment are over, if idling ends them.
+    pub seen_since: Option<Timestamp>,
+}
+
+impl Liveness {
+    fn condition(self) -> Condition {
+        Condition::all()
+            .add(Column::EndedAt.is_null())
+            .add(Column::ExpiresAt.gt(millis(self.now)))
+            .add_option(
+                self.seen_since
+                    .map(|since| Column::LastSeenAt.gte(millis(since))),
+            )
+            .add(orders::none_names(
+                Expr::col((Entity, Column::UserId)),
+                Expr::col((Entity, Column::CreatedAt)),
+            ))
+    }
+}
+
+/// Begins a session, found by the keyed hash of its cookie.
+///
+/// # Errors
+/// When the database fails.
+pub async fn insert(
+    db: &impl ConnectionTrait,
+    session: &Session,
+    cookie_hash: String,
+) -> Result<(), StoreError> {
+    let row = ActiveModel {
+        id: Set(session.id),
+        cookie_hash: Set(cookie_hash),
+        user_id: Set(session.user_id),
+        auth_time: Set(millis(session.auth_time)),
+        amr: Set(session.amr.clone()),
+        created_at: Set(millis(session.created_at)),
+        last_seen_at: Set(millis(session.last_seen_at)),
+        expires_at: Set(millis(session.expires_at)),
+        ended_at: Set(None),
+        end_cause: Set(None),
+        user_agent: Set(session.user_agent.clone()),
+    };
+    Entity::insert(row).exec_without_returning(db).await?;
+    Ok(())
+}
+
+/// The living session of a cookie.
+///
+/// # Errors
+/// When the database fails.
+pub async fn find_by_cookie(
+    db: &impl ConnectionTrait,
+    cookie_hash: &str,
+    alive: Liveness,
+) -> Result<Option<Session>, StoreError> {
+    let row = Entity::find()
+        .filter(Column::CookieHash.eq(cookie_hash))
+        .filter(alive.condition())
+        .one(db)
+        .await?;
+    row.map(TryInto::try_into).transpose()
+}
+
+/// The session with that identifier, if it lives.
+///
+/// # Errors
+/// When the database fails.
+pub async fn find_living(
+    db: &impl ConnectionTrait,
+    id: Uuid,
+    alive: Liveness,
+) -> Result<Option<Session>, StoreError> {
+    let row = Entity::find_by_id(id)
+        .filter(alive.condition())
+        .one(db)
+        .await?;
+    row.map(TryInto::try_into).transpose()
+}
+
+/// The session with that identifier, alive or not.
+///
+/// # Errors
+/// When the database fails.
+pub async fn find(db: &impl ConnectionTrait, id: Uuid) -> Result<Option<Session>, StoreError> {
+    Entity::find_by_id(id)
+        .one(db)
+        .await?
+        .map(TryInto::try_into)
+        .transpose()
+}
+
+/// As [`find_living`], and nobody else ends or joins it until this transaction is over.
+///
+/// # Errors
+/// When the database fails.
+pub async fn lock_living(
+    db: &impl ConnectionTrait,
+    id: Uuid,
+    alive: Liveness,
+) -> Result<Option<Session>, StoreError> {
+    let row = Entity::find_by_id(id)
+        .filter(alive.condition())
+        .lock_exclusive()
+        .one(db)
+        .await?;
+    row.map(TryInto::try_into).transpose()
+}
+
+/// The session with that identifier, if nobody has recorded its end, held as by [`lock_living`].
+///
+/// # Errors
+/// When the database fails.
+pub async fn lock_unended(
+    db: &impl ConnectionTrait,
+    id: Uuid,
+) -> Result<Option<Session>, StoreError> {
+    let row = Entity::find_by_id(id)
+        .filter(Column::EndedAt.is_null())
+        .lock_exclusive()
+        .one(db)
+        .await?;
+    row.map(TryInto::try_into).transpose()
+}
+
+/// Records the end.
+///
+/// # Errors
+/// When the database fails.
+pub async fn mark_ended(
+    db: &impl ConnectionTrait,
+    id: Uuid,
+    cause: Cause,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    Entity::update_many()
+        .col_expr(Column::EndedAt, Expr::value(millis(now)))
+        .col_expr(Column::EndCause, Expr::value(cause.as_str()))
+        .filter(Column::Id.eq(id))
+        .filter(Column::EndedAt.is_null())
+        .exec(db)
+        .await?;
+    Ok(())
+}
+
+/// The same person has proved again who they are: the session goes on under a new cookie.
+///
+/// # Errors
+/// When the database fails.
+pub async fn renew(
+    db: &impl ConnectionTrait,
+    session: &Session,
+    cookie_hash: String,
+) -> Result<(), StoreError> {
+    Entity::update_many()
+        .col_expr(Column::CookieHash, Expr::value(cookie_hash))
+        .col_expr(Column::AuthTime, Expr::value(millis(session.auth_time)))
+        .col_expr(Column::Amr, Expr::value(session.amr.clone()))
+        .col_expr(
+            Column::LastSeenAt,
+            Expr::value(millis(session.last_seen_at)),
+        )
+        .col_expr(Column::ExpiresAt, Expr::value(millis(session.expires_at)))
+        .filter(Column::Id.eq(session.id))
+        .exec(db)
+        .await?;
+    Ok(())
+}
+
+/// Records that the session was used.
+///
+/// # Errors
+/// When the database fails.
+pub async fn touch(db: &impl ConnectionTrait, id: Uuid, now: Timestamp) -> Result<(), StoreError> {
+    Entity::update_many()
+        .col_expr(Column::LastSeenAt, Expr::value(millis(now)))
+        .filter(Column::Id.eq(id))
+        .filter(Column::LastSeenAt.lt(millis(now)))
+        .exec(db)
+        .await?;
+    Ok(())
+}
+
+/// Sessions that live, of one person or of all, newest first.
+///
+/// # Errors
+/// When the database fails.
+pub async fn list_living(
+    db: &impl ConnectionTrait,
+    user_id: Option<Uuid>,
+    alive: Liveness,
+) -> Result<Vec<Session>, StoreError> {
+    Entity::find()
+        .filter(alive.condition())
+        .filter(Condition::all().add_option(user_id.map(|user_id| Column::UserId.eq(user_id))))
+        .order_by_desc(Column::CreatedAt)
+        .all(db)
+        .await?
+        .into_iter()
+        .map(TryInto::try_into)
+        .collect()
+}
+
+/// Identifiers of at most `limit` sessions without a recorded end that began before a moment.
+///
+/// # Errors
+/// When the database fails.
+pub async fn unended_before(
+    db: &impl ConnectionTrait,
+    user_id: Option<Uuid>,
+    before: Timestamp,
+    limit: u64,
+) -> Result<Vec<Uuid>, StoreError> {
+    Ok(Entity::find()
+        .select_only()
+        .column(Column::Id)
+        .filter(Column::EndedAt.is_null())
+        .filter(Column::CreatedAt.lt(millis(before)))
+        .filter(Condition::all().add_option(user_id.map(|user_id| Column::UserId.eq(user_id))))
+        .limit(limit)
+        .into_tuple()
+        .all(db)
+        .await?)
+}
+
+/// Identifiers of at most `limit` sessions whose time is over and whose end nobody has recorded.
+///
+/// # Errors
+/// When the database fails.
+pub async fn expired(
+    db: &impl ConnectionTrait,
+    alive: Liveness,
+    limit: u64,
+) -> Result<Vec<Uuid>, StoreError> {
+    let over = Condition::any()
+        .add(Column::ExpiresAt.lte(millis(alive.now)))
+        .add_option(
+            alive
+                .seen_since
+                .map(|since| Column::LastSeenAt.lt(millis(since))),
+        );
+    Ok(Entity::find()
+        .select_only()
+        .column(Column::Id)
+        .filter(Column::EndedAt.is_null())
+        .filter(over)
+        .limit(limit)
+        .into_tuple()
+        .all(db)
+        .await?)
+}

@@ -1,0 +1,141 @@
+//! `users`: people. A row's identifier is the person's `sub`, and is never used again.
+
+use sea_orm::entity::prelude::*;
+use sea_orm::{ActiveValue::Set, ConnectionTrait, QueryOrder as _};
+
+use super::{StoreError, millis, time, time_or_none};
+use crate::clock::Timestamp;
+use crate::oidc::claims::UserClaims;
+
+#[derive(Debug, Clone, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "users")]
+struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    id: Uuid,
+    username: String,
+    claims: String,
+    created_at: i64,
+    updated_at: i64,
+    disabled_at: Option<i64>,
+    declared: bool,
+}
+
+#[derive(Debug, Clone, Copy, EnumIter, DeriveRelation)]
+enum Relation {}
+impl ActiveModelBehavior for ActiveModel {}
+
+/// A person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct User {
+    /// The `sub` that applications see.
+    pub id: Uuid,
+    /// What they type to sign in, in its canonical form.
+    pub username: String,
+    /// What is known about them.
+    pub claims: UserClaims,
+    /// When they were made known.
+    pub created_at: Timestamp,
+    /// When what is known about them last changed.
+    pub updated_at: Timestamp,
+    /// When they were shut out, if they are.
+    pub disabled_at: Option<Timestamp>,
+    /// Whether the configuration declares them.
+    pub declared: bool,
+}
+
+impl User {
+    /// What to call them: their name, else what they sign in with.
+    pub fn display_name(&self) -> &str {
+        self.claims.name.as_deref().unwrap_or(&self.username)
+    }
+}
+
+impl TryFrom<Model> for User {
+    type Error = StoreError;
+
+    fn try_from(row: Model) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: row.id,
+            username: row.username,
+            claims: serde_json::from_str(&row.claims)
+                .map_err(|_damaged| StoreError::Damaged("claims"))?,
+            created_at: time(row.created_at)?,
+            updated_at: time(row.updated_at)?,
+            disabled_at: time_or_none(row.disabled_at)?,
+            declared: row.declared,
+        })
+    }
+}
+
+/// The person with that identifier.
+///
+/// # Errors
+/// When the database fails.
+pub async fn find(db: &impl ConnectionTrait, id: Uuid) -> Result<Option<User>, StoreError> {
+    Entity::find_by_id(id)
+        .one(db)
+        .await?
+        .map(TryInto::try_into)
+        .transpose()
+}
+
+/// The person who signs in as `username`, given in its canonical form.
+///
+/// # Errors
+/// When the database fails.
+pub async fn find_by_username(
+    db: &impl ConnectionTrait,
+    username: &str,
+) -> Result<Option<User>, StoreError> {
+    Entity::find()
+        .filter(Column::Username.eq(username))
+        .one(db)
+        .await?
+        .map(TryInto::try_into)
+        .transpose()
+}
+
+/// Everyone, by username.
+///
+/// # Errors
+/// When the database fails.
+pub async fn list(db: &impl ConnectionTrait) -> Result<Vec<User>, StoreError> {
+    Entity::find()
+        .order_by_asc(Column::Username)
+        .all(db)
+        .await?
+        .into_iter()
+        .map(TryInto::try_into)
+        .collect()
+}
+
+/// Keeps a new person, or what is now known about one.
+///
+/// # Errors
+/// When the username is another person's ([`StoreError::is_duplicate`]) or the database fails.
+pub async fn save(db: &impl ConnectionTrait, user: &User) -> Result<(), StoreError> {
+    let row = ActiveModel {
+        id: Set(user.id),
+        username: Set(user.username.clone()),
+        claims: Set(serde_json::to_string(&user.claims)
+            .map_err(|_unwritable| StoreError::Damaged("claims"))?),
+        created_at: Set(millis(user.created_at)),
+        updated_at: Set(millis(user.updated_at)),
+        disabled_at: Set(user.disabled_at.map(millis)),
+        declared: Set(user.declared),
+    };
+    let update = sea_orm::sea_query::OnConflict::column(Column::Id)
+        .update_columns([
+            Column::Username,
+            Column::Claims,
+            Column::UpdatedAt,
+            Column::DisabledAt,
+            Column::Declared,
+        ])
+        .to_owned();
+    Entity::insert(row)
+        .on_conflict(update)
+        .exec_without_returning(db)
+        .await?;
+    Ok(())
+}
