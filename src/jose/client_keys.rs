@@ -56,7 +56,7 @@ pub fn verify_client_assertion(
     }
     let algorithm: SigningAlgorithm = parts
         .header_text("alg")
-        .and_then(|name| name.parse().ok())
+        .and_then(SigningAlgorithm::from_name)
         .ok_or(AssertionError::Algorithm)?;
     let kid = parts.header.get("kid");
     let mut candidates = keys_of(jwks)
@@ -155,7 +155,7 @@ fn fitting_algorithms(key: &Value) -> Vec<SigningAlgorithm> {
     by_kind
         .iter()
         .copied()
-        .filter(|algorithm| key.get("alg").is_none_or(|alg| alg == algorithm.name()))
+        .filter(|algorithm| key.get("alg").is_none_or(|alg| alg == algorithm.as_str()))
         .collect()
 }
 
@@ -220,5 +220,197 @@ const fn library_name(algorithm: SigningAlgorithm) -> Algorithm {
         SigningAlgorithm::PS256 => Algorithm::PS256,
         SigningAlgorithm::ES256 => Algorithm::ES256,
         SigningAlgorithm::EdDSA => Algorithm::EdDSA,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::tests::{forge, key};
+    use super::*;
+
+    const ALL: [SigningAlgorithm; 4] = SigningAlgorithm::ALL;
+
+    fn jwk(algorithm: SigningAlgorithm) -> Value {
+        key(algorithm).public_jwk().clone()
+    }
+
+    fn assertion(algorithm: SigningAlgorithm, more: &str) -> String {
+        forge(
+            &key(algorithm),
+            &format!(r#"{{"alg":"{algorithm}"{more}}}"#),
+            r#"{"jti":"1"}"#,
+        )
+    }
+
+    fn set(keys: &[Value]) -> Value {
+        json!({ "keys": keys })
+    }
+
+    /// The JWKS with one member of its only key changed.
+    fn changed(algorithm: SigningAlgorithm, name: &str, value: Value) -> Value {
+        let mut key = jwk(algorithm);
+        key[name] = value;
+        set(&[key])
+    }
+
+    #[test]
+    fn a_client_signs_with_any_of_its_keys() {
+        let jwks = set(&ALL.map(jwk));
+        for algorithm in ALL {
+            let kid = format!(r#","kid":"{}""#, key(algorithm).kid());
+            for more in ["", kid.as_str(), r#","typ":"JWT""#] {
+                let claims = verify_client_assertion(&jwks, &assertion(algorithm, more)).unwrap();
+                assert_eq!(claims["jti"], "1");
+            }
+        }
+    }
+
+    /// Attack 30: the algorithm must be one of ours and fit the key, and the header brings no key and no `crit`.
+    #[test]
+    fn an_assertion_chooses_neither_its_algorithm_nor_its_key() {
+        let jwks = set(&[jwk(SigningAlgorithm::RS256)]);
+        let signed = |header: &str| {
+            verify_client_assertion(&jwks, &forge(&key(SigningAlgorithm::RS256), header, "{}"))
+        };
+        assert!(signed(r#"{"alg":"RS256"}"#).is_ok());
+        for alg in ["none", "HS256", "RS384", "nOnE"] {
+            let refused = signed(&format!(r#"{{"alg":"{alg}"}}"#));
+            assert_eq!(refused, Err(AssertionError::Algorithm), "{alg}");
+        }
+        for alg in ["PS256", "ES256", "EdDSA"] {
+            let refused = signed(&format!(r#"{{"alg":"{alg}"}}"#));
+            assert_eq!(refused, Err(AssertionError::NoKey), "{alg}");
+        }
+        for name in REFUSED_HEADERS {
+            let refused = signed(&format!(r#"{{"alg":"RS256","{name}":{{}}}}"#));
+            assert_eq!(refused, Err(AssertionError::Header), "{name}");
+        }
+        for kid in [r#""../key""#, r#""' OR 1=1""#, "1", "null"] {
+            let refused = signed(&format!(r#"{{"alg":"RS256","kid":{kid}}}"#));
+            assert_eq!(refused, Err(AssertionError::NoKey), "{kid}");
+        }
+        let stranger = set(&[jwk(SigningAlgorithm::PS256)]);
+        let token = assertion(SigningAlgorithm::RS256, "");
+        assert_eq!(
+            verify_client_assertion(&stranger, &token),
+            Err(AssertionError::NoKey)
+        );
+    }
+
+    /// Attack 31: claims of the wrong JSON type are refused in assertions too.
+    #[test]
+    fn an_assertion_whose_expiry_is_no_number_is_refused() {
+        let jwks = set(&[jwk(SigningAlgorithm::EdDSA)]);
+        let token = forge(
+            &key(SigningAlgorithm::EdDSA),
+            r#"{"alg":"EdDSA"}"#,
+            r#"{"exp":"9"}"#,
+        );
+        assert_eq!(
+            verify_client_assertion(&jwks, &token),
+            Err(AssertionError::Claims)
+        );
+    }
+
+    /// Attack 33: an ECDSA signature of zeros is no signature.
+    #[test]
+    fn a_signature_of_zeros_is_refused() {
+        for algorithm in ALL {
+            let token = assertion(algorithm, "");
+            let (message, signature) = token.rsplit_once('.').unwrap();
+            let length = URL_SAFE_NO_PAD.decode(signature).unwrap().len();
+            let token = format!("{message}.{}", URL_SAFE_NO_PAD.encode(vec![0; length]));
+            let refused = verify_client_assertion(&set(&[jwk(algorithm)]), &token);
+            assert_eq!(refused, Err(AssertionError::Signature));
+        }
+    }
+
+    /// Attack 33: keys that are weak, off their curve, or meant for encryption do not verify, and are named when
+    /// they are registered.
+    #[test]
+    fn weak_and_misused_keys_are_refused() {
+        use SigningAlgorithm::{ES256, EdDSA, RS256};
+        let short = |bytes: usize| json!(URL_SAFE_NO_PAD.encode(vec![0xc1; bytes]));
+        let cases = [
+            (RS256, changed(RS256, "n", short(128)), "2048 to 8192 bits"),
+            (RS256, changed(RS256, "n", short(255)), "2048 to 8192 bits"),
+            (RS256, changed(RS256, "n", short(2048)), "2048 to 8192 bits"),
+            (
+                RS256,
+                changed(RS256, "n", json!("AMHB")),
+                "begins with zeros",
+            ),
+            (RS256, changed(RS256, "e", json!("AQ")), "exponent"),
+            (RS256, changed(RS256, "e", json!("Aw")), "exponent"),
+            (RS256, changed(RS256, "e", json!("AQAA")), "exponent"),
+            (RS256, changed(RS256, "e", short(9)), "exponent"),
+            (RS256, changed(RS256, "e", json!("=")), "not base64url"),
+            (
+                ES256,
+                changed(ES256, "y", short(32)),
+                "not a point on P-256",
+            ),
+            (
+                ES256,
+                changed(ES256, "x", short(31)),
+                "not a point on P-256",
+            ),
+            (EdDSA, changed(EdDSA, "x", short(31)), "not an Ed25519 key"),
+            (
+                RS256,
+                changed(RS256, "use", json!("enc")),
+                "no key in it verifies",
+            ),
+            (
+                RS256,
+                changed(RS256, "key_ops", json!(["encrypt"])),
+                "no key in it verifies",
+            ),
+            (
+                RS256,
+                changed(RS256, "kty", json!("oct")),
+                "no key in it verifies",
+            ),
+            (
+                ES256,
+                changed(ES256, "crv", json!("P-384")),
+                "no key in it verifies",
+            ),
+        ];
+        for (algorithm, jwks, word) in cases {
+            let refused = verify_client_assertion(&jwks, &assertion(algorithm, ""));
+            assert_eq!(refused, Err(AssertionError::NoKey), "{word}");
+            let told = check_client_jwks(&jwks).unwrap_err();
+            assert!(told.contains(word), "{told}");
+        }
+    }
+
+    #[test]
+    fn a_registered_jwks_is_public_well_formed_and_unambiguous() {
+        use SigningAlgorithm::{ES256, EdDSA};
+        check_client_jwks(&set(&[jwk(ES256), json!({ "kty": "new" })])).unwrap();
+        for name in PRIVATE_MEMBERS {
+            let told = check_client_jwks(&changed(EdDSA, name, json!("AQAB"))).unwrap_err();
+            assert!(told.contains("private members"), "{told}");
+        }
+        let cases = [
+            (json!([]), "array \"keys\""),
+            (json!({ "keys": {} }), "array \"keys\""),
+            (set(&[]), "no key in it verifies"),
+            (set(&[json!("key")]), "key 1: it is not an object"),
+            (set(&[jwk(EdDSA), json!({})]), "key 2: it has no \"kty\""),
+            (
+                set(&[jwk(EdDSA), jwk(EdDSA)]),
+                "key 2: its \"kid\" occurs twice",
+            ),
+            (changed(EdDSA, "kid", json!(1)), "must be strings"),
+            (set(&vec![jwk(EdDSA); 21]), "at most 20"),
+        ];
+        for (jwks, word) in cases {
+            let told = check_client_jwks(&jwks).unwrap_err();
+            assert!(told.contains(word), "{told}");
+        }
     }
 }

@@ -19,8 +19,8 @@ use super::schedule::Schedule;
 use crate::oidc::algorithm::SigningAlgorithm;
 use crate::random::Random;
 
-/// The size of new RSA keys. 3072 bits would sign three times slower and take seconds to make at the first start;
-/// keys rotate, and 2048 is what RFC 7518 §3.3 asks.
+/// The size of new RSA keys. 3072 bits would be some three times the work for each signature (it grows with the cube
+/// of the size) and for making the key at the first start; keys rotate, and 2048 is what RFC 7518 §3.3 asks.
 const RSA_BITS: usize = 2048;
 
 /// A signing key as the database keeps it.

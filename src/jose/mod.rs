@@ -11,6 +11,8 @@ pub mod password;
 pub mod ring;
 pub mod schedule;
 mod strict;
+#[cfg(test)]
+mod tests;
 
 pub use client_keys::{AssertionError, check_client_jwks, verify_client_assertion};
 pub use jws::{JwsError, SigningFailed, sign, verify_own};

@@ -36,11 +36,13 @@ pub enum PasswordError {
 /// The text is not a password hash that can be verified here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum UnusableHash {
-    /// Not a PHC string, or not argon2id.
-    #[error("a password hash must be a PHC string that begins with $argon2id$v=19$")]
+    /// Not a well-formed PHC string, or not argon2id.
+    #[error(
+        "a password hash must be a PHC string: $argon2id$v=19$..., with a salt of at least 8 bytes"
+    )]
     NotArgon2id,
-    /// Salt or hash are missing or shorter than 8 and 16 bytes.
-    #[error("the password hash lacks a salt of at least 8 bytes or a hash of at least 16 bytes")]
+    /// The salt is missing, or the hash, or it is shorter than 16 bytes.
+    #[error("the password hash lacks a salt or a hash of at least 16 bytes")]
     Incomplete,
     /// Its parameters are wrong or cost too much.
     #[error("the password hash must ask for at most m=262144 (KiB), t=16, p=8")]
@@ -58,9 +60,9 @@ impl PasswordHash {
         if hash.algorithm.as_str() != "argon2id" || hash.version != Some(Version::V0x13.into()) {
             return Err(UnusableHash::NotArgon2id);
         }
-        let salt = hash.salt.ok_or(UnusableHash::Incomplete)?;
-        let output = hash.hash.ok_or(UnusableHash::Incomplete)?;
-        if salt.as_ref().len() < 8 || output.as_bytes().len() < 16 {
+        // The parser itself refuses salts below 8 bytes.
+        let complete = hash.salt.is_some() && hash.hash.is_some_and(|hash| hash.len() >= 16);
+        if !complete {
             return Err(UnusableHash::Incomplete);
         }
         let params = Params::try_from(&hash).map_err(|_unreadable| UnusableHash::Parameters)?;
@@ -167,4 +169,126 @@ fn hash_with_salt(password: &str, salt: &[u8]) -> Result<PasswordHash, PasswordE
 /// OWASP's choice, which is also the crate's default: 19 MiB, two passes, one lane.
 fn argon2id() -> Argon2<'static> {
     Argon2::new(Algorithm::Argon2id, Version::V0x13, Params::DEFAULT)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::random::SeededRandom;
+
+    fn pool() -> PasswordPool {
+        PasswordPool::new(2, Arc::new(SeededRandom::new(1)))
+    }
+
+    #[tokio::test]
+    async fn a_password_matches_its_own_hash_alone() {
+        let pool = pool();
+        let hash = pool.hash(&"correct horse".into()).await.unwrap();
+        assert!(hash.as_str().starts_with("$argon2id$v=19$m=19456,t=2,p=1$"));
+        assert_eq!(PasswordHash::parse(hash.as_str()), Ok(hash.clone()));
+        assert_eq!(
+            pool.verify(&"correct horse".into(), Some(&hash)).await,
+            Ok(true)
+        );
+        assert_eq!(
+            pool.verify(&"Correct horse".into(), Some(&hash)).await,
+            Ok(false)
+        );
+        assert_ne!(pool.hash(&"correct horse".into()).await.unwrap(), hash);
+    }
+
+    /// Attack 83: an unknown person costs the same work, and no password of theirs is right.
+    #[tokio::test]
+    async fn without_a_stored_hash_no_password_is_right() {
+        let pool = pool();
+        assert_eq!(pool.verify(&"guess".into(), None).await, Ok(false));
+        // The work is the same: a hash at the cost of those that are stored.
+        let stand_in = hash_with_salt("guess", &[0; 16]).unwrap();
+        assert!(
+            stand_in
+                .as_str()
+                .starts_with("$argon2id$v=19$m=19456,t=2,p=1$")
+        );
+    }
+
+    /// Attack 91: one password in two notations is one password.
+    #[tokio::test]
+    async fn the_notation_of_a_character_does_not_matter() {
+        let pool = pool();
+        let hash = pool.hash(&"caf\u{e9} \u{fb01}n".into()).await.unwrap();
+        assert_eq!(
+            pool.verify(&"cafe\u{301} fin".into(), Some(&hash)).await,
+            Ok(true)
+        );
+        assert_eq!(
+            pool.verify(&"cafe fin".into(), Some(&hash)).await,
+            Ok(false)
+        );
+    }
+
+    /// Attack 91: a NUL does not end a password, and megabytes are refused before any work.
+    #[tokio::test]
+    async fn passwords_are_whole_and_of_bounded_length() {
+        let pool = pool();
+        let hash = pool.hash(&"a\0b".into()).await.unwrap();
+        assert_eq!(pool.verify(&"a\0c".into(), Some(&hash)).await, Ok(false));
+        let longest = "x".repeat(LONGEST_PASSWORD);
+        assert!(pool.hash(&longest.clone().into()).await.is_ok());
+        let too_long: SecretString = (longest + "x").into();
+        assert_eq!(pool.hash(&too_long).await, Err(PasswordError::TooLong));
+        let refused = pool.verify(&too_long, Some(&hash)).await;
+        assert_eq!(refused, Err(PasswordError::TooLong));
+        assert_eq!(pool.hash(&"".into()).await, Err(PasswordError::Empty));
+    }
+
+    /// Attack 91: however many sign in, only so many hashes are worked on; a caller that gives up changes nothing.
+    #[tokio::test]
+    async fn the_pool_never_works_on_more_than_it_may() {
+        let pool = pool();
+        let (started, start) = std::sync::mpsc::channel();
+        let (release, released) = std::sync::mpsc::channel::<()>();
+        let held = pool.blocking(move || {
+            started.send(()).unwrap();
+            released.recv().unwrap();
+        });
+        let given_up = tokio::time::timeout(std::time::Duration::from_millis(50), held).await;
+        assert!(given_up.is_err());
+        start.recv().unwrap();
+        assert_eq!(pool.permits.available_permits(), 1);
+        release.send(()).unwrap();
+        let _both = pool.permits.acquire_many(2).await.unwrap();
+    }
+
+    #[test]
+    fn a_configured_hash_must_be_argon2id_complete_and_affordable() {
+        let hash = "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRzb21l$uJAfEInYSnAsAVDoEL7QnqqSqSZfFCPMB0tzOvCjY0s";
+        assert!(PasswordHash::parse(hash).is_ok());
+        let cases = [
+            ("", UnusableHash::NotArgon2id),
+            ("hunter2", UnusableHash::NotArgon2id),
+            ("$2b$12$abcdefghijklmnopqrstuv", UnusableHash::NotArgon2id),
+            (
+                &hash.replace("argon2id", "argon2i"),
+                UnusableHash::NotArgon2id,
+            ),
+            (&hash.replace("v=19", "v=16"), UnusableHash::NotArgon2id),
+            (&hash[..hash.rfind('$').unwrap()], UnusableHash::Incomplete),
+            (
+                &hash.replace(
+                    "uJAfEInYSnAsAVDoEL7QnqqSqSZfFCPMB0tzOvCjY0s",
+                    "uJAfEInYSnAsAVDo",
+                ),
+                UnusableHash::Incomplete,
+            ),
+            (
+                &hash.replace("m=19456", "m=4000000"),
+                UnusableHash::Parameters,
+            ),
+            (&hash.replace("t=2", "t=1000"), UnusableHash::Parameters),
+            (&hash.replace("p=1", "p=64"), UnusableHash::Parameters),
+        ];
+        for (text, wrong) in cases {
+            assert_eq!(PasswordHash::parse(text), Err(wrong), "{text}");
+        }
+    }
 }

@@ -204,3 +204,176 @@ const fn v4(a: u8, b: u8, c: u8, d: u8, prefix: u8) -> Ipv4Net {
 const fn v6(first: u16, second: u16, prefix: u8) -> Ipv6Net {
     Ipv6Net::new_assert(Ipv6Addr::new(first, second, 0, 0, 0, 0, 0, 0), prefix)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn open() -> Guard {
+        Guard::default()
+    }
+
+    fn loopback_allowed() -> Guard {
+        Guard::new(vec![
+            "127.0.0.0/8".parse().unwrap(),
+            "::1/128".parse().unwrap(),
+        ])
+    }
+
+    #[test]
+    fn https_to_the_public_internet_is_allowed() {
+        for url in [
+            "https://app.example/logout?a=b",
+            "https://app.example:8443/",
+            "https://93.184.216.34/",
+            "https://[2606:2800:220:1::1]/",
+            "https://[64:ff9b::5db8:d822]/",
+        ] {
+            assert_eq!(open().check_url(url).err(), None, "{url}");
+        }
+    }
+
+    /// Attack 55: an address that is not public is refused in every notation that leads to it.
+    #[test]
+    fn addresses_that_are_not_public_are_refused_in_every_notation() {
+        for host in [
+            "127.0.0.1",
+            "127.1",
+            "2130706433",
+            "0x7f000001",
+            "0x7f.1",
+            "017700000001",
+            "0177.0.0.01",
+            "127.0.0.1.",
+            "%31%32%37.0.0.1",
+            "0.0.0.0",
+            "0",
+            "10.1.2.3",
+            "100.64.0.1",
+            "169.254.169.254",
+            "2852039166",
+            "172.16.0.1",
+            "172.31.255.255",
+            "192.0.0.8",
+            "192.0.2.1",
+            "192.88.99.1",
+            "192.168.1.1",
+            "198.18.0.1",
+            "198.51.100.1",
+            "203.0.113.1",
+            "224.0.0.1",
+            "240.0.0.1",
+            "255.255.255.255",
+            "[::]",
+            "[::1]",
+            "[0:0:0:0:0:0:0:1]",
+            "[::ffff:127.0.0.1]",
+            "[::ffff:7f00:1]",
+            "[::ffff:a9fe:a9fe]",
+            "[::127.0.0.1]",
+            "[64:ff9b::7f00:1]",
+            "[64:ff9b::a9fe:a9fe]",
+            "[64:ff9b:1::1]",
+            "[100::1]",
+            "[2001::1]",
+            "[2001:2::1]",
+            "[2001:db8::1]",
+            "[2002:7f00:1::]",
+            "[2002:5db8:d822::]",
+            "[3fff::1]",
+            "[fc00::1]",
+            "[fd12:3456::1]",
+            "[fe80::1]",
+            "[fec0::1]",
+            "[ff02::1]",
+        ] {
+            let refused = open().check_url(&format!("https://{host}/")).err();
+            assert!(matches!(refused, Some(Refused::Address(_))), "{host}");
+        }
+    }
+
+    #[test]
+    fn an_allowed_private_network_is_reached_in_every_notation_and_its_neighbour_is_not() {
+        for host in [
+            "127.0.0.1",
+            "2130706433",
+            "[::1]",
+            "[::ffff:127.0.0.1]",
+            "[64:ff9b::7f00:1]",
+        ] {
+            assert!(
+                loopback_allowed()
+                    .check_url(&format!("https://{host}/"))
+                    .is_ok(),
+                "{host}"
+            );
+        }
+        for host in ["10.0.0.1", "[::2]", "10.255.255.255", "169.254.169.254"] {
+            assert!(
+                loopback_allowed()
+                    .check_url(&format!("https://{host}/"))
+                    .is_err(),
+                "{host}"
+            );
+        }
+    }
+
+    /// Attack 55: plain http goes to allowed private networks only, never to the internet.
+    #[test]
+    fn plain_http_is_for_allowed_private_networks() {
+        let check = |guard: Guard, url| guard.check_url(url).err();
+        assert_eq!(check(loopback_allowed(), "http://127.0.0.1:8080/"), None);
+        assert_eq!(check(loopback_allowed(), "http://[::1]:8080/"), None);
+        assert_eq!(check(loopback_allowed(), "http://localhost:8080/"), None);
+        assert_eq!(
+            check(open(), "http://localhost:8080/"),
+            Some(Refused::PlainHttp)
+        );
+        assert_eq!(
+            check(open(), "http://127.0.0.1/"),
+            Some(Refused::Address("loopback"))
+        );
+        assert_eq!(
+            check(loopback_allowed(), "http://93.184.216.34/"),
+            Some(Refused::PlainHttp)
+        );
+        let everything = Guard::new(vec!["0.0.0.0/0".parse().unwrap()]);
+        assert_eq!(
+            check(everything, "http://93.184.216.34/"),
+            Some(Refused::PlainHttp)
+        );
+    }
+
+    /// Attack 55: a URL that a parser would have to mend, or that carries more than a place, is refused.
+    #[test]
+    fn only_clean_urls_pass() {
+        for (url, refused) in [
+            ("", Refused::NotAUrl),
+            ("/logout", Refused::NotAUrl),
+            ("https://", Refused::NotAUrl),
+            ("https:app.example/", Refused::NotAUrl),
+            ("https:/app.example/", Refused::NotAUrl),
+            ("https://app.example/\n", Refused::NotAUrl),
+            ("https://app.exa\tmple/", Refused::NotAUrl),
+            ("https:\\\\app.example/", Refused::NotAUrl),
+            ("https://app.example\\@evil.example/", Refused::NotAUrl),
+            ("https://{tenant}.example/", Refused::NotAUrl),
+            ("https://app.example/${env.SECRET}", Refused::NotAUrl),
+            ("https://b\u{fc}cher.example/", Refused::NotAUrl),
+            ("ftp://app.example/", Refused::Scheme),
+            ("file://app.example/etc/passwd", Refused::Scheme),
+            ("gopher://app.example:6379/_x", Refused::Scheme),
+            ("https://user@app.example/", Refused::UserInfo),
+            ("https://@app.example/", Refused::UserInfo),
+            ("https://good.example:443@evil.example/", Refused::UserInfo),
+            ("https://app.example/#", Refused::Fragment),
+            ("https://app.example/#a", Refused::Fragment),
+            ("https://app.example:0/", Refused::Port(0)),
+            ("https://app.example:22/", Refused::Port(22)),
+            ("https://app.example:25/", Refused::Port(25)),
+            ("https://app.example:6379/", Refused::Port(6379)),
+        ] {
+            assert_eq!(open().check_url(url).err(), Some(refused), "{url:?}");
+        }
+    }
+}

@@ -5,7 +5,9 @@
 pub mod client;
 pub mod guard;
 pub mod resolver;
+#[cfg(test)]
+mod tests;
 
-pub use client::{Answer, Limits, Outbound, OutboundError, RetryAfter};
+pub use client::{Answer, Limits, Outbound, OutboundError, RetryAfter, SetupError};
 pub use guard::{Guard, Refused};
 pub use resolver::{Resolver, SystemResolver};
