@@ -48,6 +48,8 @@ fn a_template_without_offence_is_not_accused() {
         "<input value=\"{{ name }}\" {% if required %}required{% endif %}>",
         "<a href='{{ url }}?a=b&amp;on=1'>one > two {{ three }}</a>",
         "<option value=\"{{ id }}\"{% if id == chosen %} selected{% endif %}>",
+        "<script defer src=\"{{ ui.asset(\"on style > js\") }}\"></script>",
+        "<p {% if onward == \"a > b\" %}class=\"{% if x > 1 %}one{% endif %}\"{% endif %}>",
         "<!-- <style> --><link rel=stylesheet href=\"/static/exeunt.css\">",
     ] {
         assert_eq!(offences_in(text), Vec::<String>::new(), "{text}");
@@ -83,8 +85,8 @@ fn offences_in(text: &str) -> Vec<String> {
 /// Checks one tag, from its name to before its `>`.
 fn check_tag(tag: &str, offences: &mut Vec<String>) {
     let lower = tag.to_ascii_lowercase();
-    let unquoted = outside_quotes(&lower);
-    let mut words = unquoted.split([' ', '\t', '\n', '\r', '/']);
+    let plain = only(&lower, &[Place::Plain]);
+    let mut words = plain.split([' ', '\t', '\n', '\r', '/']);
     let element = words.next().unwrap_or_default();
     let attributes: Vec<_> = words
         .map(|word| word.split('=').next().unwrap_or_default())
@@ -112,7 +114,7 @@ fn check_tag(tag: &str, offences: &mut Vec<String>) {
     if lower.contains("javascript:") {
         offences.push(format!("<{tag}>: javascript: is an inline script"));
     }
-    if unquoted.contains("{{") {
+    if only(tag, &[Place::Plain, Place::Mark]).contains("{{") {
         offences.push(format!(
             "<{tag}>: a value inside a tag needs quotes around it"
         ));
@@ -138,40 +140,51 @@ fn tags_in(text: &str) -> Vec<String> {
 
 /// Where the tag that `text` begins with ends: at the first `>` outside of quotes and of the template's own marks.
 fn end_of_tag(text: &str) -> usize {
+    places_in(text)
+        .find(|(_, c, place)| *c == '>' && *place == Place::Plain)
+        .map_or(text.len(), |(index, ..)| index)
+}
+
+/// Where a character of a tag stands.
+#[derive(Clone, Copy, PartialEq)]
+enum Place {
+    Plain,
+    /// In an attribute's quotes, or one of them.
+    Quoted,
+    /// In `{{ }}` or `{% %}` outside of quotes, but for the first brace.
+    Mark,
+}
+
+/// Every character of a tag with its index and place. Quotes inside the template's own marks are not the attribute's.
+fn places_in(tag: &str) -> impl Iterator<Item = (usize, char, Place)> {
     let mut quote = None;
-    let mut marks = 0;
+    let mut marked = false;
     let mut previous = ' ';
-    for (index, c) in text.char_indices() {
+    tag.char_indices().map(move |(index, c)| {
+        let was_quoted = quote.is_some();
+        let was_marked = marked;
         match (previous, c) {
-            ('{', '{' | '%') => marks += 1,
-            ('}' | '%', '}') => marks -= 1,
-            (_, '"' | '\'') if marks == 0 && quote.is_none() => quote = Some(c),
-            _ if marks == 0 && quote == Some(c) => quote = None,
-            (_, '>') if marks == 0 && quote.is_none() => return index,
+            ('{', '{' | '%') => marked = true,
+            ('}' | '%', '}') => marked = false,
+            (_, '"' | '\'') if !marked && quote.is_none() => quote = Some(c),
+            _ if !marked && quote == Some(c) => quote = None,
             _ => {}
         }
         previous = c;
-    }
-    text.len()
+        let place = match (was_quoted || quote.is_some(), was_marked || marked) {
+            (true, _) => Place::Quoted,
+            (false, true) => Place::Mark,
+            (false, false) => Place::Plain,
+        };
+        (index, c, place)
+    })
 }
 
-/// A tag without what stands in quotes.
-fn outside_quotes(tag: &str) -> String {
-    let mut quote = None;
-    tag.chars()
-        .filter(|&c| match quote {
-            None if c == '"' || c == '\'' => {
-                quote = Some(c);
-                false
-            }
-            Some(open) => {
-                if c == open {
-                    quote = None;
-                }
-                false
-            }
-            None => true,
-        })
+/// The characters of a tag that stand in one of the places.
+fn only(tag: &str, places: &[Place]) -> String {
+    places_in(tag)
+        .filter(|(.., place)| places.contains(place))
+        .map(|(_, c, _)| c)
         .collect()
 }
 
