@@ -3,7 +3,9 @@
 //! The modules in reading order; imports look down this list only upwards from the bottom:
 //! `cli` -> `server` -> `http` -> `flows` -> {`store`, `jose`, `outbound`} -> `oidc`.
 
+pub mod cli;
 pub mod clock;
+pub mod config;
 pub mod jose;
 pub mod oidc;
 pub mod outbound;

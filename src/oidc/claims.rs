@@ -1,11 +1,14 @@
-//! What we know of a person: the standard claims (Core §5.1).
+//! What is said of a person (Core §5.1) and which scope asks for it (Core §5.4).
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
-/// Standard claims under their own names; `sub` and `updated_at` are not for anyone to set.
+use crate::oidc::scope::Scope;
+
+/// The standard claims of Core §5.1, but for `sub`, in the JSON types that it gives them.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-#[expect(missing_docs, reason = "each field is the claim of that name")]
+#[expect(missing_docs, reason = "the names are the specification's")]
 pub struct UserClaims {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
@@ -14,7 +17,160 @@ pub struct UserClaims {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub family_name: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub middle_name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub nickname: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub preferred_username: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub profile: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub picture: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub website: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gender: Option<String>,
+    /// `YYYY-MM-DD`, `0000-MM-DD` or `YYYY`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub birthdate: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub zoneinfo: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub locale: Option<String>,
+    /// Seconds since 1970. Ours to set, when anything else here changes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub updated_at: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub email: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub email_verified: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub phone_number: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub phone_number_verified: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub address: Option<Address>,
+}
+
+/// A postal address (Core §5.1.1).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[expect(missing_docs, reason = "the names are the specification's")]
+pub struct Address {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub formatted: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub street_address: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub locality: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub region: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub postal_code: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub country: Option<String>,
+}
+
+/// The claims that each scope asks for (Core §5.4).
+pub const BY_SCOPE: [(&str, &[&str]); 4] = [
+    (
+        "profile",
+        &[
+            "name",
+            "family_name",
+            "given_name",
+            "middle_name",
+            "nickname",
+            "preferred_username",
+            "profile",
+            "picture",
+            "website",
+            "gender",
+            "birthdate",
+            "zoneinfo",
+            "locale",
+            "updated_at",
+        ],
+    ),
+    ("email", &["email", "email_verified"]),
+    ("address", &["address"]),
+    ("phone", &["phone_number", "phone_number_verified"]),
+];
+
+/// The userinfo answer: `sub`, and what is known of the claims that `scope` asks for (Core §5.3.2).
+pub fn for_scope(claims: &UserClaims, sub: &str, scope: &Scope) -> Map<String, Value> {
+    let mut answer = match serde_json::to_value(claims) {
+        Ok(Value::Object(all)) => all,
+        _ => Map::new(),
+    };
+    answer.retain(|name, _| {
+        BY_SCOPE
+            .iter()
+            .any(|(token, names)| scope.contains(token) && names.contains(&name.as_str()))
+    });
+    answer.insert("sub".to_owned(), sub.into());
+    answer
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn ada() -> UserClaims {
+        serde_json::from_value(json!({
+            "name": "Ada Lovelace", "given_name": "Ada", "family_name": "Lovelace", "middle_name": "King",
+            "nickname": "ada", "preferred_username": "ada", "profile": "https://a.example/ada",
+            "picture": "https://a.example/ada.png", "website": "https://a.example", "gender": "female",
+            "birthdate": "1815-12-10", "zoneinfo": "Europe/London", "locale": "en-GB", "updated_at": 1_700_000_000,
+            "email": "ada@a.example", "email_verified": true, "phone_number": "+44 1", "phone_number_verified": false,
+            "address": { "locality": "London" },
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn without_further_scopes_only_sub_is_told() {
+        let told = for_scope(
+            &ada(),
+            "s1",
+            &Scope::parse("openid offline_access").unwrap(),
+        );
+        assert_eq!(Value::Object(told), json!({ "sub": "s1" }));
+    }
+
+    #[test]
+    fn each_scope_tells_its_claims_and_no_others() {
+        for (scope, names) in BY_SCOPE {
+            let told = for_scope(&ada(), "s1", &Scope::parse(scope).unwrap());
+            let mut expected: Vec<_> = names.iter().copied().chain(["sub"]).collect();
+            expected.sort_unstable();
+            assert_eq!(told.keys().collect::<Vec<_>>(), expected, "{scope}");
+        }
+    }
+
+    #[test]
+    fn a_claim_that_is_not_known_is_left_out_rather_than_null() {
+        let told = for_scope(
+            &UserClaims::default(),
+            "s1",
+            &Scope::parse("profile email").unwrap(),
+        );
+        assert_eq!(Value::Object(told), json!({ "sub": "s1" }));
+    }
+
+    #[test]
+    fn a_claim_of_the_wrong_type_or_an_unknown_name_is_refused() {
+        for wrong in [
+            json!({"email_verified": "true"}),
+            json!({"updated_at": "now"}),
+            json!({"nmae": "x"}),
+            json!({"address": "x"}),
+        ] {
+            assert!(
+                serde_json::from_value::<UserClaims>(wrong.clone()).is_err(),
+                "{wrong}"
+            );
+        }
+    }
 }

@@ -15,6 +15,14 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 /// A write transaction. On SQLite it holds the write lock from its beginning.
 pub type Transaction = DatabaseTransaction;
 
+/// Makes what the transaction wrote true, durably (P1).
+///
+/// # Errors
+/// When the database fails; then nothing of it is true.
+pub async fn commit(transaction: Transaction) -> Result<(), StoreError> {
+    Ok(transaction.commit().await?)
+}
+
 /// What can go wrong with the database. Says nothing of the values involved.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {

@@ -26,7 +26,7 @@ pub mod signing_keys;
 pub mod throttles;
 pub mod users;
 
-pub use database::{Database, StoreError, Transaction};
+pub use database::{Database, StoreError, Transaction, commit};
 
 use chrono::DateTime;
 

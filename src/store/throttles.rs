@@ -80,3 +80,12 @@ pub async fn purge(db: &impl ConnectionTrait, before: Timestamp) -> Result<(), S
         .await?;
     Ok(())
 }
+
+/// The bucket is full again: who got in may mistype again tomorrow.
+///
+/// # Errors
+/// When the database fails.
+pub async fn forget(db: &impl ConnectionTrait, name: &str) -> Result<(), StoreError> {
+    Entity::delete_by_id(name).exec(db).await?;
+    Ok(())
+}

@@ -1,0 +1,392 @@
+//! What may stand on the command line. Others script against it: names stay.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use uuid::Uuid;
+
+use crate::oidc::algorithm::SigningAlgorithm;
+
+/// An OpenID Connect provider that signs everyone out as dependably as it signs them in.
+#[derive(Debug, Parser)]
+#[command(
+    name = "exeunt",
+    version,
+    after_help = "Examples:\n  \
+                  exeunt demo\n  \
+                  exeunt config check --config exeunt.toml\n  \
+                  exeunt serve --config exeunt.toml\n\n\
+                  Without --config everything has a default: http://localhost:8080, ./exeunt.db, ./exeunt.key.\n\
+                  Single values also come from the environment: EXEUNT__DATABASE__URL is [database] url."
+)]
+pub struct Arguments {
+    /// The configuration file; without one the defaults hold
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the provider
+    ///
+    /// Applies migrations, makes keys where there are none, applies the clients and users that the file declares, and
+    /// serves until SIGTERM or Ctrl-C.
+    Serve,
+    /// Bring the database up to date, and nothing else
+    Migrate,
+    /// Look at the configuration
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// The applications that people sign in to
+    ///
+    /// Those that the configuration file declares are changed there, not here.
+    #[command(subcommand)]
+    Client(ClientCommand),
+    /// The people who sign in
+    #[command(subcommand)]
+    User(UserCommand),
+    /// Who is signed in, and ending it
+    #[command(subcommand)]
+    Session(SessionCommand),
+    /// The notices that tell applications of a session's end
+    #[command(subcommand)]
+    Delivery(DeliveryCommand),
+    /// The keys that tokens are signed with
+    #[command(subcommand)]
+    Keys(KeysCommand),
+    /// See everyone leave: the provider and three applications, on this machine
+    Demo(DemoArguments),
+    /// Ask a running server whether it is ready; exits 0 if it is
+    ///
+    /// Asks /readyz at the listener of the configuration: for containers, which have no other program to ask with.
+    Healthcheck,
+}
+
+/// `exeunt config ...`
+#[derive(Debug, Subcommand)]
+pub enum ConfigCommand {
+    /// Say everything that is wrong with the configuration, each with its line and its mend
+    ///
+    /// Reads the file and the environment as `exeunt serve` would, and touches nothing. Exits 0 if all is sound.
+    Check,
+}
+
+/// Whether a list is for people or for programs.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct Output {
+    /// Print JSON rather than a table
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `exeunt client ...`
+#[derive(Debug, Subcommand)]
+pub enum ClientCommand {
+    /// Register an application, and print its secret once
+    ///
+    /// The secret is made here, printed, and stored as a hash only.
+    #[command(
+        after_help = "Examples:\n  exeunt client add ledger --name Ledger --redirect-uri https://ledger.example/callback\n  \
+                      exeunt client add phone --public --native --redirect-uri org.example.phone:/callback\n  \
+                      exeunt client add ledger --metadata ledger.json"
+    )]
+    Add(Box<ClientAdd>),
+    /// List the applications
+    List(Output),
+    /// Show all that an application registered
+    Show {
+        /// Its client_id
+        client_id: String,
+        /// For people or for programs.
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Remove an application; its sessions there are ended and it is told
+    Remove {
+        /// Its client_id
+        client_id: String,
+    },
+}
+
+/// `exeunt client add`
+#[derive(Debug, Args)]
+pub struct ClientAdd {
+    /// Its name in the protocol
+    pub client_id: String,
+    /// A JSON file of OpenID registration metadata; the options below outrank it
+    #[arg(long, value_name = "FILE")]
+    pub metadata: Option<PathBuf>,
+    /// What people see
+    #[arg(long)]
+    pub name: Option<String>,
+    /// Where a sign-in may return to; may stand more than once
+    #[arg(long = "redirect-uri", value_name = "URI")]
+    pub redirect_uris: Vec<String>,
+    /// Where a sign-out may return to; may stand more than once
+    #[arg(long = "post-logout-redirect-uri", value_name = "URI")]
+    pub post_logout_redirect_uris: Vec<String>,
+    /// Where its server hears that a session ended
+    #[arg(long, value_name = "URI")]
+    pub backchannel_logout_uri: Option<String>,
+    /// The page of its that browsers load when a session ends
+    #[arg(long, value_name = "URI")]
+    pub frontchannel_logout_uri: Option<String>,
+    /// It can't keep a secret, and gets none
+    #[arg(long)]
+    pub public: bool,
+    /// It runs on the person's device
+    #[arg(long)]
+    pub native: bool,
+    /// People are not asked before it learns of them
+    #[arg(long)]
+    pub skip_consent: bool,
+}
+
+/// `exeunt user ...`
+#[derive(Debug, Subcommand)]
+pub enum UserCommand {
+    /// Add a person; the password is asked for, or read from standard input
+    #[command(
+        after_help = "Examples:\n  exeunt user add ada --name 'Ada Lovelace' --email ada@example.org\n  \
+                      pass show ada | exeunt user add ada"
+    )]
+    Add(UserAdd),
+    /// List the people
+    List(Output),
+    /// Let a person sign in no more, and end their sessions everywhere
+    Disable {
+        /// What they sign in with
+        username: String,
+    },
+    /// Set a person's password, and end their sessions everywhere
+    ///
+    /// The password is asked for, or read from standard input; never given as an argument, where other users of the
+    /// machine could see it.
+    SetPassword {
+        /// What they sign in with
+        username: String,
+    },
+}
+
+/// `exeunt user add`
+#[derive(Debug, Args)]
+pub struct UserAdd {
+    /// What they sign in with
+    pub username: String,
+    /// Their full name
+    #[arg(long)]
+    pub name: Option<String>,
+    /// Their e-mail address
+    #[arg(long)]
+    pub email: Option<String>,
+    /// The e-mail address is known to be theirs
+    #[arg(long, requires = "email")]
+    pub email_verified: bool,
+    /// They can't sign in with a password until one is set
+    #[arg(long)]
+    pub no_password: bool,
+}
+
+/// `exeunt session ...`
+#[derive(Debug, Subcommand)]
+pub enum SessionCommand {
+    /// List the sessions, the newest first
+    List {
+        /// Only this person's
+        #[arg(long, value_name = "USERNAME")]
+        user: Option<String>,
+        /// Those that ended too
+        #[arg(long)]
+        ended: bool,
+        /// For people or for programs.
+        #[command(flatten)]
+        output: Output,
+    },
+    /// End sessions, and tell every application that took part
+    #[command(
+        after_help = "Examples:\n  exeunt session end 0192f3c1-8b5e-7c4d-9d7a-2f6b1c0e4a11\n  \
+                      exeunt session end --user ada\n  exeunt session end --everyone"
+    )]
+    End(SessionEnd),
+}
+
+/// Which sessions `exeunt session end` ends: exactly one of these.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub struct SessionEnd {
+    /// The session of this identifier, as `exeunt session list` shows it
+    pub session: Option<Uuid>,
+    /// All of this person's
+    #[arg(long, value_name = "USERNAME")]
+    pub user: Option<String>,
+    /// All in which this application took part
+    #[arg(long, value_name = "CLIENT_ID")]
+    pub client: Option<String>,
+    /// All there are
+    #[arg(long)]
+    pub everyone: bool,
+}
+
+/// `exeunt delivery ...`
+#[derive(Debug, Subcommand)]
+pub enum DeliveryCommand {
+    /// List the notices, the newest first
+    List {
+        /// Only those to this application
+        #[arg(long, value_name = "CLIENT_ID")]
+        client: Option<String>,
+        /// Only those that are neither confirmed nor pointless
+        #[arg(long)]
+        open: bool,
+        /// For people or for programs.
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Show a notice and every attempt at it
+    Show {
+        /// Its identifier, as `exeunt delivery list` shows it
+        delivery: Uuid,
+        /// For people or for programs.
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Try again, now, what was refused or given up
+    Retry(DeliveryRetry),
+}
+
+/// Which notices `exeunt delivery retry` sends again: exactly one of these.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub struct DeliveryRetry {
+    /// The notice of this identifier
+    pub delivery: Option<Uuid>,
+    /// All to this application that were not confirmed
+    #[arg(long, value_name = "CLIENT_ID")]
+    pub client: Option<String>,
+}
+
+/// `exeunt keys ...`
+#[derive(Debug, Subcommand)]
+pub enum KeysCommand {
+    /// List the keys, with when each is published, signs and retires
+    List(Output),
+    /// Make a new key; it is published now and signs once every application can have seen it
+    Rotate {
+        /// Only this algorithm's
+        #[arg(long, value_name = "ALGORITHM", value_parser = algorithm)]
+        algorithm: Option<SigningAlgorithm>,
+        /// Sign with it at once, because the old one is compromised
+        ///
+        /// Applications that keep our keys may refuse its signatures until they fetch them again.
+        #[arg(long)]
+        now: bool,
+    },
+    /// Publish a key no more; whatever it signed is refused from then on
+    Retire {
+        /// Its identifier, as `exeunt keys list` shows it
+        kid: String,
+    },
+}
+
+/// `exeunt demo`
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  exeunt demo\n  exeunt demo --rehearse\n  \
+                        exeunt demo --issuer http://exeunt.localhost:8080 --bind 0.0.0.0")]
+pub struct DemoArguments {
+    /// Perform the whole journey without a person; exits 0 only if every application was told
+    #[arg(long)]
+    pub rehearse: bool,
+    /// The provider's port
+    #[arg(long, value_name = "PORT", default_value_t = 8080)]
+    pub port: u16,
+    /// The port of Ledger, which hears back-channel logout
+    #[arg(long, value_name = "PORT", default_value_t = 8081)]
+    pub ledger_port: u16,
+    /// The port of Atlas, which hears back-channel logout and can pretend to be down
+    #[arg(long, value_name = "PORT", default_value_t = 8082)]
+    pub atlas_port: u16,
+    /// The port of Gallery, which hears front-channel logout alone
+    #[arg(long, value_name = "PORT", default_value_t = 8083)]
+    pub gallery_port: u16,
+    /// Run the applications alone, against the provider of this issuer
+    #[arg(long, value_name = "URL", conflicts_with_all = ["rehearse", "port"])]
+    pub issuer: Option<String>,
+    /// The address on which the applications listen
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
+    pub bind: IpAddr,
+}
+
+fn algorithm(name: &str) -> Result<SigningAlgorithm, String> {
+    SigningAlgorithm::from_name(name).ok_or_else(|| {
+        let known = SigningAlgorithm::ALL.map(SigningAlgorithm::as_str);
+        format!("known are {}", known.join(", "))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_definitions_agree_with_each_other() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn every_documented_command_line_is_understood() {
+        let id = "0192f3c1-8b5e-7c4d-9d7a-2f6b1c0e4a11";
+        for line in [
+            "serve --config exeunt.toml",
+            "--config exeunt.toml serve",
+            "migrate",
+            "config check",
+            "client add ledger --public --redirect-uri a --redirect-uri b",
+            "client list --json --config exeunt.toml",
+            "client show ledger --json",
+            "client remove ledger",
+            "user add ada --email ada@example.org --email-verified",
+            "user list --json",
+            "user disable ada",
+            "user set-password ada",
+            "session list --user ada --json",
+            &format!("session end {id}"),
+            "session end --everyone",
+            "delivery list --open --json",
+            &format!("delivery show {id}"),
+            "delivery retry --client ledger",
+            "keys list --json",
+            "keys rotate --now --algorithm ES256",
+            "keys retire abc",
+            "demo --rehearse --port 1 --ledger-port 2 --atlas-port 3 --gallery-port 4",
+            "demo --issuer http://exeunt.localhost:8080 --bind 0.0.0.0",
+            "healthcheck",
+        ] {
+            let line = format!("exeunt {line}");
+            let read = Arguments::try_parse_from(line.split(' '));
+            assert!(read.is_ok(), "{line}: {read:?}");
+        }
+    }
+
+    #[test]
+    fn sessions_are_ended_only_when_it_is_said_which() {
+        for line in [
+            "exeunt session end",
+            "exeunt session end --everyone --user ada",
+            "exeunt delivery retry",
+            "exeunt keys rotate --algorithm none",
+            "exeunt demo --rehearse --issuer x",
+        ] {
+            assert!(
+                Arguments::try_parse_from(line.split(' ')).is_err(),
+                "{line}"
+            );
+        }
+    }
+}

@@ -1,0 +1,230 @@
+//! The only reader of the environment and of configuration files: text becomes checked types here.
+//!
+//! [`Config::load`] gives a [`Config`] in which every value is sound, or all errors at once, each with its place and its
+//! mend. What the values do is not decided here. The file is described key by key in `docs/exeunt.toml`.
+
+mod clients;
+mod database;
+mod duration;
+mod error;
+mod fields;
+mod reader;
+mod section;
+mod settings;
+#[cfg(test)]
+mod tests;
+mod users;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use chrono::TimeDelta;
+use ipnet::IpNet;
+use secrecy::SecretString;
+
+pub use clients::DeclaredClient;
+pub use database::DatabaseUrl;
+pub use error::{ConfigError, ConfigErrors, Place};
+pub use users::{DeclaredUser, canonical_name};
+
+use crate::oidc::issuer::Issuer;
+
+/// Everything that can be set. Values that [`Config::load`] gave are checked; a program that fills the fields itself
+/// answers for them.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Who we are, in every token and for every application.
+    pub issuer: Issuer,
+    /// Where the server listens.
+    pub listen: SocketAddr,
+    /// The certificate, when the server speaks https itself.
+    pub tls: Option<Tls>,
+    /// Where the facts are kept.
+    pub database: DatabaseUrl,
+    /// The file of the key under which every other secret lies; made on first start if absent.
+    pub master_key_file: PathBuf,
+    /// How we connect to others.
+    pub outbound: Outbound,
+    /// How long a person stays signed in.
+    pub session: SessionLifetimes,
+    /// How long codes and tokens are good.
+    pub tokens: TokenLifetimes,
+    /// How a session's end reaches the applications.
+    pub logout: Logout,
+    /// The applications that the file declares.
+    pub clients: Vec<DeclaredClient>,
+    /// The people that the file declares.
+    pub users: Vec<DeclaredUser>,
+}
+
+/// `[tls]`: PEM files for https in process.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tls {
+    /// The certificate chain, our own first.
+    pub certificate: PathBuf,
+    /// Its private key.
+    pub private_key: PathBuf,
+}
+
+/// `[outbound]`: connections that we open to others.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Outbound {
+    /// Private addresses that may be connected to; all others are refused.
+    pub allow_private_networks: Vec<IpNet>,
+    /// PEM file of authorities trusted beside the system's own.
+    pub extra_ca_file: Option<PathBuf>,
+}
+
+/// `[session]`: how long a person stays signed in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SessionLifetimes {
+    /// After the sign-in, whatever happens.
+    pub absolute: TimeDelta,
+    /// After the last activity; none: inactivity ends nothing.
+    pub idle: Option<TimeDelta>,
+}
+
+/// `[tokens]`: how long codes and tokens are good.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TokenLifetimes {
+    /// An authorization code.
+    pub code: TimeDelta,
+    /// An ID token.
+    pub id: TimeDelta,
+    /// An access token.
+    pub access: TimeDelta,
+    /// A refresh token, unless its session ends sooner.
+    pub refresh: TimeDelta,
+    /// How long a spent refresh token still gives the same successor.
+    pub refresh_grace: TimeDelta,
+    /// What ends when a spent refresh token comes back after that.
+    pub refresh_reuse: RefreshReuse,
+}
+
+/// What the reuse of a refresh token ends, beside its family (RFC 9700 §4.14.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RefreshReuse {
+    /// That application's part in the session.
+    Participation,
+    /// The whole session.
+    Session,
+}
+
+/// `[logout]`: how a session's end reaches the applications.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Logout {
+    /// How long the request that ends a session waits for receipts.
+    pub grace: TimeDelta,
+    /// How long the leaving page stays.
+    pub page_wait: TimeDelta,
+    /// The wait before the second attempt; it doubles from there.
+    pub retry_first: TimeDelta,
+    /// The longest wait between two attempts.
+    pub retry_max: TimeDelta,
+    /// When a notice that nobody confirmed is given up, and shown as dead.
+    pub give_up_after: TimeDelta,
+}
+
+/// A declared secret: as itself, or as the hash of it. Neither is ever shown.
+#[derive(Debug, Clone)]
+pub enum Credential {
+    /// The secret.
+    Plain(SecretString),
+    /// Its hash: for a person an argon2id PHC string, for a client the keyed hash that the database holds.
+    Hash(SecretString),
+}
+
+impl Config {
+    /// The defaults for `issuer`: listens on 127.0.0.1, at the issuer's port if that is plain http and at 8080 otherwise
+    /// (where a proxy is in front), keeps its files in the current folder, knows nobody.
+    pub fn for_issuer(issuer: Issuer) -> Self {
+        let port = if issuer.is_loopback_http() {
+            issuer.port()
+        } else {
+            8080
+        };
+        Self {
+            issuer,
+            listen: SocketAddr::from(([127, 0, 0, 1], port)),
+            tls: None,
+            database: DatabaseUrl::default(),
+            master_key_file: PathBuf::from("exeunt.key"),
+            outbound: Outbound::default(),
+            session: SessionLifetimes::default(),
+            tokens: TokenLifetimes::default(),
+            logout: Logout::default(),
+            clients: Vec::new(),
+            users: Vec::new(),
+        }
+    }
+
+    /// Reads the file at `path`, if there is one, and then `environment`, whose `EXEUNT__` variables outrank it.
+    ///
+    /// Relative paths in the file start from the file's folder, those of the environment from the current one.
+    ///
+    /// # Errors
+    /// Everything that is wrong, at once.
+    pub fn load(
+        path: Option<&Path>,
+        environment: impl Iterator<Item = (String, String)>,
+    ) -> Result<Self, ConfigErrors> {
+        settings::load(path, environment)
+    }
+
+    /// What is not wrong but probably not meant: for `config check` and the log at start.
+    pub fn hints(&self) -> Vec<String> {
+        let mut hints = Vec::new();
+        let nobody_between = self.tls.is_some() || self.issuer.is_loopback_http();
+        if nobody_between && self.issuer.port() != self.listen.port() {
+            hints.push(format!(
+                "The issuer is {} but the server listens on {}: unless something forwards the one to the other, nobody \
+                 will reach it. Give both the same port.",
+                self.issuer.as_str(),
+                self.listen
+            ));
+        }
+        hints
+    }
+}
+
+impl Default for SessionLifetimes {
+    fn default() -> Self {
+        Self {
+            absolute: TimeDelta::days(30),
+            idle: None,
+        }
+    }
+}
+
+impl Default for TokenLifetimes {
+    fn default() -> Self {
+        Self {
+            code: TimeDelta::seconds(60),
+            id: TimeDelta::minutes(10),
+            access: TimeDelta::minutes(10),
+            refresh: TimeDelta::days(30),
+            refresh_grace: TimeDelta::seconds(10),
+            refresh_reuse: RefreshReuse::Participation,
+        }
+    }
+}
+
+impl Default for Logout {
+    fn default() -> Self {
+        Self {
+            grace: TimeDelta::milliseconds(300),
+            page_wait: TimeDelta::seconds(2),
+            retry_first: TimeDelta::seconds(1),
+            retry_max: TimeDelta::minutes(15),
+            give_up_after: TimeDelta::hours(24),
+        }
+    }
+}
+
+/// The environment of this process, for [`Config::load`]. Bytes that are no Unicode become U+FFFD.
+pub fn process_environment() -> impl Iterator<Item = (String, String)> {
+    std::env::vars_os().map(|(name, value)| {
+        let text = |text: std::ffi::OsString| text.to_string_lossy().into_owned();
+        (text(name), text(value))
+    })
+}

@@ -1,0 +1,132 @@
+//! `[[clients]]`: the applications that the file declares.
+
+use std::collections::HashMap;
+
+use ipnet::IpNet;
+use secrecy::SecretString;
+
+use super::error::Place;
+use super::section::{Mistake, Section};
+use super::{Credential, canonical_name};
+use crate::oidc::client::ClientMetadata;
+use crate::oidc::registration;
+
+/// Fewer characters than these are guessed sooner or later: nothing slows down the guessing of a client's secret.
+const LEAST_SECRET: usize = 24;
+
+/// An application that the file declares.
+#[derive(Debug, Clone)]
+pub struct DeclaredClient {
+    /// Its name in the protocol: visible ASCII.
+    pub client_id: String,
+    /// Its secret, if it has one.
+    pub secret: Option<Credential>,
+    /// What it registers, checked.
+    pub metadata: ClientMetadata,
+    /// Where it is declared: whoever wants to change it must go there.
+    pub place: Place,
+}
+
+/// Reads every table; those with mistakes are left out, and the mistakes are noted.
+pub(super) fn read(tables: Vec<Section<'_, '_>>, networks: &[IpNet]) -> Vec<DeclaredClient> {
+    let mut seen: HashMap<String, Place> = HashMap::new();
+    let mut clients = Vec::new();
+    for mut table in tables {
+        let client_id = table.text("client_id", client_id);
+        match &client_id {
+            Some(client_id) => {
+                table.call(format!("client {client_id}: "));
+                if let Some(first) = seen.insert(canonical_name(client_id), table.place()) {
+                    table.refuse(
+                        "client_id",
+                        &format!("is taken, if upper and lower case are not told apart: {first}"),
+                        "Give each application an identifier of its own.",
+                    );
+                }
+            }
+            None if !table.is_set("client_id") => table.refuse(
+                "client_id",
+                "is missing",
+                "Give the application an identifier.",
+            ),
+            None => {}
+        }
+        let place = table.place();
+        let secret = credential(&table);
+        let metadata = table.fields::<ClientMetadata>();
+        // A key with a slip in its name is not missing too: one mistake, one error.
+        if table.finish()
+            && let Some(metadata) = &metadata
+        {
+            // Likewise a secret that was refused is there all the same.
+            let has_secret = table.is_set("client_secret") || table.is_set("client_secret_hash");
+            for problem in registration::check(metadata, has_secret, networks) {
+                table.refuse(problem.field, &problem.message, "");
+            }
+        }
+        if let (Some(client_id), Some(metadata)) = (client_id, metadata) {
+            clients.push(DeclaredClient {
+                client_id,
+                secret,
+                metadata,
+                place,
+            });
+        }
+    }
+    clients
+}
+
+/// RFC 6749 appendix A.1: `client_id` is visible ASCII and spaces. We do without the spaces.
+fn client_id(text: &str) -> Result<String, Mistake> {
+    let fits = (1..=255).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
+    fits.then(|| text.to_owned()).ok_or_else(|| {
+        Mistake::new(
+            "is no identifier",
+            "Write 1 to 255 letters, digits and signs of ASCII, without spaces.",
+        )
+    })
+}
+
+fn credential(table: &Section<'_, '_>) -> Option<Credential> {
+    let secret = table.text("client_secret", secret);
+    let hash = table.text("client_secret_hash", secret_hash);
+    if table.is_set("client_secret") && table.is_set("client_secret_hash") {
+        table.refuse(
+            "client_secret_hash",
+            "stands beside client_secret",
+            "Keep one of the two.",
+        );
+    }
+    secret.or(hash)
+}
+
+/// RFC 6749 appendix A.2: a secret is visible ASCII and spaces, or clients send it in ways that differ.
+fn secret(text: &str) -> Result<Credential, Mistake> {
+    let length = text.chars().count();
+    let mend = format!("Give at least {LEAST_SECRET} random characters: openssl rand -base64 32");
+    if length < LEAST_SECRET {
+        return Err(Mistake::new(
+            format!("has {length} characters, which is too short"),
+            mend,
+        ));
+    }
+    if !text.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
+        return Err(Mistake::new("holds characters beyond ASCII", mend));
+    }
+    Ok(Credential::Plain(SecretString::from(text)))
+}
+
+/// HMAC-SHA-256 in base64url.
+fn secret_hash(text: &str) -> Result<Credential, Mistake> {
+    let fits = text.len() == 43
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
+    fits.then(|| Credential::Hash(SecretString::from(text)))
+        .ok_or_else(|| {
+            Mistake::new(
+                "is not the hash of a client's secret",
+                "It has 43 characters of base64url; a secret itself goes into client_secret.",
+            )
+        })
+}

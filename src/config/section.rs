@@ -1,0 +1,298 @@
+//! A checked reader over one table: it knows the place of every value and remembers which keys were asked for.
+
+use std::cell::RefCell;
+use std::ops::Range;
+use std::path::Path;
+
+use serde::de::DeserializeOwned;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue, Deserializer};
+
+use super::error::Place;
+use super::fields::field_names;
+use super::reader::{Reader, nearest};
+
+/// One table of the file, and the variables that outrank it.
+pub(super) struct Section<'r, 'a> {
+    reader: &'r Reader<'a>,
+    table: Spanned<DeTable<'a>>,
+    /// What its variables begin with; none: the environment has no say here.
+    prefix: Option<String>,
+    /// What comes before a key in an error.
+    label: String,
+    keys: RefCell<Vec<&'static str>>,
+}
+
+/// What a value is not, and what to do about it.
+pub(super) struct Mistake {
+    pub(super) problem: String,
+    pub(super) mend: String,
+}
+
+impl Mistake {
+    pub(super) fn new(problem: impl Into<String>, mend: impl Into<String>) -> Self {
+        Self {
+            problem: problem.into(),
+            mend: mend.into(),
+        }
+    }
+}
+
+impl<'r, 'a> Section<'r, 'a> {
+    pub(super) fn new(
+        reader: &'r Reader<'a>,
+        table: Spanned<DeTable<'a>>,
+        prefix: Option<String>,
+        label: String,
+    ) -> Self {
+        Self {
+            reader,
+            table,
+            prefix,
+            label,
+            keys: RefCell::default(),
+        }
+    }
+
+    /// The table `[key]`; an empty one if it is absent.
+    pub(super) fn section(&self, key: &'static str) -> Self {
+        let prefix = self
+            .prefix
+            .as_ref()
+            .map(|prefix| format!("{prefix}{}__", key.to_uppercase()));
+        let table = match self.value(key) {
+            Some(value) => match value.get_ref() {
+                DeValue::Table(table) => Spanned::new(value.span(), table.clone()),
+                other => {
+                    let problem = format!("is {}, not a table", kind(other));
+                    self.refuse(key, &problem, &format!("Begin a table with [{key}]."));
+                    Spanned::new(0..0, DeTable::new())
+                }
+            },
+            None => Spanned::new(0..0, DeTable::new()),
+        };
+        Self::new(self.reader, table, prefix, format!("[{key}] "))
+    }
+
+    /// The tables `[[key]]`, in the file's order.
+    pub(super) fn tables(&self, key: &'static str) -> Vec<Self> {
+        let mend = format!("Begin each with [[{key}]].");
+        let values = match self.value(key).map(Spanned::get_ref) {
+            Some(DeValue::Array(values)) => values.iter().collect(),
+            Some(other) => {
+                self.refuse(
+                    key,
+                    &format!("is {}, not an array of tables", kind(other)),
+                    &mend,
+                );
+                Vec::new()
+            }
+            None => Vec::new(),
+        };
+        let mut tables = Vec::new();
+        for value in values {
+            if let DeValue::Table(table) = value.get_ref() {
+                let table = Spanned::new(value.span(), table.clone());
+                tables.push(Self::new(self.reader, table, None, format!("[[{key}]] ")));
+            } else {
+                self.refuse(key, "holds something that is not a table", &mend);
+            }
+        }
+        tables
+    }
+
+    /// Whether the file has anything here.
+    pub(super) fn is_set(&self, key: &str) -> bool {
+        self.variable(key).is_some() || self.table.get_ref().contains_key(key)
+    }
+
+    /// From now on errors call this table so.
+    pub(super) fn call(&mut self, label: String) {
+        self.label = label;
+    }
+
+    /// Where the table begins.
+    pub(super) fn place(&self) -> Place {
+        self.reader.place(self.table.span().start)
+    }
+
+    /// The folder from which a relative path in `key` starts: the file's, or the current one for variables.
+    pub(super) fn folder(&self, key: &str) -> &'a Path {
+        match (self.variable(key), self.reader.path.parent()) {
+            (None, Some(folder)) => folder,
+            _ => Path::new(""),
+        }
+    }
+
+    /// Reads a text with `parse`. None: it is absent, or its mistake has been noted.
+    pub(super) fn text<T>(
+        &self,
+        key: &'static str,
+        parse: impl FnOnce(&str) -> Result<T, Mistake>,
+    ) -> Option<T> {
+        let value = self.value(key);
+        let text = match (self.ask(key), value.map(Spanned::get_ref)) {
+            (Some((_, text)), _) => text.as_str(),
+            (None, Some(DeValue::String(text))) => text,
+            (None, Some(other)) => {
+                let problem = format!("is {}, not a text", kind(other));
+                self.refuse(key, &problem, "Write it between quotation marks.");
+                return None;
+            }
+            (None, None) => return None,
+        };
+        parse(text)
+            .inspect_err(|mistake| self.refuse(key, &mistake.problem, &mistake.mend))
+            .ok()
+    }
+
+    /// Reads texts with `parse`: an array in the file, separated by commas in the environment.
+    pub(super) fn texts<T>(
+        &self,
+        key: &'static str,
+        parse: impl Fn(&str) -> Result<T, Mistake>,
+    ) -> Vec<T> {
+        let value = self.value(key);
+        let mut texts: Vec<(Range<usize>, &str)> = Vec::new();
+        match (self.ask(key), value.map(Spanned::get_ref)) {
+            (Some((_, text)), _) => texts.extend(
+                text.split(',')
+                    .map(str::trim)
+                    .filter(|text| !text.is_empty())
+                    .map(|text| (usize::MAX..usize::MAX, text)),
+            ),
+            (None, Some(DeValue::Array(values))) => {
+                for value in values {
+                    match value.get_ref() {
+                        DeValue::String(text) => texts.push((value.span(), text)),
+                        other => {
+                            let problem = format!("holds {}, not a text", kind(other));
+                            let mend = "Write each between quotation marks.";
+                            self.refuse_at(value.span(), key, &problem, mend);
+                        }
+                    }
+                }
+            }
+            (None, Some(other)) => {
+                let problem = format!("is {}, not an array", kind(other));
+                self.refuse(key, &problem, "Write it between [ and ].");
+            }
+            (None, None) => {}
+        }
+        let mut parsed = Vec::new();
+        for (span, text) in texts {
+            match parse(text) {
+                Ok(value) => parsed.push(value),
+                Err(mistake) if span.start == usize::MAX => {
+                    self.refuse(key, &mistake.problem, &mistake.mend);
+                }
+                Err(mistake) => self.refuse_at(span, key, &mistake.problem, &mistake.mend),
+            }
+        }
+        parsed
+    }
+
+    /// Reads every key that `T` has for serde, each on its own, so that one mistake does not hide the next. All fields
+    /// of `T` must have defaults. None: some mistake has been noted.
+    pub(super) fn fields<T: DeserializeOwned>(&self) -> Option<T> {
+        let names = field_names::<T>();
+        self.keys.borrow_mut().extend(names);
+        let mut whole = DeTable::new();
+        let mut sound = true;
+        for (key, value) in self.table.get_ref() {
+            if !names.contains(&key.get_ref().as_ref()) {
+                continue;
+            }
+            let mut alone = DeTable::new();
+            alone.insert(key.clone(), value.clone());
+            let alone = Deserializer::from(Spanned::new(self.table.span(), alone));
+            if let Err(error) = T::deserialize(alone) {
+                let span = error.span().unwrap_or_else(|| value.span());
+                let problem = format!("does not fit: {}", error.message());
+                self.refuse_at(span, key.get_ref(), &problem, "");
+                sound = false;
+            }
+            whole.insert(key.clone(), value.clone());
+        }
+        if !sound {
+            return None;
+        }
+        T::deserialize(Deserializer::from(Spanned::new(self.table.span(), whole)))
+            .inspect_err(|error| self.refuse_whole(error.message(), ""))
+            .ok()
+    }
+
+    /// Notes that the value of `key` is wrong, at its place; the place is the table's when the key is absent.
+    pub(super) fn refuse(&self, key: &str, problem: &str, mend: &str) {
+        if let Some((variable, _)) = self.variable(key) {
+            let label = format!("{}{key}", self.label);
+            let place = Place::Environment(variable.clone());
+            self.reader.push(usize::MAX, place, &label, problem, mend);
+            return;
+        }
+        let span = self
+            .table
+            .get_ref()
+            .get(key)
+            .map_or_else(|| self.table.span(), Spanned::span);
+        self.refuse_at(span, key, problem, mend);
+    }
+
+    /// Notes that something is wrong with the table as such.
+    pub(super) fn refuse_whole(&self, problem: &str, mend: &str) {
+        self.refuse_at(self.table.span(), "", problem, mend);
+    }
+
+    /// Refuses the keys that nobody asked for; says whether there were none.
+    pub(super) fn finish(&self) -> bool {
+        let known = self.keys.borrow();
+        let mut sound = true;
+        for key in self.table.get_ref().keys() {
+            if !known.contains(&key.get_ref().as_ref()) {
+                let mend = nearest(key.get_ref(), &known);
+                self.refuse_at(key.span(), key.get_ref(), "is not a key we know", &mend);
+                sound = false;
+            }
+        }
+        sound
+    }
+
+    fn refuse_at(&self, span: Range<usize>, key: &str, problem: &str, mend: &str) {
+        let label = format!("{}{key}", self.label);
+        let place = self.reader.place(span.start);
+        self.reader
+            .push(span.start, place, label.trim_end(), problem, mend);
+    }
+
+    /// Asks the file for a key, and remembers that it was asked for.
+    fn value(&self, key: &'static str) -> Option<&Spanned<DeValue<'a>>> {
+        self.keys.borrow_mut().push(key);
+        self.table.get_ref().get(key)
+    }
+
+    /// Asks the environment for a key, and remembers that it was asked for.
+    fn ask(&self, key: &str) -> Option<(&'r String, &'r String)> {
+        if let Some(prefix) = &self.prefix {
+            let variable = format!("{prefix}{}", key.to_uppercase());
+            self.reader.variables.borrow_mut().push(variable);
+        }
+        self.variable(key)
+    }
+
+    fn variable(&self, key: &str) -> Option<(&'r String, &'r String)> {
+        let variable = format!("{}{}", self.prefix.as_ref()?, key.to_uppercase());
+        self.reader.environment.get_key_value(&variable)
+    }
+}
+
+/// What people call a value's type.
+fn kind(value: &DeValue<'_>) -> &'static str {
+    match value {
+        DeValue::String(_) => "a text",
+        DeValue::Integer(_) | DeValue::Float(_) => "a number",
+        DeValue::Boolean(_) => "true or false",
+        DeValue::Datetime(_) => "a date or time",
+        DeValue::Array(_) => "an array",
+        DeValue::Table(_) => "a table",
+    }
+}

@@ -1,0 +1,287 @@
+//! What is read, and what is said about what can't be.
+
+use super::*;
+
+const EXAMPLE: &str = include_str!("../../docs/exeunt.toml");
+const CLIENT: &str = "[[clients]]\nclient_id = 'ledger'\nclient_secret = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ'\n\
+                      redirect_uris = ['https://ledger.example/callback']\n";
+const HASH: &str = "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc";
+
+fn parse(text: &str, environment: &[(&str, &str)]) -> Result<Config, ConfigErrors> {
+    let environment = environment
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    settings::parse(Path::new("exeunt.toml"), text, environment)
+}
+
+fn refusal(text: &str) -> String {
+    parse(text, &[]).unwrap_err().to_string()
+}
+
+#[test]
+fn without_a_file_the_defaults_hold() {
+    let config = Config::load(None, std::iter::empty()).unwrap();
+    assert_eq!(config.issuer.as_str(), "http://localhost:8080");
+    assert_eq!(config.listen.to_string(), "127.0.0.1:8080");
+    assert_eq!(config.database.as_str(), "sqlite://exeunt.db");
+    assert_eq!(config.master_key_file, Path::new("exeunt.key"));
+    assert_eq!(config.logout.grace, TimeDelta::milliseconds(300));
+}
+
+#[test]
+fn the_documented_file_says_the_defaults() {
+    let documented = parse(EXAMPLE, &[]).unwrap();
+    let default = Config::load(None, std::iter::empty()).unwrap();
+    assert_eq!(format!("{documented:#?}"), format!("{default:#?}"));
+}
+
+#[test]
+fn the_documented_examples_are_sound_and_name_every_key() {
+    let uncommented: Vec<&str> = EXAMPLE
+        .lines()
+        .map(|line| match line.strip_prefix('#') {
+            Some(example) if !example.starts_with(' ') => example,
+            _ => line,
+        })
+        .collect();
+    let text = uncommented
+        .join("\n")
+        .replace("http://localhost", "https://localhost");
+    let config = parse(&text, &[]).unwrap();
+    assert_eq!(config.clients[0].client_id, "ledger");
+    assert_eq!(config.users[0].username, "ada");
+    for field in fields::field_names::<crate::oidc::client::ClientMetadata>() {
+        assert!(EXAMPLE.contains(field), "{field} is not documented");
+    }
+}
+
+#[test]
+fn the_environment_outranks_the_file() {
+    let environment = [
+        ("EXEUNT__LOGOUT__GRACE", "1s"),
+        ("EXEUNT__DATABASE__URL", "postgres://db/exeunt"),
+        (
+            "EXEUNT__OUTBOUND__ALLOW_PRIVATE_NETWORKS",
+            "10.0.0.0/8, ::1/128",
+        ),
+        ("EXEUNT__SECRETS__MASTER_KEY_FILE", "of/here.key"),
+        ("UNRELATED", "x"),
+    ];
+    let config = parse("[logout]\ngrace = 'nonsense'", &environment).unwrap();
+    assert_eq!(config.logout.grace, TimeDelta::seconds(1));
+    assert_eq!(config.database.as_str(), "postgres://db/exeunt");
+    assert_eq!(config.outbound.allow_private_networks.len(), 2);
+    assert_eq!(config.master_key_file, Path::new("of/here.key"));
+}
+
+#[test]
+fn relative_paths_start_from_the_files_folder() {
+    let text = "[database]\nurl = 'sqlite://a.db?mode=rwc'\n[secrets]\nmaster_key_file = 'a.key'";
+    let config = settings::parse(Path::new("/etc/ex?/exeunt.toml"), text, std::iter::empty());
+    let config = config.unwrap();
+    assert_eq!(
+        config.database.as_str(),
+        "sqlite:///etc/ex%3F/a.db?mode=rwc"
+    );
+    assert_eq!(config.master_key_file, Path::new("/etc/ex?/a.key"));
+}
+
+#[test]
+fn nothing_secret_is_ever_shown() {
+    let text = format!("{CLIENT}[[users]]\nusername = 'ada'\npassword_hash = '{HASH}'\n");
+    let url = [(
+        "EXEUNT__DATABASE__URL",
+        "postgres://ada:ABCDEFGH@db/x?password=ABCDEFGH",
+    )];
+    let config = parse(&text, &url).unwrap();
+    let shown = format!("{config:?} {}", config.database);
+    assert!(!shown.contains("ABCDEFGH"), "{shown}");
+    assert!(!shown.contains("argon2id"), "{shown}");
+    let wrong = "[[clients]]\nclient_id = 'a'\nclient_secret = 'geheim'\nclient_secret_hash = 'geheim'\ngrant_types = []\n\
+                 [[users]]\nusername = 'ada'\npassword = 'geheim'\npassword_hash = 'geheim'\n\
+                 [database]\nurl = 'mysql://ada:geheim@db'\n";
+    let errors = parse(wrong, &[]).unwrap_err();
+    assert_eq!(errors.0.len(), 7);
+    assert!(
+        !format!("{errors} {errors:?}").contains("geheim"),
+        "{errors}"
+    );
+    assert!(!refusal("client_secret = 'geheim").contains("geheim"));
+}
+
+#[test]
+fn an_issuer_that_the_listener_does_not_answer_gets_a_hint() {
+    let config = parse("issuer = 'http://localhost:9000'", &[]).unwrap();
+    assert_eq!(config.hints(), [""; 0]);
+    let config = parse(
+        "issuer = 'http://localhost:9000'\nlisten = '[::]:8080'",
+        &[],
+    )
+    .unwrap();
+    assert_eq!(config.hints().len(), 1);
+    let config = parse("issuer = 'https://id.example.org'", &[]).unwrap();
+    assert_eq!(config.hints(), [""; 0]);
+}
+
+#[test]
+fn every_error_is_told_at_once_with_its_place_and_its_mend() {
+    insta::assert_snapshot!(refusal("isuer = 'x'\n[logut]\n[logout]\ngracee = 1\nzebra = 2\ngrace = 1"), @r#"
+    exeunt.toml:1:1: isuer is not a key we know. Did you mean issuer?
+    exeunt.toml:2:2: logut is not a key we know. Did you mean logout?
+    exeunt.toml:4:1: [logout] gracee is not a key we know. Did you mean grace?
+    exeunt.toml:5:1: [logout] zebra is not a key we know. Known are give_up_after, grace, page_wait, retry_first, retry_max.
+    exeunt.toml:6:9: [logout] grace is a number, not a text. Write it between quotation marks.
+    "#);
+    insta::assert_snapshot!(refusal("[logout\ngrace = 1\nx = = 2\n[a]\n[a]"), @r#"
+    exeunt.toml:1:8: unclosed table, expected `]`.
+    exeunt.toml:3:5: extra `=`, expected nothing.
+    exeunt.toml:3:7: unexpected key or value, expected newline, `#`.
+    exeunt.toml:5:2: duplicate key.
+    "#);
+    let missing = Config::load(Some(Path::new("nowhere/exeunt.toml")), std::iter::empty());
+    insta::assert_snapshot!(missing.unwrap_err(), @"nowhere/exeunt.toml: the file can't be read: No such file or directory (os error 2). Name another with --config, or leave --config out to start with the defaults.");
+}
+
+#[test]
+fn variables_are_told_by_name() {
+    let environment = [
+        ("EXEUNT__LOGOUT__GRACEE", "1s"),
+        ("EXEUNT__LISTEN", ""),
+        ("EXEUNT__OUTBOUND__ALLOW_PRIVATE_NETWORKS", "10.0.0.0/8,x"),
+    ];
+    insta::assert_snapshot!(parse("", &environment).unwrap_err(), @r#"
+    EXEUNT__LISTEN: listen is not an address with a port: "". Write for example 127.0.0.1:8080, or 0.0.0.0:8080 for every interface.
+    EXEUNT__OUTBOUND__ALLOW_PRIVATE_NETWORKS: [outbound] allow_private_networks holds no network: "x". Write an address and a length, such as 10.0.0.0/8 or ::1/128.
+    EXEUNT__LOGOUT__GRACEE: is not a variable we know. Did you mean EXEUNT__LOGOUT__GRACE?
+    "#);
+}
+
+#[test]
+fn values_of_the_wrong_type_are_told() {
+    insta::assert_snapshot!(refusal("issuer = 5\ntls = 1\nclients = 2\nusers = [1]\n[outbound]\nallow_private_networks = '10.0.0.0/8'"), @r#"
+    exeunt.toml:1:10: issuer is a number, not a text. Write it between quotation marks.
+    exeunt.toml:2:7: tls is a number, not a table. Begin a table with [tls].
+    exeunt.toml:3:11: clients is a number, not an array of tables. Begin each with [[clients]].
+    exeunt.toml:4:9: users holds something that is not a table. Begin each with [[users]].
+    exeunt.toml:6:26: [outbound] allow_private_networks is a text, not an array. Write it between [ and ].
+    "#);
+}
+
+#[test]
+fn addresses_that_will_not_do_are_told() {
+    insta::assert_snapshot!(refusal("issuer = 'http://id.example.org'\nlisten = 'localhost'"), @r#"
+    exeunt.toml:1:10: issuer does not fit: an issuer is https; plain http is for localhost alone. Write what people's browsers will see, such as https://id.example.org, with no slash at the end.
+    exeunt.toml:2:10: listen is not an address with a port: "localhost". Write for example 127.0.0.1:8080, or 0.0.0.0:8080 for every interface.
+    "#);
+    insta::assert_snapshot!(refusal("issuer = 'https://id.example.org/'\n[tls]\ncertificate = 'a'"), @r#"
+    exeunt.toml:1:10: issuer does not fit: write the issuer as https://id.example.org. Write what people's browsers will see, such as https://id.example.org, with no slash at the end.
+    exeunt.toml:2:1: [tls] private_key is missing. https needs both PEM files.
+    "#);
+    insta::assert_snapshot!(refusal("[tls]\ncertificate = 'a'\nprivate_key = 'b'"), @"exeunt.toml:1:1: issuer begins with http:// although [tls] is set. Write https://, or leave [tls] out.");
+    insta::assert_snapshot!(refusal("[database]\nurl = 'sqlite://:memory:'"), @"exeunt.toml:2:7: [database] url would be forgotten at the next restart. Write sqlite://exeunt.db, or postgres://user:password@host/database.");
+    insta::assert_snapshot!(refusal("[outbound]\nallow_private_networks = ['10.0.0.1/8', 5, 'x']\nextra_ca_file = ''"), @r#"
+    exeunt.toml:2:27: [outbound] allow_private_networks holds an address inside a network: 10.0.0.1/8. Write 10.0.0.0/8, if all of it is meant.
+    exeunt.toml:2:41: [outbound] allow_private_networks holds a number, not a text. Write each between quotation marks.
+    exeunt.toml:2:44: [outbound] allow_private_networks holds no network: "x". Write an address and a length, such as 10.0.0.0/8 or ::1/128.
+    exeunt.toml:3:17: [outbound] extra_ca_file is empty. Name a file, or leave it out.
+    "#);
+}
+
+#[test]
+fn durations_that_will_not_do_are_told() {
+    insta::assert_snapshot!(refusal("[logout]\ngrace = '5'\npage_wait = '1h'\nretry_first = '1ms'\nretry_max = '20ms'\ngive_up_after = '-1s'"), @r#"
+    exeunt.toml:2:9: [logout] grace is not a duration: "5". Write a whole number and a unit, such as 300ms, 60s, 10m, 24h or 30d.
+    exeunt.toml:3:13: [logout] page_wait is too long: 1h. Give at most 30s.
+    exeunt.toml:4:15: [logout] retry_first is too short: 1ms. Give at least 10ms.
+    exeunt.toml:5:13: [logout] retry_max is too short: 20ms. Give at least 1s.
+    exeunt.toml:6:17: [logout] give_up_after is not a duration: "-1s". Write a whole number and a unit, such as 300ms, 60s, 10m, 24h or 30d.
+    "#);
+    insta::assert_snapshot!(refusal("[session]\nabsolute = '1h'\nidle = '2h'\n[tokens]\ncode = '0s'\nid = 60\nrefresh_reuse = 'all'"), @r#"
+    exeunt.toml:3:8: [session] idle is too long: 2h. Give at most 1h. Or "off".
+    exeunt.toml:5:8: [tokens] code is too short: 0s. Give at least 1s.
+    exeunt.toml:6:6: [tokens] id is a number, not a text. Write it between quotation marks.
+    exeunt.toml:7:17: [tokens] refresh_reuse is no policy we know: "all". Write "participation" or "session".
+    "#);
+}
+
+#[test]
+fn clients_that_will_not_do_are_told() {
+    insta::assert_snapshot!(refusal("[[clients]]\nclient_name = 5\n[[clients]]\nclient_id = 'a b'\ngrant_types = []\ntoken_endpoint_auth_method = 'none'"), @r#"
+    exeunt.toml:1:1: [[clients]] client_id is missing. Give the application an identifier.
+    exeunt.toml:2:15: [[clients]] client_name does not fit: invalid type: integer `5`, expected a string.
+    exeunt.toml:4:13: [[clients]] client_id is no identifier. Write 1 to 255 letters, digits and signs of ASCII, without spaces.
+    "#);
+    let mistaken = CLIENT
+        .replace("redirect_uris", "redirect_uri")
+        .replace("QRSTUVWXYZ", "");
+    let taken = CLIENT.replace(
+        "'ledger'",
+        "'Ledger'\nclient_secret_hash = 'x'\ntoken_endpoint_auth_method = 'x'\ncontacts = [1]",
+    );
+    insta::assert_snapshot!(refusal(&(mistaken + &taken)), @r#"
+    exeunt.toml:3:17: client ledger: client_secret has 16 characters, which is too short. Give at least 24 random characters: openssl rand -base64 32
+    exeunt.toml:4:1: client ledger: redirect_uri is not a key we know. Did you mean redirect_uris?
+    exeunt.toml:6:13: client Ledger: client_id is taken, if upper and lower case are not told apart: exeunt.toml:1:1. Give each application an identifier of its own.
+    exeunt.toml:7:22: client Ledger: client_secret_hash is not the hash of a client's secret. It has 43 characters of base64url; a secret itself goes into client_secret.
+    exeunt.toml:7:22: client Ledger: client_secret_hash stands beside client_secret. Keep one of the two.
+    exeunt.toml:8:30: client Ledger: token_endpoint_auth_method does not fit: unknown variant `x`, expected one of `client_secret_basic`, `client_secret_post`, `private_key_jwt`, `none`.
+    exeunt.toml:9:13: client Ledger: contacts does not fit: invalid type: integer `1`, expected a string.
+    "#);
+}
+
+#[test]
+fn metadata_that_breaks_the_rules_of_registration_is_told_at_its_field() {
+    let elsewhere =
+        CLIENT.replace("https:", "http:") + "backchannel_logout_uri = 'http://10.1.2.3/'\n";
+    let places = |text: &str| {
+        let errors = parse(text, &[]).unwrap_err().0;
+        let told = errors
+            .iter()
+            .map(|error| format!("{} {}", error.place, error.key));
+        told.collect::<Vec<_>>()
+    };
+    let redirect = "exeunt.toml:4:17 client ledger: redirect_uris";
+    let logout = "exeunt.toml:5:26 client ledger: backchannel_logout_uri";
+    assert_eq!(places(&elsewhere), [redirect, logout]);
+    let inside = elsewhere + "[outbound]\nallow_private_networks = ['10.0.0.0/8']";
+    assert_eq!(places(&inside), [redirect]);
+    let secretless = CLIENT.replace("client_secret =", "client_name =");
+    assert_eq!(
+        places(&secretless),
+        ["exeunt.toml:1:1 client ledger: token_endpoint_auth_method"]
+    );
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_file_makes_us_panic(text in r#"(\[{0,2}(clients|users|logout|tls)?\]{0,2}|client_id|grace|[a-zé"'=\n .0-9$]){0,40}"#) {
+        if let Err(errors) = parse(&text, &[]) {
+            assert!(!errors.0.is_empty());
+        }
+    }
+}
+
+#[test]
+fn people_who_will_not_do_are_told() {
+    insta::assert_snapshot!(refusal("[[users]]\nname = 'x'\n[[users]]\nusername = ' x'"), @r#"
+    exeunt.toml:1:1: [[users]] username is missing. Give the person a name to sign in with.
+    exeunt.toml:4:12: [[users]] username is no name. Write 1 to 255 bytes, without spaces at the ends and without control characters.
+    "#);
+    insta::assert_snapshot!(refusal("[[users]]\nusername = 'Ada'\npassword = 'geheim'\nemail = 1\nmail = 'x'\n[[users]]\nusername = 'ＡDA'"), @r#"
+    exeunt.toml:3:12: user Ada: password has 6 characters, which is too short. Give at least 8.
+    exeunt.toml:4:9: user Ada: email does not fit: invalid type: integer `1`, expected a string.
+    exeunt.toml:5:1: user Ada: mail is not a key we know. Did you mean email?
+    exeunt.toml:7:12: user ＡDA: username is taken, if upper and lower case are not told apart: exeunt.toml:1:1. Give each person a name of their own.
+    "#);
+    let text = format!(
+        "[[users]]\nusername = 'a'\npassword_hash = '{}'\n[[users]]\nusername = 'b'\npassword_hash = 'geheim'\n\
+         [[users]]\nusername = 'c'\npassword_hash = '{}'\n",
+        HASH.replace("argon2id", "argon2i"),
+        &HASH[..60]
+    );
+    insta::assert_snapshot!(refusal(&text), @r#"
+    exeunt.toml:3:17: user a: password_hash is not of argon2id. Write what an argon2 tool prints: $argon2id$v=19$m=19456,t=2,p=1$...$...
+    exeunt.toml:6:17: user b: password_hash is no PHC string. Write what an argon2 tool prints: $argon2id$v=19$m=19456,t=2,p=1$...$...
+    exeunt.toml:9:17: user c: password_hash is no PHC string. Write what an argon2 tool prints: $argon2id$v=19$m=19456,t=2,p=1$...$...
+    "#);
+}

@@ -1,0 +1,125 @@
+//! `[[users]]`: the people that the file declares.
+
+use std::collections::HashMap;
+
+use argon2::password_hash::phc::PasswordHash;
+use secrecy::SecretString;
+use unicode_normalization::UnicodeNormalization as _;
+
+use super::Credential;
+use super::error::Place;
+use super::section::{Mistake, Section};
+use crate::oidc::claims::UserClaims;
+
+/// NIST SP 800-63B-4 §3.1.1.2.
+const LEAST_PASSWORD: usize = 8;
+
+/// A person that the file declares.
+#[derive(Debug, Clone)]
+pub struct DeclaredUser {
+    /// What they sign in with, as it was written; [`canonical_name`] says which are the same.
+    pub username: String,
+    /// Their first password; none: they can't sign in with one yet.
+    pub password: Option<Credential>,
+    /// What applications may learn of them.
+    pub claims: UserClaims,
+    /// Where they are declared.
+    pub place: Place,
+}
+
+/// The form in which names are compared: NFKC and lower case, so that no two people's names look alike by accident.
+pub fn canonical_name(name: &str) -> String {
+    // Lower case may take a text out of NFKC again (U+1E9E and the like), hence the second pass.
+    name.nfkc().flat_map(char::to_lowercase).nfkc().collect()
+}
+
+/// Reads every table; those with mistakes are left out, and the mistakes are noted.
+pub(super) fn read(tables: Vec<Section<'_, '_>>) -> Vec<DeclaredUser> {
+    let mut seen: HashMap<String, Place> = HashMap::new();
+    let mut users = Vec::new();
+    for mut table in tables {
+        let username = table.text("username", username);
+        match &username {
+            Some(username) => {
+                table.call(format!("user {username}: "));
+                if let Some(first) = seen.insert(canonical_name(username), table.place()) {
+                    table.refuse(
+                        "username",
+                        &format!("is taken, if upper and lower case are not told apart: {first}"),
+                        "Give each person a name of their own.",
+                    );
+                }
+            }
+            None if !table.is_set("username") => {
+                table.refuse(
+                    "username",
+                    "is missing",
+                    "Give the person a name to sign in with.",
+                );
+            }
+            None => {}
+        }
+        let place = table.place();
+        let password = credential(&table);
+        let claims = table.fields::<UserClaims>();
+        table.finish();
+        if let (Some(username), Some(claims)) = (username, claims) {
+            users.push(DeclaredUser {
+                username,
+                password,
+                claims,
+                place,
+            });
+        }
+    }
+    users
+}
+
+fn username(text: &str) -> Result<String, Mistake> {
+    let fits = (1..=255).contains(&text.len())
+        && text.trim() == text
+        && !text.chars().any(char::is_control);
+    fits.then(|| text.to_owned()).ok_or_else(|| {
+        Mistake::new(
+            "is no name",
+            "Write 1 to 255 bytes, without spaces at the ends and without control characters.",
+        )
+    })
+}
+
+fn credential(table: &Section<'_, '_>) -> Option<Credential> {
+    let password = table.text("password", password);
+    let hash = table.text("password_hash", password_hash);
+    if table.is_set("password") && table.is_set("password_hash") {
+        table.refuse(
+            "password_hash",
+            "stands beside password",
+            "Keep one of the two.",
+        );
+    }
+    password.or(hash)
+}
+
+fn password(text: &str) -> Result<Credential, Mistake> {
+    let length = text.chars().count();
+    if length < LEAST_PASSWORD {
+        return Err(Mistake::new(
+            format!("has {length} characters, which is too short"),
+            format!("Give at least {LEAST_PASSWORD}."),
+        ));
+    }
+    Ok(Credential::Plain(SecretString::from(text)))
+}
+
+fn password_hash(text: &str) -> Result<Credential, Mistake> {
+    let mend = "Write what an argon2 tool prints: $argon2id$v=19$m=19456,t=2,p=1$...$...";
+    let hash = PasswordHash::new(text)
+        .map_err(|_not_a_phc_string| Mistake::new("is no PHC string", mend))?;
+    if hash.algorithm != argon2::ARGON2ID_IDENT {
+        return Err(Mistake::new("is not of argon2id", mend));
+    }
+    if hash.salt.is_none() || hash.hash.is_none() || argon2::Params::try_from(&hash).is_err() {
+        return Err(Mistake::new("lacks its parameters, salt or hash", mend));
+    }
+    Ok(Credential::Hash(SecretString::from(text)))
+}

@@ -1,0 +1,178 @@
+//! Our keys: made on first start, announced before they sign, reloaded when another process changed
+//! them.
+
+use chrono::TimeDelta;
+
+use super::{FlowError, Provider};
+use crate::clock::Timestamp;
+use crate::jose::{Schedule, StoredKey};
+use crate::oidc::algorithm::SigningAlgorithm;
+use crate::store::signing_keys::{self, SealedKey};
+use crate::store::{self, changes};
+
+/// How long others may keep our JWKS: a new key signs only after that.
+pub const JWKS_MAX_AGE: TimeDelta = TimeDelta::minutes(5);
+
+/// What every provider signs with from its first start on.
+const FROM_THE_START: [SigningAlgorithm; 2] = [SigningAlgorithm::RS256, SigningAlgorithm::ES256];
+
+/// Makes the keys that are missing and loads all of them; answers the version that was loaded.
+///
+/// # Errors
+/// When the database fails or a key can't be opened with this master key.
+pub async fn load(provider: &Provider) -> Result<i64, FlowError> {
+    let wanted = FROM_THE_START.into_iter().chain(
+        provider.config.clients.iter().map(|client| client.metadata.id_token_signed_response_alg),
+    );
+    for algorithm in wanted {
+        ensure(provider, algorithm).await?;
+    }
+    reload(provider).await
+}
+
+/// Makes a key for `algorithm` if there is none; it signs at once.
+///
+/// # Errors
+/// As [`load`].
+pub async fn ensure(provider: &Provider, algorithm: SigningAlgorithm) -> Result<(), FlowError> {
+    let exists = |keys: &[SealedKey]| keys.iter().any(|key| key.algorithm == algorithm && key.retire_at.is_none());
+    if exists(&signing_keys::list(provider.database.read()).await?) {
+        return Ok(());
+    }
+    let now = provider.clock.now();
+    let key = generate(provider, algorithm, Schedule::at_once(now)).await?;
+    let tx = provider.database.begin().await?;
+    // Counting first takes the counter's row, so that of two nodes that start at once one waits.
+    changes::count(&tx, changes::SIGNING_KEYS).await?;
+    if !exists(&signing_keys::list(&tx).await?) {
+        signing_keys::insert(&tx, &key).await?;
+    }
+    Ok(store::commit(tx).await?)
+}
+
+/// Loads the keys if another process changed them since `seen`; answers the version that is loaded.
+///
+/// # Errors
+/// As [`load`].
+pub async fn reload_if_changed(provider: &Provider, seen: i64) -> Result<i64, FlowError> {
+    let version = changes::version(provider.database.read(), changes::SIGNING_KEYS).await?;
+    if version == seen { Ok(seen) } else { reload(provider).await }
+}
+
+async fn reload(provider: &Provider) -> Result<i64, FlowError> {
+    let db = provider.database.read();
+    // The version first: a change in between is then loaded twice, never missed.
+    let version = changes::version(db, changes::SIGNING_KEYS).await?;
+    let keys = signing_keys::list(db).await?.into_iter().map(stored).collect();
+    provider.keys.replace(keys)?;
+    Ok(version)
+}
+
+/// Which key a rotation made, and from when it signs.
+pub struct Rotated {
+    /// The new key.
+    pub kid: String,
+    /// From when it signs.
+    pub sign_from: Timestamp,
+}
+
+/// Makes a new key for `algorithm`. It is published now and signs after the JWKS's max-age; its
+/// predecessors retire when the last token that they signed has expired. With `at_once` (a key has
+/// been stolen) it signs now and its predecessors are believed no more.
+///
+/// # Errors
+/// As [`load`].
+pub async fn rotate(
+    provider: &Provider,
+    algorithm: SigningAlgorithm,
+    at_once: bool,
+) -> Result<Rotated, FlowError> {
+    let now = provider.clock.now();
+    let schedule = if at_once { Schedule::at_once(now) } else { Schedule::announced(now, JWKS_MAX_AGE) };
+    let key = generate(provider, algorithm, schedule).await?;
+    let longest_life = provider.config.tokens.access.max(provider.config.tokens.id);
+    let tx = provider.database.begin().await?;
+    changes::count(&tx, changes::SIGNING_KEYS).await?;
+    for before in signing_keys::list(&tx).await? {
+        if before.algorithm != algorithm || before.retire_at.is_some_and(|at| at <= now) {
+            continue;
+        }
+        let retired = if at_once {
+            Some(now)
+        } else {
+            stored(before.clone()).schedule.superseded_by(&schedule, longest_life).retire_at
+        };
+        if let Some(at) = retired {
+            signing_keys::retire(&tx, &before.kid, at).await?;
+        }
+    }
+    signing_keys::insert(&tx, &key).await?;
+    store::commit(tx).await?;
+    Ok(Rotated { kid: key.kid, sign_from: key.sign_from })
+}
+
+/// Why a key can't be retired.
+pub enum NotRetired {
+    /// There is no such key.
+    Unknown,
+    /// Without it nothing of its algorithm could be signed.
+    LastOfItsAlgorithm,
+}
+
+/// Believes nothing any more that the key has signed.
+///
+/// # Errors
+/// When the database fails.
+pub async fn retire(provider: &Provider, kid: &str) -> Result<Result<(), NotRetired>, FlowError> {
+    let now = provider.clock.now();
+    let tx = provider.database.begin().await?;
+    changes::count(&tx, changes::SIGNING_KEYS).await?;
+    let keys = signing_keys::list(&tx).await?;
+    let Some(key) = keys.iter().find(|key| key.kid == kid) else {
+        return Ok(Err(NotRetired::Unknown));
+    };
+    let others: Vec<Schedule> = keys
+        .iter()
+        .filter(|other| other.kid != kid && other.algorithm == key.algorithm)
+        .map(|other| stored(other.clone()).schedule)
+        .collect();
+    if !Schedule::may_retire(now, &others) {
+        return Ok(Err(NotRetired::LastOfItsAlgorithm));
+    }
+    signing_keys::retire(&tx, kid, now).await?;
+    store::commit(tx).await?;
+    Ok(Ok(()))
+}
+
+async fn generate(
+    provider: &Provider,
+    algorithm: SigningAlgorithm,
+    schedule: Schedule,
+) -> Result<SealedKey, FlowError> {
+    let (master, random) = (provider.master.clone(), provider.random.clone());
+    // An RSA key takes up to a second: not on a thread that answers people.
+    let key = tokio::task::spawn_blocking(move || {
+        StoredKey::generate(algorithm, &master, random.as_ref(), schedule)
+    })
+    .await
+    .map_err(|_stopped| FlowError::NoSigningKey(algorithm))??;
+    Ok(SealedKey {
+        kid: key.kid,
+        algorithm: key.algorithm,
+        public_jwk: key.public_jwk,
+        sealed_private: key.sealed_private,
+        publish_at: key.schedule.publish_at,
+        sign_from: key.schedule.sign_from,
+        retire_at: key.schedule.retire_at,
+    })
+}
+
+fn stored(key: SealedKey) -> StoredKey {
+    StoredKey {
+        kid: key.kid,
+        algorithm: key.algorithm,
+        public_jwk: key.public_jwk,
+        sealed_private: key.sealed_private,
+        schedule: Schedule { publish_at: key.publish_at, sign_from: key.sign_from, retire_at: key.retire_at },
+    }
+}

@@ -1,0 +1,83 @@
+//! ACTS: what must happen together. A flow reads the clock once, owns its transactions, asks the
+//! rules in `oidc` what is right, and writes it with `store`.
+//!
+//! What belongs here: writes of several row-sets that must agree, and what workers do. What does not:
+//! a single query for a page (the handler asks `store` itself), cookies, headers, status codes.
+
+pub mod access;
+pub mod authenticate_client;
+pub mod authorize;
+pub mod declare;
+pub mod deliver_logouts;
+pub mod end_session;
+pub mod keys;
+pub mod people;
+pub mod redeem;
+pub mod refresh;
+pub mod sign_in;
+pub mod sweep;
+mod tokens;
+
+use std::sync::Arc;
+
+use tokio::sync::{Notify, watch};
+
+use crate::clock::{Clock, Timestamp};
+use crate::config::Config;
+use crate::jose::{KeyError, KeyRing, MasterKey, PasswordError, PasswordPool, SigningFailed};
+use crate::oidc::algorithm::SigningAlgorithm;
+use crate::outbound::Outbound;
+use crate::random::Random;
+use crate::store::sessions::Liveness;
+use crate::store::{Database, StoreError};
+
+/// Everything that acts need: settings, facts, secrets, the way out, time and randomness.
+pub struct Provider {
+    /// The settings that the server was started with.
+    pub config: Config,
+    /// The facts.
+    pub database: Database,
+    /// The keys that sign.
+    pub keys: KeyRing,
+    /// The key that hashes and seals.
+    pub master: Arc<MasterKey>,
+    /// Where passwords are hashed.
+    pub passwords: PasswordPool,
+    /// The way out.
+    pub outbound: Outbound,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub random: Arc<dyn Random>,
+    /// Rung after a commit that left something for the workers; a hint, polling is the truth.
+    pub work: Notify,
+    /// Changes whenever an application's answer was recorded at this node.
+    pub receipts: watch::Sender<()>,
+}
+
+impl Provider {
+    /// When sessions count as over, as of `now`.
+    pub fn alive(&self, now: Timestamp) -> Liveness {
+        Liveness { now, seen_since: self.config.session.idle.map(|idle| now - idle) }
+    }
+}
+
+/// What can go wrong on our side. Its words are for our log, never for a client.
+#[derive(Debug, thiserror::Error)]
+pub enum FlowError {
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A signing key.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// A signature.
+    #[error(transparent)]
+    Signing(#[from] SigningFailed),
+    /// There is no key to sign with.
+    #[error("there is no {0} key that may sign now")]
+    NoSigningKey(SigningAlgorithm),
+    /// A password could not be hashed.
+    #[error(transparent)]
+    Password(#[from] PasswordError),
+}

@@ -1,0 +1,121 @@
+//! What several rules ask of a URI.
+
+use url::{Host, Url};
+
+/// Whether the URI names this machine: `localhost` and what lies under it (RFC 6761 §6.3),
+/// `127.0.0.1`, `[::1]`.
+pub fn is_loopback(uri: &Url) -> bool {
+    match uri.host() {
+        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(Host::Ipv4(address)) => address == std::net::Ipv4Addr::LOCALHOST,
+        Some(Host::Ipv6(address)) => address == std::net::Ipv6Addr::LOCALHOST,
+        None => false,
+    }
+}
+
+/// `uri` with `parameters` after the query that it has, of which not a byte changes.
+///
+/// A space becomes `%20`, which both ways of reading a query understand.
+pub fn with_query(uri: &str, parameters: &[(&'static str, String)]) -> String {
+    let (before, fragment) = match uri.split_once('#') {
+        Some((before, fragment)) => (before, Some(fragment)),
+        None => (uri, None),
+    };
+    let mut whole = before.to_owned();
+    for (name, value) in parameters {
+        if !whole.contains('?') {
+            whole.push('?');
+        } else if !whole.ends_with(['?', '&']) {
+            whole.push('&');
+        }
+        whole.push_str(name);
+        whole.push('=');
+        for part in url::form_urlencoded::byte_serialize(value.as_bytes()) {
+            whole.push_str(if part == "+" { "%20" } else { part });
+        }
+    }
+    if let Some(fragment) = fragment {
+        whole.push('#');
+        whole.push_str(fragment);
+    }
+    whole
+}
+
+/// The one of `known` that looks most like `received`: for pages that help a developer.
+pub fn nearest<'a>(received: &str, known: &'a [String]) -> Option<&'a str> {
+    // Comparing takes time in proportion to both lengths, and `received` is a stranger's.
+    let head = |text: &str| text.chars().take(512).collect::<String>();
+    let received = head(received);
+    known
+        .iter()
+        .map(|uri| (strsim::normalized_levenshtein(&received, &head(uri)), uri))
+        .max_by(|(one, _), (other, _)| one.total_cmp(other))
+        .map(|(_, uri)| uri.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn add(uri: &str, value: &str) -> String {
+        with_query(uri, &[("state", value.to_owned())])
+    }
+
+    #[test]
+    fn a_query_that_is_there_stays_byte_by_byte() {
+        assert_eq!(
+            add("https://a.example/cb?x=%2f+%20&&y", "s"),
+            "https://a.example/cb?x=%2f+%20&&y&state=s"
+        );
+        assert_eq!(
+            add("https://a.example/cb?", "s"),
+            "https://a.example/cb?state=s"
+        );
+        assert_eq!(
+            add("com.example.app:/cb", "s"),
+            "com.example.app:/cb?state=s"
+        );
+    }
+
+    /// Attacks 52 and 53 (CVE-2023-24488): a value that would break out of its parameter or its header.
+    #[test]
+    fn a_value_cannot_leave_its_parameter() {
+        assert_eq!(
+            add("https://a.example/", "a&b=c#d +\r\n\"<é"),
+            "https://a.example/?state=a%26b%3Dc%23d%20%2B%0D%0A%22%3C%C3%A9"
+        );
+    }
+
+    #[test]
+    fn localhost_and_what_lies_under_it_is_loopback_and_nothing_that_only_looks_so() {
+        for uri in [
+            "http://localhost:1",
+            "http://a.localhost",
+            "http://127.0.0.1",
+            "http://[::1]:8",
+        ] {
+            assert!(is_loopback(&Url::parse(uri).unwrap()), "{uri}");
+        }
+        for uri in [
+            "http://localhost.example",
+            "http://127.0.0.1.example",
+            "http://notlocalhost",
+            "data:x",
+        ] {
+            assert!(!is_loopback(&Url::parse(uri).unwrap()), "{uri}");
+        }
+    }
+
+    #[test]
+    fn the_nearest_is_the_one_with_the_fewest_changes() {
+        let known = [
+            "https://a.example/one".to_owned(),
+            "https://a.example/callback".to_owned(),
+        ];
+        assert_eq!(
+            nearest("https://a.example/callbak", &known),
+            Some(known[1].as_str())
+        );
+        assert_eq!(nearest("x", &[]), None);
+    }
+}
