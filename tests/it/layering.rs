@@ -1,0 +1,251 @@
+//! The layers look down only: no file may name what its layer must not know (ARCHITECTURE.md).
+
+use std::fmt::Write as _;
+
+use crate::support::{files_below, name_of};
+
+/// A name that only some of the source may say, and where.
+struct Reserved {
+    name: &'static str,
+    /// Beginnings of paths below `src/`.
+    to: &'static [&'static str],
+}
+
+/// Names from outside the package.
+const RESERVED: &[Reserved] = &[
+    reserved("actix_web", &["http/", "server", "demo/"]),
+    reserved("sea_orm", &["store/"]),
+    reserved("sqlx", &["store/"]),
+    reserved("sea_orm_migration", &[]),
+    reserved("exeunt_migrations", &["store/"]),
+    reserved("reqwest", &["outbound/", "demo/"]),
+    reserved("jsonwebtoken", &["jose/"]),
+    reserved("rsa", &["jose/"]),
+    // `oidc` may take digests, as `DIGEST_ONLY` says.
+    reserved("aws_lc_rs", &["jose/", "random.rs", "oidc/"]),
+    reserved("std::env", &["config", "cli/", "main.rs"]),
+];
+
+const fn reserved(name: &'static str, to: &'static [&'static str]) -> Reserved {
+    Reserved { name, to }
+}
+
+/// Where `aws_lc_rs` is there for its `digest` module alone: rules hold no keys and draw no randomness.
+const DIGEST_ONLY: &str = "oidc/";
+
+/// Each layer, top to bottom, with the modules of the crate it may name beside itself.
+const LAYERS: &[(&str, &[&str])] = &[
+    ("main", &[]),
+    (
+        "cli",
+        &[
+            "demo", "server", "http", "flows", "store", "jose", "outbound", "oidc", "config",
+            "clock", "random",
+        ],
+    ),
+    // The example applications are strangers to the provider.
+    ("demo", &["clock", "random"]),
+    (
+        "server",
+        &[
+            "http", "flows", "store", "jose", "outbound", "oidc", "config", "clock", "random",
+        ],
+    ),
+    (
+        "http",
+        &[
+            "flows", "store", "jose", "outbound", "oidc", "config", "clock", "random",
+        ],
+    ),
+    (
+        "flows",
+        &[
+            "store", "jose", "outbound", "oidc", "config", "clock", "random",
+        ],
+    ),
+    ("config", &["oidc", "clock"]),
+    ("store", &["oidc", "clock", "random"]),
+    ("jose", &["oidc", "clock", "random"]),
+    ("outbound", &["oidc", "clock", "random"]),
+    ("oidc", &["clock"]),
+    ("random", &["clock"]),
+    ("clock", &[]),
+];
+
+/// Longer than this without its unit tests, and a file wants to be two.
+const MOST_LINES: usize = 400;
+
+/// Files that may be longer, each with the reason.
+const LONG_FOR_A_REASON: &[(&str, &str)] = &[(
+    "outbound/tests.rs",
+    "every attack on the way out, and nothing else",
+)];
+
+#[test]
+fn every_layer_looks_down_only() {
+    let files = files_below("src", "rs");
+    assert!(!files.is_empty());
+    let mut offences = String::new();
+    for file in files {
+        let name = name_of(&file);
+        let text = std::fs::read_to_string(&file).unwrap();
+        for offence in offences_in(name.trim_start_matches("src/"), &text) {
+            writeln!(offences, "{name}: {offence}").unwrap();
+        }
+    }
+    assert!(offences.is_empty(), "\n{offences}");
+}
+
+#[test]
+fn a_file_that_names_what_it_may_not_is_caught() {
+    for (file, text, caught) in [
+        (
+            "flows/sign_in.rs",
+            "use actix_web::HttpRequest;",
+            "actix_web",
+        ),
+        ("flows/sign_in.rs", "use actix_web as web;", "actix_web"),
+        (
+            "http/token.rs",
+            "let rows = sea_orm::Statement::default();",
+            "sea_orm",
+        ),
+        ("oidc/pkce.rs", "use std::{env, fmt};", "std::env"),
+        ("oidc/token/code.rs", "use aws_lc_rs::rand;", "aws_lc_rs"),
+        ("flows/mod.rs", "use crate::http::pages;", "crate::http"),
+        (
+            "store/users.rs",
+            "use crate::{clock::Timestamp,\n    jose::Ring};",
+            "crate::jose",
+        ),
+        (
+            "oidc/client.rs",
+            "fn now() -> crate::store::Database {}",
+            "crate::store",
+        ),
+        ("oidc/client.rs", "use crate::*;", "crate::*"),
+        ("attic/old.rs", "", "no layer"),
+        ("oidc/client.rs", &"\n".repeat(MOST_LINES + 1), "lines"),
+    ] {
+        let offences = offences_in(file, text).join("\n");
+        assert!(offences.contains(caught), "{file}: {text}: {offences}");
+    }
+}
+
+#[test]
+fn a_file_that_keeps_to_its_layer_is_not_accused() {
+    for (file, text) in [
+        ("http/token.rs", "use actix_web::{HttpRequest, web};"),
+        (
+            "oidc/pkce.rs",
+            "use aws_lc_rs::digest;\nuse crate::oidc::error;",
+        ),
+        (
+            "oidc/pkce.rs",
+            "//! Not for `crate::store`, and not with sqlx::query.",
+        ),
+        (
+            "flows/redeem.rs",
+            "use crate::{oidc::{token, logout}, store::{codes}};",
+        ),
+        ("flows/redeem.rs", "let rsa = aws_lc_rs_of::rsa::KeyPair;"),
+    ] {
+        assert_eq!(
+            offences_in(file, text),
+            Vec::<String>::new(),
+            "{file}: {text}"
+        );
+    }
+}
+
+/// What is wrong with a file: `name` is its path below `src/`.
+fn offences_in(name: &str, text: &str) -> Vec<String> {
+    let mut offences = Vec::new();
+    let layer = name.split(['/', '.']).next().unwrap_or_default();
+    let code: String = text
+        .lines()
+        .filter(|line| !line.trim_start().starts_with("//"))
+        .flat_map(|line| [line, "\n"])
+        .collect();
+    for Reserved { name: reserved, to } in RESERVED {
+        let may = to.iter().any(|path| name.starts_with(path));
+        if !may && paths_in(&code).any(|path| begins_with(&path, reserved)) {
+            offences.push(format!("names {reserved}, which is for {}", to.join(", ")));
+        }
+    }
+    if name.starts_with(DIGEST_ONLY)
+        && paths_in(&code)
+            .filter(|path| begins_with(path, "aws_lc_rs"))
+            .any(|path| !begins_with(&path, "aws_lc_rs::digest"))
+    {
+        offences.push("names more of aws_lc_rs than its digests".to_owned());
+    }
+    match LAYERS.iter().find(|(known, _)| *known == layer) {
+        Some((_, may)) => offences.extend(
+            paths_in(&code)
+                .filter_map(|path| path.strip_prefix("crate::").map(str::to_owned))
+                .map(|path| path.split("::").next().unwrap_or_default().to_owned())
+                .filter(|module| module != layer && !may.contains(&module.as_str()))
+                .map(|module| format!("names crate::{module}, which {layer} may not know")),
+        ),
+        // The crate's map names every module, and is no layer.
+        None if layer == "lib" => {}
+        None => offences.push(format!("{layer} is no layer: give it a place in the table")),
+    }
+    let lines = text
+        .lines()
+        .take_while(|line| *line != "#[cfg(test)]")
+        .count();
+    if lines > MOST_LINES && !LONG_FOR_A_REASON.iter().any(|(long, _)| *long == name) {
+        offences.push(format!("has {lines} lines, and {MOST_LINES} are enough"));
+    }
+    offences
+}
+
+/// Whether `path` is `name`, or goes on from it.
+fn begins_with(path: &str, name: &str) -> bool {
+    path.strip_prefix(name)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
+}
+
+/// Every path in the code that may leave its module: those with `::`, and what `use` names. A group of braces is
+/// spelt out to its first level: `a::{b::c, d}` gives `a::b::c` and `a::d`.
+fn paths_in(code: &str) -> impl Iterator<Item = String> {
+    let mut paths = Vec::new();
+    let mut rest = code;
+    let mut imported = false;
+    while let Some(start) = rest.find(|c: char| c.is_ascii_alphabetic() || c == '_') {
+        rest = &rest[start..];
+        let end = rest
+            .find(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == ':' || c == '*'))
+            .unwrap_or(rest.len());
+        let (path, after) = rest.split_at(end);
+        rest = after;
+        if let (Some(stem), true) = (path.strip_suffix("::"), after.starts_with('{')) {
+            paths.extend(members(after).map(|member| format!("{stem}::{member}")));
+        } else if imported || path.contains("::") {
+            paths.push(path.to_owned());
+        }
+        imported = path == "use";
+    }
+    paths.into_iter()
+}
+
+/// The members of the group of braces that `code` begins with.
+fn members(code: &str) -> impl Iterator<Item = String> {
+    let mut depth = 0;
+    let mut members = vec![String::new()];
+    for c in code.chars() {
+        match c {
+            '{' => depth += 1,
+            '}' => depth -= 1,
+            ',' if depth == 1 => members.push(String::new()),
+            c if depth == 1 && !c.is_whitespace() => members.last_mut().unwrap().push(c),
+            _ => {}
+        }
+        if depth == 0 {
+            break;
+        }
+    }
+    members.into_iter().filter(|member| !member.is_empty())
+}

@@ -1,0 +1,13 @@
+//! The integration tests: one binary, one file per feature, through the front door.
+//!
+//! What needs more than Rust (Chromium, PostgreSQL) is `#[ignore]`d with the reason; `scripts/test` runs it all.
+
+// `cfg(test)` tells clippy that these are tests, where `unwrap` is welcome.
+#[cfg(test)]
+mod browser;
+#[cfg(test)]
+mod layering;
+#[cfg(test)]
+mod support;
+#[cfg(test)]
+mod templates;
