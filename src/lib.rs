@@ -4,4 +4,5 @@
 //! `cli` -> `server` -> `http` -> `flows` -> {`store`, `jose`, `outbound`} -> `oidc`.
 
 pub mod clock;
+pub mod http;
 pub mod random;
