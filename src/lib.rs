@@ -6,6 +6,8 @@
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod flows;
+pub mod http;
 pub mod jose;
 pub mod oidc;
 pub mod outbound;

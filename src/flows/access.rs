@@ -25,7 +25,7 @@ pub async fn check(
 ) -> Result<Result<(AccessTokenClaims, User), OAuthError>, FlowError> {
     let refuse = |why: &'static str| Ok(Err(OAuthError::new(ErrorCode::InvalidToken, why)));
     let now = provider.clock.now();
-    let Ok(claims) = jose::verify_own(&provider.keys, token, access_token::TYPE, now) else {
+    let Ok(claims) = jose::verify_own(&provider.keys, token, Some(access_token::TYPE), now) else {
         return refuse("the token is no access token of ours");
     };
     let claims = match AccessTokenClaims::read(claims, &provider.config.issuer, now) {
@@ -36,7 +36,9 @@ pub async fn check(
     let Ok(grant_id) = claims.grant.parse::<Uuid>() else {
         return refuse("the token names no grant");
     };
-    let grant = grants::find(db, grant_id).await?.filter(|grant| grant.revoked_at.is_none());
+    let grant = grants::find(db, grant_id)
+        .await?
+        .filter(|grant| grant.revoked_at.is_none());
     let Some(grant) = grant.filter(|grant| grant.client_id == claims.client_id) else {
         return refuse("the grant behind the token was taken back");
     };
@@ -45,7 +47,9 @@ pub async fn check(
     }
     if let Some(sid) = &claims.sid {
         let participant = match sid.parse() {
-            Ok(sid) => participants::find(db, sid).await?.filter(|known| known.ended_at.is_none()),
+            Ok(sid) => participants::find(db, sid)
+                .await?
+                .filter(|known| known.ended_at.is_none()),
             Err(_) => None,
         };
         let session = match participant {

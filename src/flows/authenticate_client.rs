@@ -19,13 +19,18 @@ pub async fn authenticate(
     presented: &PresentedCredentials,
 ) -> Result<Result<Client, OAuthError>, FlowError> {
     let refused = || Ok(Err(OAuthError::invalid_client(REFUSED)));
-    let Some(client) = clients::find_enabled(provider.database.read(), presented.client_id()).await? else {
+    let Some(client) =
+        clients::find_enabled(provider.database.read(), presented.client_id()).await?
+    else {
         return refused();
     };
     match presented {
-        PresentedCredentials::Basic { client_secret, .. } | PresentedCredentials::Post { client_secret, .. } => {
+        PresentedCredentials::Basic { client_secret, .. }
+        | PresentedCredentials::Post { client_secret, .. } => {
             let known = client.client_secret_hash.as_deref().is_some_and(|stored| {
-                provider.master.matches(HashPurpose::ClientSecret, client_secret, stored)
+                provider
+                    .master
+                    .matches(HashPurpose::ClientSecret, client_secret, stored)
             });
             if !known {
                 return refused();
@@ -56,14 +61,20 @@ async fn use_assertion(
         Err(error) => return Ok(Err(OAuthError::invalid_client(error.to_string()))),
     };
     let issuer = &provider.config.issuer;
-    let checked = client_auth::check_assertion(claims, client, issuer, &issuer.endpoint("/token"), now);
+    let checked =
+        client_auth::check_assertion(claims, client, issuer, &issuer.endpoint("/token"), now);
     let assertion = match checked {
         Ok(assertion) => assertion,
         Err(refusal) => return Ok(Err(refusal)),
     };
     let tx = provider.database.begin().await?;
     let first =
-        client_assertions::use_once(&tx, &client.client_id, &assertion.jti, assertion.expires_at).await?;
+        client_assertions::use_once(&tx, &client.client_id, &assertion.jti, assertion.expires_at)
+            .await?;
     store::commit(tx).await?;
-    Ok(if first { Ok(()) } else { Err(OAuthError::invalid_client("the assertion was used before")) })
+    Ok(if first {
+        Ok(())
+    } else {
+        Err(OAuthError::invalid_client("the assertion was used before"))
+    })
 }

@@ -111,18 +111,27 @@ pub async fn decide(
         }
         None => None,
     };
-    let allowed = consent.as_ref().map(|consent| Scope::parse(&consent.scope).unwrap_or_default());
-    let hint = request.id_token_hint.as_deref().and_then(|hint| read_hint(provider, hint, now));
+    let allowed = consent
+        .as_ref()
+        .map(|consent| Scope::parse(&consent.scope).unwrap_or_default());
+    let hint = request
+        .id_token_hint
+        .as_deref()
+        .and_then(|hint| read_hint(provider, hint, now));
     let facts = Facts {
         requested_at,
         now,
-        session: session
-            .zip(sub.as_deref())
-            .map(|(session, sub)| SignedIn { sub, auth_time: session.auth_time }),
+        session: session.zip(sub.as_deref()).map(|(session, sub)| SignedIn {
+            sub,
+            auth_time: session.auth_time,
+        }),
         consent: consent
             .as_ref()
             .zip(allowed.as_ref())
-            .map(|(consent, scope)| Consented { scope, given_at: consent.granted_at }),
+            .map(|(consent, scope)| Consented {
+                scope,
+                given_at: consent.granted_at,
+            }),
         hinted_sub: hint.as_ref().map(|claims| claims.sub.as_str()),
     };
     Ok(decision::next_step(request, client, &facts))
@@ -130,7 +139,7 @@ pub async fn decide(
 
 /// An ID token of ours, expired or not (Core §3.1.2.1, RP-Initiated Logout §2).
 pub fn read_hint(provider: &Provider, hint: &str, now: Timestamp) -> Option<IdTokenClaims> {
-    let claims = jose::verify_own(&provider.keys, hint, id_token::TYPE, now).ok()?;
+    let claims = jose::verify_own(&provider.keys, hint, Some(id_token::TYPE), now).ok()?;
     IdTokenClaims::read_hint(claims, &provider.config.issuer)
 }
 
@@ -147,8 +156,13 @@ pub async fn consent(
     let now = provider.clock.now();
     let tx = provider.database.begin().await?;
     let before = consents::find(&tx, session.user_id, &client.client_id).await?;
-    let before = before.map(|before| Scope::parse(&before.scope).unwrap_or_default()).unwrap_or_default();
-    let consent = Consent { scope: before.union(scope).to_string(), granted_at: now };
+    let before = before
+        .map(|before| Scope::parse(&before.scope).unwrap_or_default())
+        .unwrap_or_default();
+    let consent = Consent {
+        scope: before.union(scope).to_string(),
+        granted_at: now,
+    };
     consents::save(&tx, session.user_id, &client.client_id, &consent).await?;
     Ok(store::commit(tx).await?)
 }
@@ -170,8 +184,12 @@ pub async fn issue_code(
     let now = provider.clock.now();
     let code = provider.random.secret();
     let tx = provider.database.begin().await?;
-    if sessions::lock_living(&tx, session.id, provider.alive(now)).await?.is_none()
-        || clients::find_enabled(&tx, &client.client_id).await?.is_none()
+    if sessions::lock_living(&tx, session.id, provider.alive(now))
+        .await?
+        .is_none()
+        || clients::find_enabled(&tx, &client.client_id)
+            .await?
+            .is_none()
     {
         return Ok(None);
     }
@@ -198,7 +216,10 @@ pub async fn issue_code(
             client_id: client.client_id.clone(),
             session_id: session.id,
             redirect_uri: reply_to.redirect_uri().to_owned(),
-            code_challenge: request.code_challenge.as_ref().map(|known| known.as_str().to_owned()),
+            code_challenge: request
+                .code_challenge
+                .as_ref()
+                .map(|known| known.as_str().to_owned()),
             nonce: request.nonce.clone(),
             auth_time: session.auth_time,
             expires_at: now + provider.config.tokens.code,

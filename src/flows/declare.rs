@@ -30,7 +30,13 @@ pub async fn apply(provider: &Provider) -> Result<(), FlowError> {
     for declared in &provider.config.clients {
         apply_client(provider, &tx, declared, now).await?;
     }
-    let declared = |client_id: &str| provider.config.clients.iter().any(|known| known.client_id == client_id);
+    let declared = |client_id: &str| {
+        provider
+            .config
+            .clients
+            .iter()
+            .any(|known| known.client_id == client_id)
+    };
     for known in clients::list(&tx).await? {
         if known.declared && known.disabled_at.is_none() && !declared(&known.client.client_id) {
             shut_out(provider, &tx, known, now).await?;
@@ -52,9 +58,20 @@ pub(super) async fn shut_out(
 ) -> Result<(), FlowError> {
     let client_id = known.client.client_id.clone();
     store::grants::revoke(tx, store::grants::Of::Client(&client_id), now).await?;
-    let gone = KnownClient { disabled_at: Some(now), updated_at: now, ..known };
+    let gone = KnownClient {
+        disabled_at: Some(now),
+        updated_at: now,
+        ..known
+    };
     clients::save(tx, &gone).await?;
-    end_session::order(provider, tx, OrderScope::Client(client_id), Cause::ClientDisabled, now).await
+    end_session::order(
+        provider,
+        tx,
+        OrderScope::Client(client_id),
+        Cause::ClientDisabled,
+        now,
+    )
+    .await
 }
 
 async fn apply_client(
@@ -67,9 +84,9 @@ async fn apply_client(
     let client = Client {
         client_id: declared.client_id.clone(),
         client_secret_hash: declared.secret.as_ref().map(|secret| match secret {
-            Credential::Plain(secret) => {
-                provider.master.hash(HashPurpose::ClientSecret, secret.expose_secret())
-            }
+            Credential::Plain(secret) => provider
+                .master
+                .hash(HashPurpose::ClientSecret, secret.expose_secret()),
             Credential::Hash(hash) => hash.expose_secret().to_owned(),
         }),
         metadata: declared.metadata.clone(),
@@ -90,7 +107,11 @@ async fn apply_client(
     Ok(())
 }
 
-async fn apply_user(provider: &Provider, declared: &DeclaredUser, now: Timestamp) -> Result<(), FlowError> {
+async fn apply_user(
+    provider: &Provider,
+    declared: &DeclaredUser,
+    now: Timestamp,
+) -> Result<(), FlowError> {
     let username = canonical_name(&declared.username);
     let before = users::find_by_username(provider.database.read(), &username).await?;
     let known_password = match &before {
@@ -99,10 +120,14 @@ async fn apply_user(provider: &Provider, declared: &DeclaredUser, now: Timestamp
     };
     let fingerprint = declared.password.as_ref().map(|password| {
         let (Credential::Plain(text) | Credential::Hash(text)) = password;
-        provider.master.hash(HashPurpose::Handle, text.expose_secret())
+        provider
+            .master
+            .hash(HashPurpose::Handle, text.expose_secret())
     });
     let changed = fingerprint.is_some()
-        && known_password.as_ref().is_none_or(|known| known.declared_fingerprint != fingerprint);
+        && known_password
+            .as_ref()
+            .is_none_or(|known| known.declared_fingerprint != fingerprint);
     let hash = match (&declared.password, changed) {
         (Some(Credential::Plain(password)), true) => {
             Some(provider.passwords.hash(password).await?.as_str().to_owned())
@@ -111,7 +136,9 @@ async fn apply_user(provider: &Provider, declared: &DeclaredUser, now: Timestamp
         _ => None,
     };
     let user = User {
-        id: before.as_ref().map_or_else(|| provider.random.identifier(), |before| before.id),
+        id: before
+            .as_ref()
+            .map_or_else(|| provider.random.identifier(), |before| before.id),
         username,
         claims: declared.claims.clone(),
         created_at: before.as_ref().map_or(now, |before| before.created_at),
@@ -128,7 +155,10 @@ async fn apply_user(provider: &Provider, declared: &DeclaredUser, now: Timestamp
     let tx = provider.database.begin().await?;
     users::save(&tx, &user).await?;
     if let Some(hash) = hash {
-        let password = Password { hash, declared_fingerprint: fingerprint };
+        let password = Password {
+            hash,
+            declared_fingerprint: fingerprint,
+        };
         set_password(provider, &tx, user.id, &password, before.is_some(), now).await?;
     }
     Ok(store::commit(tx).await?)
@@ -146,7 +176,14 @@ pub(super) async fn set_password(
     passwords::save(tx, user_id, password, now).await?;
     if replaces {
         store::grants::revoke(tx, store::grants::Of::User(user_id), now).await?;
-        end_session::order(provider, tx, OrderScope::User(user_id), Cause::PasswordChanged, now).await?;
+        end_session::order(
+            provider,
+            tx,
+            OrderScope::User(user_id),
+            Cause::PasswordChanged,
+            now,
+        )
+        .await?;
     }
     Ok(())
 }

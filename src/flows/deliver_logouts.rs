@@ -87,7 +87,10 @@ async fn claim(
     let tx = provider.database.begin().await?;
     let claimed = deliveries::claim(&tx, lease, now + LEASE, &full, room as u64, now).await?;
     store::commit(tx).await?;
-    Ok(claimed.into_iter().map(|delivery| (delivery, lease)).collect())
+    Ok(claimed
+        .into_iter()
+        .map(|delivery| (delivery, lease))
+        .collect())
 }
 
 /// One attempt, from the token to the record; answers whose it was.
@@ -100,7 +103,11 @@ async fn attempt(provider: &Provider, delivery: Delivery, lease: Uuid) -> String
     client_id
 }
 
-async fn try_once(provider: &Provider, mut delivery: Delivery, lease: Uuid) -> Result<(), FlowError> {
+async fn try_once(
+    provider: &Provider,
+    mut delivery: Delivery,
+    lease: Uuid,
+) -> Result<(), FlowError> {
     let sent_at = provider.clock.now();
     let jti = provider.random.identifier();
     let known = clients::find(provider.database.read(), &delivery.client_id).await?;
@@ -108,11 +115,15 @@ async fn try_once(provider: &Provider, mut delivery: Delivery, lease: Uuid) -> R
     let Some(uri) = &metadata.backchannel_logout_uri else {
         // The application gave up its URI after the session ended: there is nobody to tell.
         settle(&mut delivery, DeliveryState::Failed, sent_at);
-        delivery.last_problem = Some("the application has no back-channel logout URI any more".to_owned());
+        delivery.last_problem =
+            Some("the application has no back-channel logout URI any more".to_owned());
         return record(provider, &delivery, lease, None).await;
     };
     let token = logout_token(provider, &delivery, &metadata, jti, sent_at)?;
-    let answer = provider.outbound.post_form(uri, &[("logout_token", &token)], PATIENCE).await;
+    let answer = provider
+        .outbound
+        .post_form(uri, &[("logout_token", &token)], PATIENCE)
+        .await;
     let now = provider.clock.now();
     delivery.attempts += 1;
     let (status, problem) = match &answer {
@@ -164,7 +175,9 @@ fn judge(
     let facts = match answer {
         Ok(answer) => Ok(delivery::Answer {
             status: answer.status,
-            retry_after: answer.retry_after.map(|retry_after| retry_after.moment(now) - now),
+            retry_after: answer
+                .retry_after
+                .map(|retry_after| retry_after.moment(now) - now),
         }),
         Err(OutboundError::Timeout) => Err(ConnectionProblem::Timeout),
         Err(OutboundError::Tls) => Err(ConnectionProblem::Tls),
@@ -179,7 +192,10 @@ fn judge(
         Verdict::Final => settle(delivery, DeliveryState::Failed, now),
         Verdict::Again { after } => {
             let logout = &provider.config.logout;
-            let backoff = Backoff { first: logout.retry_first, max: logout.retry_max };
+            let backoff = Backoff {
+                first: logout.retry_first,
+                max: logout.retry_max,
+            };
             let attempts = u32::try_from(delivery.attempts).unwrap_or(u32::MAX);
             let next = backoff.next_attempt(attempts, provider.random.fraction(), after, now);
             if next < delivery.give_up_at {
@@ -212,10 +228,19 @@ async fn record(
     store::commit(tx).await?;
     let (client_id, state) = (&delivery.client_id, delivery.state.as_str());
     if ours {
-        tracing::info!(client_id, state, status = delivery.last_status, "an application was told");
+        tracing::info!(
+            client_id,
+            state,
+            status = delivery.last_status,
+            "an application was told"
+        );
         provider.receipts.send_replace(());
     } else {
-        tracing::warn!(client_id, state, "the lease was lost before the answer could be recorded");
+        tracing::warn!(
+            client_id,
+            state,
+            "the lease was lost before the answer could be recorded"
+        );
     }
     Ok(())
 }

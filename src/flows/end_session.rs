@@ -26,7 +26,11 @@ const SESSIONS_AT_ONCE: u64 = 200;
 ///
 /// # Errors
 /// When it can't be told whether it ended; nobody may then be told that it has.
-pub async fn end_session(provider: &Provider, session_id: Uuid, cause: Cause) -> Result<bool, FlowError> {
+pub async fn end_session(
+    provider: &Provider,
+    session_id: Uuid,
+    cause: Cause,
+) -> Result<bool, FlowError> {
     let now = provider.clock.now();
     let tx = provider.database.begin().await?;
     let ended = end_in(provider, &tx, session_id, cause, now).await?;
@@ -69,7 +73,15 @@ pub(super) async fn end_in(
     };
     sessions::mark_ended(tx, session_id, cause, now).await?;
     let keep_offline = cause.keeps_offline_access();
-    grants::revoke(tx, Of::Session { session_id, keep_offline }, now).await?;
+    grants::revoke(
+        tx,
+        Of::Session {
+            session_id,
+            keep_offline,
+        },
+        now,
+    )
+    .await?;
     let participants = participants::list_open(tx, session_id).await?;
     tell(provider, tx, session.user_id, participants, cause, now).await?;
     Ok(true)
@@ -91,7 +103,16 @@ pub(super) async fn end_participation_in(
         return Ok(false);
     };
     let keep_offline = cause.keeps_offline_access();
-    grants::revoke(tx, Of::Participant { session_id, client_id, keep_offline }, now).await?;
+    grants::revoke(
+        tx,
+        Of::Participant {
+            session_id,
+            client_id,
+            keep_offline,
+        },
+        now,
+    )
+    .await?;
     let Some(participant) = participants::find_open(tx, session_id, client_id).await? else {
         return Ok(false);
     };
@@ -112,7 +133,12 @@ pub(super) async fn order(
 ) -> Result<(), FlowError> {
     // What began in this very millisecond is meant too.
     let before = now + TimeDelta::milliseconds(1);
-    let order = Order { id: provider.random.row_id(now), scope, cause, before };
+    let order = Order {
+        id: provider.random.row_id(now),
+        scope,
+        cause,
+        before,
+    };
     Ok(orders::insert(tx, &order).await?)
 }
 
@@ -120,7 +146,11 @@ pub(super) async fn order(
 ///
 /// # Errors
 /// When the database fails.
-pub async fn end_many(provider: &Provider, scope: OrderScope, cause: Cause) -> Result<(), FlowError> {
+pub async fn end_many(
+    provider: &Provider,
+    scope: OrderScope,
+    cause: Cause,
+) -> Result<(), FlowError> {
     let tx = provider.database.begin().await?;
     order(provider, &tx, scope, cause, provider.clock.now()).await?;
     store::commit(tx).await?;
@@ -152,12 +182,15 @@ async fn carry_out_some(provider: &Provider, order: &Order) -> Result<bool, Flow
         OrderScope::User(user_id) => {
             sessions::unended_before(&tx, Some(*user_id), order.before, SESSIONS_AT_ONCE).await?
         }
-        OrderScope::All => sessions::unended_before(&tx, None, order.before, SESSIONS_AT_ONCE).await?,
+        OrderScope::All => {
+            sessions::unended_before(&tx, None, order.before, SESSIONS_AT_ONCE).await?
+        }
     };
     for session_id in &session_ids {
         match &order.scope {
             OrderScope::Client(client_id) => {
-                end_participation_in(provider, &tx, *session_id, client_id, order.cause, now).await?;
+                end_participation_in(provider, &tx, *session_id, client_id, order.cause, now)
+                    .await?;
             }
             OrderScope::User(_) | OrderScope::All => {
                 end_in(provider, &tx, *session_id, order.cause, now).await?;
@@ -179,7 +212,10 @@ pub async fn end_expired(provider: &Provider) -> Result<(), FlowError> {
     loop {
         let now = provider.clock.now();
         let alive = provider.alive(now);
-        if sessions::expired(provider.database.read(), alive, 1).await?.is_empty() {
+        if sessions::expired(provider.database.read(), alive, 1)
+            .await?
+            .is_empty()
+        {
             return Ok(());
         }
         let tx = provider.database.begin().await?;
@@ -203,7 +239,10 @@ async fn tell(
     if participants.is_empty() {
         return Ok(());
     }
-    let client_ids: Vec<String> = participants.iter().map(|known| known.client_id.clone()).collect();
+    let client_ids: Vec<String> = participants
+        .iter()
+        .map(|known| known.client_id.clone())
+        .collect();
     let sids: Vec<Uuid> = participants.iter().map(|known| known.sid).collect();
     let known = clients::find_all(tx, &client_ids).await?;
     let channel_of = |client_id: &str| {
@@ -225,7 +264,11 @@ async fn tell(
                 user_id,
                 channel,
                 // Until a page has framed it, an application that only a browser can tell is not reached.
-                state: if by_server { DeliveryState::Pending } else { DeliveryState::Unreachable },
+                state: if by_server {
+                    DeliveryState::Pending
+                } else {
+                    DeliveryState::Unreachable
+                },
                 cause,
                 attempts: 0,
                 created_at: now,
@@ -244,7 +287,10 @@ async fn tell(
 }
 
 fn channel(metadata: &ClientMetadata) -> Channel {
-    match (&metadata.backchannel_logout_uri, &metadata.frontchannel_logout_uri) {
+    match (
+        &metadata.backchannel_logout_uri,
+        &metadata.frontchannel_logout_uri,
+    ) {
         (Some(_), _) => Channel::Back,
         (None, Some(_)) => Channel::Front,
         (None, None) => Channel::None,

@@ -22,7 +22,11 @@ const FROM_THE_START: [SigningAlgorithm; 2] = [SigningAlgorithm::RS256, SigningA
 /// When the database fails or a key can't be opened with this master key.
 pub async fn load(provider: &Provider) -> Result<i64, FlowError> {
     let wanted = FROM_THE_START.into_iter().chain(
-        provider.config.clients.iter().map(|client| client.metadata.id_token_signed_response_alg),
+        provider
+            .config
+            .clients
+            .iter()
+            .map(|client| client.metadata.id_token_signed_response_alg),
     );
     for algorithm in wanted {
         ensure(provider, algorithm).await?;
@@ -35,7 +39,10 @@ pub async fn load(provider: &Provider) -> Result<i64, FlowError> {
 /// # Errors
 /// As [`load`].
 pub async fn ensure(provider: &Provider, algorithm: SigningAlgorithm) -> Result<(), FlowError> {
-    let exists = |keys: &[SealedKey]| keys.iter().any(|key| key.algorithm == algorithm && key.retire_at.is_none());
+    let exists = |keys: &[SealedKey]| {
+        keys.iter()
+            .any(|key| key.algorithm == algorithm && key.retire_at.is_none())
+    };
     if exists(&signing_keys::list(provider.database.read()).await?) {
         return Ok(());
     }
@@ -56,14 +63,22 @@ pub async fn ensure(provider: &Provider, algorithm: SigningAlgorithm) -> Result<
 /// As [`load`].
 pub async fn reload_if_changed(provider: &Provider, seen: i64) -> Result<i64, FlowError> {
     let version = changes::version(provider.database.read(), changes::SIGNING_KEYS).await?;
-    if version == seen { Ok(seen) } else { reload(provider).await }
+    if version == seen {
+        Ok(seen)
+    } else {
+        reload(provider).await
+    }
 }
 
 async fn reload(provider: &Provider) -> Result<i64, FlowError> {
     let db = provider.database.read();
     // The version first: a change in between is then loaded twice, never missed.
     let version = changes::version(db, changes::SIGNING_KEYS).await?;
-    let keys = signing_keys::list(db).await?.into_iter().map(stored).collect();
+    let keys = signing_keys::list(db)
+        .await?
+        .into_iter()
+        .map(stored)
+        .collect();
     provider.keys.replace(keys)?;
     Ok(version)
 }
@@ -88,7 +103,11 @@ pub async fn rotate(
     at_once: bool,
 ) -> Result<Rotated, FlowError> {
     let now = provider.clock.now();
-    let schedule = if at_once { Schedule::at_once(now) } else { Schedule::announced(now, JWKS_MAX_AGE) };
+    let schedule = if at_once {
+        Schedule::at_once(now)
+    } else {
+        Schedule::announced(now, JWKS_MAX_AGE)
+    };
     let key = generate(provider, algorithm, schedule).await?;
     let longest_life = provider.config.tokens.access.max(provider.config.tokens.id);
     let tx = provider.database.begin().await?;
@@ -100,7 +119,10 @@ pub async fn rotate(
         let retired = if at_once {
             Some(now)
         } else {
-            stored(before.clone()).schedule.superseded_by(&schedule, longest_life).retire_at
+            stored(before.clone())
+                .schedule
+                .superseded_by(&schedule, longest_life)
+                .retire_at
         };
         if let Some(at) = retired {
             signing_keys::retire(&tx, &before.kid, at).await?;
@@ -108,7 +130,10 @@ pub async fn rotate(
     }
     signing_keys::insert(&tx, &key).await?;
     store::commit(tx).await?;
-    Ok(Rotated { kid: key.kid, sign_from: key.sign_from })
+    Ok(Rotated {
+        kid: key.kid,
+        sign_from: key.sign_from,
+    })
 }
 
 /// Why a key can't be retired.
@@ -173,6 +198,10 @@ fn stored(key: SealedKey) -> StoredKey {
         algorithm: key.algorithm,
         public_jwk: key.public_jwk,
         sealed_private: key.sealed_private,
-        schedule: Schedule { publish_at: key.publish_at, sign_from: key.sign_from, retire_at: key.retire_at },
+        schedule: Schedule {
+            publish_at: key.publish_at,
+            sign_from: key.sign_from,
+            retire_at: key.retire_at,
+        },
     }
 }

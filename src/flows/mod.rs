@@ -58,7 +58,10 @@ pub struct Provider {
 impl Provider {
     /// When sessions count as over, as of `now`.
     pub fn alive(&self, now: Timestamp) -> Liveness {
-        Liveness { now, seen_since: self.config.session.idle.map(|idle| now - idle) }
+        Liveness {
+            now,
+            seen_since: self.config.session.idle.map(|idle| now - idle),
+        }
     }
 }
 

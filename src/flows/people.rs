@@ -50,12 +50,18 @@ pub async fn add_user(
         declared: false,
     };
     let tx = provider.database.begin().await?;
-    if users::find_by_username(&tx, &user.username).await?.is_some() {
+    if users::find_by_username(&tx, &user.username)
+        .await?
+        .is_some()
+    {
         return Ok(Err(NotDone::Exists));
     }
     users::save(&tx, &user).await?;
     if let Some(hash) = hash {
-        let password = Password { hash: hash.as_str().to_owned(), declared_fingerprint: None };
+        let password = Password {
+            hash: hash.as_str().to_owned(),
+            declared_fingerprint: None,
+        };
         passwords::save(&tx, user.id, &password, now).await?;
     }
     store::commit(tx).await?;
@@ -66,16 +72,30 @@ pub async fn add_user(
 ///
 /// # Errors
 /// When the database fails; then nothing was done.
-pub async fn disable_user(provider: &Provider, username: &str) -> Result<Result<(), NotDone>, FlowError> {
+pub async fn disable_user(
+    provider: &Provider,
+    username: &str,
+) -> Result<Result<(), NotDone>, FlowError> {
     let now = provider.clock.now();
     let tx = provider.database.begin().await?;
     let Some(user) = users::find_by_username(&tx, &canonical_name(username)).await? else {
         return Ok(Err(NotDone::Unknown));
     };
-    let user = User { disabled_at: user.disabled_at.or(Some(now)), updated_at: now, ..user };
+    let user = User {
+        disabled_at: user.disabled_at.or(Some(now)),
+        updated_at: now,
+        ..user
+    };
     users::save(&tx, &user).await?;
     grants::revoke(&tx, grants::Of::User(user.id), now).await?;
-    end_session::order(provider, &tx, OrderScope::User(user.id), Cause::UserDisabled, now).await?;
+    end_session::order(
+        provider,
+        &tx,
+        OrderScope::User(user.id),
+        Cause::UserDisabled,
+        now,
+    )
+    .await?;
     store::commit(tx).await?;
     Ok(Ok(()))
 }
@@ -96,9 +116,13 @@ pub async fn reset_password(
         return Ok(Err(NotDone::Unknown));
     };
     // What the file declared stays noted: it does not undo this change until it changes itself.
-    let declared_fingerprint =
-        passwords::find(&tx, user.id).await?.and_then(|before| before.declared_fingerprint);
-    let password = Password { hash: hash.as_str().to_owned(), declared_fingerprint };
+    let declared_fingerprint = passwords::find(&tx, user.id)
+        .await?
+        .and_then(|before| before.declared_fingerprint);
+    let password = Password {
+        hash: hash.as_str().to_owned(),
+        declared_fingerprint,
+    };
     set_password(provider, &tx, user.id, &password, true, now).await?;
     store::commit(tx).await?;
     Ok(Ok(()))
@@ -108,7 +132,10 @@ pub async fn reset_password(
 ///
 /// # Errors
 /// When the database fails.
-pub async fn add_client(provider: &Provider, client: Client) -> Result<Result<(), NotDone>, FlowError> {
+pub async fn add_client(
+    provider: &Provider,
+    client: Client,
+) -> Result<Result<(), NotDone>, FlowError> {
     let now = provider.clock.now();
     let tx = provider.database.begin().await?;
     let before = clients::find(&tx, &client.client_id).await?;
@@ -133,7 +160,10 @@ pub async fn add_client(provider: &Provider, client: Client) -> Result<Result<()
 ///
 /// # Errors
 /// When the database fails; then nothing was done.
-pub async fn remove_client(provider: &Provider, client_id: &str) -> Result<Result<(), NotDone>, FlowError> {
+pub async fn remove_client(
+    provider: &Provider,
+    client_id: &str,
+) -> Result<Result<(), NotDone>, FlowError> {
     let now = provider.clock.now();
     let tx = provider.database.begin().await?;
     let known = match clients::find(&tx, client_id).await? {

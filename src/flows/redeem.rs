@@ -44,7 +44,10 @@ pub async fn redeem_code(
     let issued = IssuedCode {
         client_id: code.client_id.clone(),
         redirect_uri: code.redirect_uri.clone(),
-        code_challenge: code.code_challenge.as_deref().and_then(CodeChallenge::parse),
+        code_challenge: code
+            .code_challenge
+            .as_deref()
+            .and_then(CodeChallenge::parse),
         expires_at: code.expires_at,
         redeemed_at: code.redeemed_at,
     };
@@ -56,7 +59,9 @@ pub async fn redeem_code(
     match issued.redeem(&with_code, now) {
         Redemption::Refuse(refusal) => Ok(Err(refusal)),
         Redemption::RevokeEverythingIssued => replayed(tx, &code, now).await,
-        Redemption::Grant if !codes::redeem(&tx, &code_hash, now).await? => replayed(tx, &code, now).await,
+        Redemption::Grant if !codes::redeem(&tx, &code_hash, now).await? => {
+            replayed(tx, &code, now).await
+        }
         Redemption::Grant => match give(provider, &tx, client, &code, now).await? {
             Some(issue) => {
                 store::commit(tx).await?;
@@ -64,7 +69,9 @@ pub async fn redeem_code(
             }
             None => {
                 store::commit(tx).await?;
-                Ok(Err(OAuthError::invalid_grant("the session or the grant behind the code has ended")))
+                Ok(Err(OAuthError::invalid_grant(
+                    "the session or the grant behind the code has ended",
+                )))
             }
         },
     }
@@ -78,7 +85,9 @@ async fn replayed(
 ) -> Result<Result<TokenResponse, OAuthError>, FlowError> {
     grants::revoke(&tx, Of::Grant(code.grant_id), now).await?;
     store::commit(tx).await?;
-    Ok(Err(OAuthError::invalid_grant("the code was used before; what it gave has been taken back")))
+    Ok(Err(OAuthError::invalid_grant(
+        "the code was used before; what it gave has been taken back",
+    )))
 }
 
 /// Writes what the code gives: the application's part in the session, and a refresh token.
@@ -89,14 +98,20 @@ async fn give<'a>(
     code: &Code,
     now: Timestamp,
 ) -> Result<Option<Issue<'a>>, FlowError> {
-    let Some(session) = sessions::lock_living(tx, code.session_id, provider.alive(now)).await? else {
+    let Some(session) = sessions::lock_living(tx, code.session_id, provider.alive(now)).await?
+    else {
         return Ok(None);
     };
-    let Some(grant) = grants::find(tx, code.grant_id).await?.filter(|grant| grant.revoked_at.is_none()) else {
+    let Some(grant) = grants::find(tx, code.grant_id)
+        .await?
+        .filter(|grant| grant.revoked_at.is_none())
+    else {
         return Ok(None);
     };
     let sid = join(provider, tx, client, session.id, now).await?;
-    let refresh_token = client.may_use(GrantType::RefreshToken).then(|| provider.random.secret());
+    let refresh_token = client
+        .may_use(GrantType::RefreshToken)
+        .then(|| provider.random.secret());
     if let Some(token) = &refresh_token {
         let row = RefreshToken {
             token_hash: provider.master.hash(HashPurpose::RefreshToken, token),
@@ -158,7 +173,8 @@ pub async fn client_credentials(
 ) -> Result<TokenResponse, FlowError> {
     let now = provider.clock.now();
     let text = scope.to_string();
-    let standing = grants::find_of_client(provider.database.read(), &client.client_id, &text).await?;
+    let standing =
+        grants::find_of_client(provider.database.read(), &client.client_id, &text).await?;
     let grant_id = match standing {
         Some(grant) => grant.id,
         None => {
@@ -177,5 +193,15 @@ pub async fn client_credentials(
             grant.id
         }
     };
-    tokens::issue(provider, Issue { client, grant_id, scope, person: None, refresh_token: None, now })
+    tokens::issue(
+        provider,
+        Issue {
+            client,
+            grant_id,
+            scope,
+            person: None,
+            refresh_token: None,
+            now,
+        },
+    )
 }

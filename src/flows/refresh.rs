@@ -31,10 +31,14 @@ pub async fn refresh(
     let token_hash = provider.master.hash(HashPurpose::RefreshToken, presented);
     let tx = provider.database.begin().await?;
     let Some(token) = refresh_tokens::find(&tx, &token_hash).await? else {
-        return Ok(Err(OAuthError::invalid_grant("the refresh token is unknown")));
+        return Ok(Err(OAuthError::invalid_grant(
+            "the refresh token is unknown",
+        )));
     };
     let Some(grant) = grants::find(&tx, token.grant_id).await? else {
-        return Ok(Err(OAuthError::invalid_grant("the refresh token is unknown")));
+        return Ok(Err(OAuthError::invalid_grant(
+            "the refresh token is unknown",
+        )));
     };
     let mut issued = IssuedRefreshToken {
         client_id: token.client_id.clone(),
@@ -43,11 +47,23 @@ pub async fn refresh(
         rotated_at: token.rotated_at,
         revoked_at: grant.revoked_at,
     };
-    let mut rotation = issued.present(&client.client_id, scope, provider.config.tokens.refresh_grace, now);
-    if matches!(rotation, Rotation::Rotate { .. }) && !refresh_tokens::rotate(&tx, &token_hash, now).await? {
+    let mut rotation = issued.present(
+        &client.client_id,
+        scope,
+        provider.config.tokens.refresh_grace,
+        now,
+    );
+    if matches!(rotation, Rotation::Rotate { .. })
+        && !refresh_tokens::rotate(&tx, &token_hash, now).await?
+    {
         // Another request rotated it since we looked: this one comes within the grace.
         issued.rotated_at = Some(now);
-        rotation = issued.present(&client.client_id, scope, provider.config.tokens.refresh_grace, now);
+        rotation = issued.present(
+            &client.client_id,
+            scope,
+            provider.config.tokens.refresh_grace,
+            now,
+        );
     }
     let (scope, first) = match rotation {
         Rotation::Refuse(refusal) => return Ok(Err(refusal)),
@@ -56,7 +72,9 @@ pub async fn refresh(
         Rotation::RepeatSuccessor { scope } => (scope, false),
     };
     let Some(person) = person(provider, &tx, client, &grant, &token, now).await? else {
-        return Ok(Err(OAuthError::invalid_grant("the session behind the refresh token has ended")));
+        return Ok(Err(OAuthError::invalid_grant(
+            "the session behind the refresh token has ended",
+        )));
     };
     let successor = provider.master.successor(presented);
     if first {
@@ -94,7 +112,10 @@ async fn person(
     let (Some(user_id), Some(session_id)) = (grant.user_id, grant.session_id) else {
         return Ok(None);
     };
-    if users::find(tx, user_id).await?.is_none_or(|user| user.disabled_at.is_some()) {
+    if users::find(tx, user_id)
+        .await?
+        .is_none_or(|user| user.disabled_at.is_some())
+    {
         return Ok(None);
     }
     let sid = match sessions::lock_living(tx, session_id, provider.alive(now)).await? {
@@ -105,7 +126,12 @@ async fn person(
         None if grant.offline_access => None,
         None => return Ok(None),
     };
-    Ok(Some(Person { user_id, sid, auth_time: token.auth_time, nonce: None }))
+    Ok(Some(Person {
+        user_id,
+        sid,
+        auth_time: token.auth_time,
+        nonce: None,
+    }))
 }
 
 /// Two parties hold the family's tokens, and one of them is not the client. Committed before the
@@ -121,8 +147,15 @@ async fn reused(
         let cause = Cause::RefreshReuse;
         match provider.config.tokens.refresh_reuse {
             RefreshReuse::Participation => {
-                end_session::end_participation_in(provider, &tx, session_id, &grant.client_id, cause, now)
-                    .await?;
+                end_session::end_participation_in(
+                    provider,
+                    &tx,
+                    session_id,
+                    &grant.client_id,
+                    cause,
+                    now,
+                )
+                .await?;
             }
             RefreshReuse::Session => {
                 end_session::end_in(provider, &tx, session_id, cause, now).await?;
@@ -131,5 +164,7 @@ async fn reused(
     }
     store::commit(tx).await?;
     provider.work.notify_one();
-    Ok(Err(OAuthError::invalid_grant("the refresh token was used before; its family has been taken back")))
+    Ok(Err(OAuthError::invalid_grant(
+        "the refresh token was used before; its family has been taken back",
+    )))
 }

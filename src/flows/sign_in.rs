@@ -17,13 +17,25 @@ use crate::store::users::User;
 use crate::store::{self, passwords, sessions, users};
 
 /// One name from one address: as often as a person mistypes.
-const NAME_AND_ADDRESS: Pace = Pace { interval: TimeDelta::seconds(15), burst: 10 };
+const NAME_AND_ADDRESS: Pace = Pace {
+    interval: TimeDelta::seconds(15),
+    burst: 10,
+};
 /// One name from everywhere: generous, since it lets a stranger keep the person out (attack 85).
-const NAME: Pace = Pace { interval: TimeDelta::seconds(5), burst: 100 };
+const NAME: Pace = Pace {
+    interval: TimeDelta::seconds(5),
+    burst: 100,
+};
 /// One address: an office behind one of them must still get in.
-const ADDRESS: Pace = Pace { interval: TimeDelta::milliseconds(500), burst: 100 };
+const ADDRESS: Pace = Pace {
+    interval: TimeDelta::milliseconds(500),
+    burst: 100,
+};
 /// Everybody: what two cores can hash.
-const EVERYBODY: Pace = Pace { interval: TimeDelta::milliseconds(25), burst: 400 };
+const EVERYBODY: Pace = Pace {
+    interval: TimeDelta::milliseconds(25),
+    burst: 400,
+};
 
 /// What the sign-in form and its connection tell.
 pub struct Attempt<'a> {
@@ -69,7 +81,10 @@ pub async fn sign_in(provider: &Provider, attempt: &Attempt<'_>) -> Result<SignI
     let cookie = provider.random.secret();
     let tx = provider.database.begin().await?;
     // Read again: they may have been shut out while the password was hashed.
-    if users::find(&tx, user.id).await?.is_none_or(|user| user.disabled_at.is_some()) {
+    if users::find(&tx, user.id)
+        .await?
+        .is_none_or(|user| user.disabled_at.is_some())
+    {
         return Ok(SignIn::Refused);
     }
     let before = match attempt.cookie {
@@ -94,12 +109,25 @@ pub async fn sign_in(provider: &Provider, attempt: &Attempt<'_>) -> Result<SignI
     let cookie_hash = provider.master.hash(HashPurpose::SessionCookie, &cookie);
     match before {
         Some(before) if before.user_id == user.id => {
-            let renewed = Session { id: before.id, ..session };
-            if sessions::lock_living(&tx, before.id, provider.alive(now)).await?.is_some() {
+            let renewed = Session {
+                id: before.id,
+                ..session
+            };
+            if sessions::lock_living(&tx, before.id, provider.alive(now))
+                .await?
+                .is_some()
+            {
                 sessions::renew(&tx, &renewed, cookie_hash).await?;
             } else {
-                sessions::insert(&tx, &Session { id: provider.random.row_id(now), ..renewed }, cookie_hash)
-                    .await?;
+                sessions::insert(
+                    &tx,
+                    &Session {
+                        id: provider.random.row_id(now),
+                        ..renewed
+                    },
+                    cookie_hash,
+                )
+                .await?;
             }
         }
         before => {
@@ -145,7 +173,10 @@ async fn admit(
 ) -> Result<Result<(), Timestamp>, FlowError> {
     let name = provider.master.hash(HashPurpose::Handle, username);
     let buckets = [
-        (name_and_address(provider, username, address), NAME_AND_ADDRESS),
+        (
+            name_and_address(provider, username, address),
+            NAME_AND_ADDRESS,
+        ),
         (format!("name {name}"), NAME),
         (format!("address {}", network(address)), ADDRESS),
         ("everybody".to_owned(), EVERYBODY),

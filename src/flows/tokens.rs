@@ -40,14 +40,28 @@ pub(super) fn longest_life(provider: &Provider) -> TimeDelta {
 
 pub(super) fn issue(provider: &Provider, issue: Issue<'_>) -> Result<TokenResponse, FlowError> {
     let (config, now, client) = (&provider.config, issue.now, issue.client);
-    let sub = issue.person.as_ref().map(|person| person.user_id.to_string());
-    let sid = issue.person.as_ref().and_then(|person| person.sid).map(|sid| sid.to_string());
-    let authentication = issue.person.as_ref().zip(sub.as_deref()).map(|(person, sub)| Authentication {
-        sub,
-        sid: sid.as_deref(),
-        auth_time: person.auth_time,
-    });
-    let (grant, jti) = (issue.grant_id.to_string(), provider.random.identifier().to_string());
+    let sub = issue
+        .person
+        .as_ref()
+        .map(|person| person.user_id.to_string());
+    let sid = issue
+        .person
+        .as_ref()
+        .and_then(|person| person.sid)
+        .map(|sid| sid.to_string());
+    let authentication = issue
+        .person
+        .as_ref()
+        .zip(sub.as_deref())
+        .map(|(person, sub)| Authentication {
+            sub,
+            sid: sid.as_deref(),
+            auth_time: person.auth_time,
+        });
+    let (grant, jti) = (
+        issue.grant_id.to_string(),
+        provider.random.identifier().to_string(),
+    );
     let access = Access {
         client_id: &client.client_id,
         audience: resource::audience(client, &config.issuer),
@@ -56,8 +70,20 @@ pub(super) fn issue(provider: &Provider, issue: Issue<'_>) -> Result<TokenRespon
         jti: &jti,
     };
     let lifetime = config.tokens.access;
-    let claims = AccessTokenClaims::new(&config.issuer, &access, authentication.as_ref(), lifetime, now);
-    let access_token = sign(provider, SigningAlgorithm::RS256, access_token::TYPE, &claims, now)?;
+    let claims = AccessTokenClaims::new(
+        &config.issuer,
+        &access,
+        authentication.as_ref(),
+        lifetime,
+        now,
+    );
+    let access_token = sign(
+        provider,
+        SigningAlgorithm::RS256,
+        access_token::TYPE,
+        &claims,
+        now,
+    )?;
 
     let id_token = match (&authentication, &issue.person) {
         (Some(authentication), Some(person)) if issue.scope.contains(OPENID) => {
@@ -94,6 +120,9 @@ pub(super) fn sign(
     claims: &impl serde::Serialize,
     now: Timestamp,
 ) -> Result<String, FlowError> {
-    let key = provider.keys.signing_key(algorithm, now).ok_or(FlowError::NoSigningKey(algorithm))?;
+    let key = provider
+        .keys
+        .signing_key(algorithm, now)
+        .ok_or(FlowError::NoSigningKey(algorithm))?;
     Ok(jose::sign(&key, Some(typ), claims)?)
 }

@@ -54,9 +54,7 @@ pub async fn admit(
         .on_conflict(
             OnConflict::column(Column::Name)
                 .value(Column::Arrival, Expr::expr(paid).add(interval))
-                .action_and_where(
-                    Expr::col((Entity, Column::Arrival)).lte(furthest),
-                )
+                .action_and_where(Expr::col((Entity, Column::Arrival)).lte(furthest))
                 .to_owned(),
         )
         .exec_without_returning(db)

@@ -217,5 +217,9 @@ fn client_is_the_hints(request: &EndSessionRequest, hint: &Hint) -> Result<(), U
 }
 
 fn is_of_this_session(claims: &IdTokenClaims, session: LivingSession<'_>) -> bool {
-    claims.sub == session.sub && claims.sid.as_ref().is_some_and(|sid| session.sids.contains(sid))
+    claims.sub == session.sub
+        && claims
+            .sid
+            .as_ref()
+            .is_some_and(|sid| session.sids.contains(sid))
 }

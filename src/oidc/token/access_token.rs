@@ -75,7 +75,9 @@ impl AccessTokenClaims {
             jti: access.jti.to_owned(),
             scope: access.scope.clone(),
             grant: access.grant.to_owned(),
-            sid: authentication.and_then(|known| known.sid).map(str::to_owned),
+            sid: authentication
+                .and_then(|known| known.sid)
+                .map(str::to_owned),
             auth_time: authentication.map(|known| known.auth_time.timestamp()),
             acr: authentication.map(|_| ACR_PASSWORD.to_owned()),
         }

@@ -1,0 +1,178 @@
+# The person's pages. Short, plain sentences: what happened, what it means, what to do.
+# Arguments named $application, $account and $time are shown as elements: keep each of them, once.
+
+## Shared
+
+continue = Continue
+continue-to = Continue to { $application }
+check-again = Check again
+
+duration-seconds = { $count ->
+    [one] 1 second
+   *[other] { $count } seconds
+}
+duration-minutes = { $count ->
+    [one] 1 minute
+   *[other] { $count } minutes
+}
+duration-hours = { $count ->
+    [one] 1 hour
+   *[other] { $count } hours
+}
+duration-days = { $count ->
+    [one] 1 day
+   *[other] { $count } days
+}
+
+## Sign in
+
+sign-in-page-title = Sign in to { $application }
+sign-in-destination = to continue to { $application }
+sign-in-title = Sign in
+sign-in-username = Username
+sign-in-password = Password
+sign-in-button = Sign in
+sign-in-cancel = Cancel and go back to { $application }
+sign-in-wrong = That username and password do not go together. Check both and try again.
+sign-in-throttled = There were too many attempts. Wait { $wait }, then try again.
+sign-in-expired = This page was open for too long. Please sign in once more.
+sign-in-again = Please sign in again to go on.
+
+## Consent
+
+consent-page-title = Allow { $application }?
+consent-title = Allow { $application } to know you?
+consent-account = Signed in as { $account }
+consent-lede = If you allow it, it can:
+consent-allow = Allow
+consent-deny = Deny
+
+scope-openid = Recognise you
+    .details = The same person each time you sign in; nothing about who that is.
+scope-profile = See your profile
+    .details = Your name and what else you chose to put there.
+scope-email = See your e-mail address
+    .details = And whether it has been verified.
+scope-address = See your postal address
+    .details = As you entered it.
+scope-phone = See your telephone number
+    .details = And whether it has been verified.
+scope-offline_access = Keep its access while you are away
+    .details = It goes on after you sign out, until you or an administrator take it back.
+scope-unknown = A permission that this application defines.
+
+## Confirm sign-out
+
+confirm-title = Sign out?
+confirm-account = You are signed in as { $account }.
+confirm-lede = { $count ->
+    [0] Signing out ends your session here.
+    [one] Signing out ends your session here and at this application.
+   *[other] Signing out ends your session here and at these applications.
+}
+confirm-since = for { $duration }
+confirm-everywhere = { $count ->
+    [0] Sign out
+    [one] Sign out
+   *[other] Sign out everywhere
+}
+confirm-only = Only { $application }
+
+sign-out-address-not-registered = The application asked us to send you on to an address that it has not registered. We will not send you there.
+sign-out-request-does-not-fit = The request to sign out does not fit the application that it names, so we will not send you back to it.
+
+## Leaving
+
+leaving-title = Signing you out of { $count ->
+    [one] 1 application
+   *[other] { $count } applications
+}
+leaving-ended = You are already signed out here. We go on telling the applications, even when you close this page.
+leaving-frame = Signs you out of an application
+
+summary-separator = {", "}
+summary-all-confirmed = { $count ->
+    [one] The application has confirmed it.
+    [2] Both applications have confirmed it.
+   *[other] All { $count } applications have confirmed it.
+}
+summary-confirmed = { $count } confirmed
+summary-asked = { $count } asked
+summary-telling = { $count } being told
+summary-retrying = { $count } being tried again
+summary-refused = { $count } refused
+summary-failed = { $count } not reached
+summary-ends = { $count ->
+    [one] 1 ends by itself
+   *[other] { $count } end by themselves
+}
+
+state-telling = Being told
+state-confirmed = Signed out
+state-asked = Asked
+state-retrying = Trying again
+state-refused = Refused
+state-failed = Not reached
+state-ends = Ends by itself
+
+detail-asked = Its page was asked to sign you out. It cannot tell us whether it did.
+detail-retrying = No answer yet. Next try in { $wait }; we go on until it answers.
+detail-retrying-now = No answer yet. We are trying once more; we go on until it answers.
+detail-refused = It did not accept the notice. What we gave it ends by itself.
+detail-refused-until = It did not accept the notice. What we gave it ends by itself at { $time }.
+detail-failed = It never answered, so we stopped trying. What we gave it ends by itself.
+detail-failed-until = It never answered, so we stopped trying. What we gave it ends by itself at { $time }.
+detail-ends = It cannot be told. What we gave it ends by itself.
+detail-ends-until = It cannot be told. What we gave it ends by itself at { $time }.
+
+## Signed out
+
+signed-out-title = You are signed out
+signed-out-nobody-title = You are signed out
+signed-out-nobody = Nobody was signed in here, so there was nothing to end.
+signed-out-nobody-to-tell = Your session here has ended. There was no application to tell.
+
+## Errors
+
+error-application = You came from { $application }.
+error-unknown-application-title = We do not know this application
+error-unknown-application-text = You were sent here by an application that is not registered, so we stopped. Nothing was sent to it.
+error-address-title = This request cannot go on
+error-address-text = We were asked to send you on to an address that the application has not registered, so we stopped. Nothing was sent.
+error-bad-request-title = This request cannot go on
+error-bad-request-text = Something in it is wrong, and only the people who run the application can mend it. Nothing was sent.
+error-expired-title = This page is too old
+error-expired-text = It has been used already, or it was open for too long. Go back to the application and begin again.
+error-not-found-title = There is nothing here
+error-not-found-text = The address may be mistyped, or the page may have moved.
+error-method-title = This address does not work that way
+error-method-text = Go back to the application and begin again.
+error-too-many-title = Too many requests
+error-too-many-text = Wait a minute, then try again.
+error-internal-title = Something went wrong here
+error-internal-text = It is our fault, not yours. Try again; if it stays, tell your administrator the number below.
+error-unavailable-title = We cannot answer just now
+error-unavailable-text = Try again in a minute.
+
+developer-summary = For the developer of the application
+developer-error = Error
+developer-description = Description
+developer-received = Received
+developer-registered = Registered
+developer-none-registered = none
+developer-difference = Difference
+developer-position = from character { $position } on
+developer-request = Request
+
+## Form post
+
+form-post-title = Going back to { $application }
+form-post-lede = If nothing happens by itself, press Continue.
+
+## Landing
+
+landing-title = Nobody is signed in here
+landing-signed-in = You are signed in as { $account }
+landing-signed-in-lede = Applications that use this address to sign in can recognise you.
+landing-signed-out = To sign in, begin at the application that you want to use.
+landing-sign-out = Sign out

@@ -1,0 +1,58 @@
+//! Sign in.
+
+use askama::Template;
+use chrono::TimeDelta;
+
+use super::{Application, Form, Ui};
+
+/// The page that asks for a username and a password. Its fields are `username` and `password`; a second form with the
+/// same hidden fields posts `action=cancel`.
+#[derive(Debug, Clone, Template)]
+#[template(path = "sign_in.html")]
+pub struct SignIn {
+    /// Language, issuer and request.
+    pub ui: Ui,
+    /// Where the person is going.
+    pub application: Application,
+    /// Carries `interaction` and `csrf`.
+    pub form: Form,
+    /// What was typed before, or the `login_hint`; may be empty.
+    pub username: String,
+    /// Why the person sees this page again.
+    pub notice: Option<SignInNotice>,
+}
+
+/// Why a sign-in did not succeed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SignInNotice {
+    /// The username is unknown, or the password is not its own: never said which.
+    WrongCredentials,
+    /// Too many attempts.
+    Throttled {
+        /// How long to wait before the next one.
+        wait: TimeDelta,
+    },
+    /// The page was open for too long, or belongs to another browser.
+    Expired,
+    /// The application or its request wants a fresh sign-in of someone who is signed in already.
+    Again,
+}
+
+impl SignIn {
+    fn notice_text(&self) -> Option<String> {
+        let ui = &self.ui;
+        self.notice.map(|notice| match notice {
+            SignInNotice::WrongCredentials => ui.text("sign-in-wrong"),
+            SignInNotice::Throttled { wait } => {
+                ui.text_with("sign-in-throttled", "wait", ui.duration(wait))
+            }
+            SignInNotice::Expired => ui.text("sign-in-expired"),
+            SignInNotice::Again => ui.text("sign-in-again"),
+        })
+    }
+
+    /// Whether the fields hold something to correct.
+    fn is_wrong(&self) -> bool {
+        self.notice == Some(SignInNotice::WrongCredentials)
+    }
+}
