@@ -398,3 +398,6 @@ fn absolute_uri(text: &str) -> Result<Url, String> {
     }
     Ok(url)
 }
+
+#[cfg(test)]
+mod tests;

@@ -216,3 +216,6 @@ fn client_is_the_hints(request: &EndSessionRequest, hint: &Hint) -> Result<(), U
 fn is_of_this_session(claims: &IdTokenClaims, session: LivingSession<'_>) -> bool {
     claims.sub == session.sub && session.sids.contains(&claims.sid)
 }
+
+#[cfg(test)]
+mod tests;
