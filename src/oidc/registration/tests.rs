@@ -61,7 +61,7 @@ fn a_web_application_returns_by_https_or_on_this_machine() {
 /// characters that another reader drops, and URIs without end.
 #[test]
 fn a_redirect_uri_that_could_mislead_is_refused_for_every_kind_of_application() {
-    let long = format!("https://a.example/{}", "x".repeat(LONGEST_URI));
+    let long = format!("https://a.example/{}", "x".repeat(uri::LONGEST));
     for uri in [
         "javascript:alert(1)",
         "data:text/html,x",
