@@ -278,6 +278,7 @@ fn a_backchannel_uri_that_names_an_inner_address_in_any_spelling_is_refused() {
         "https://0.0.0.0/",
         "https://[::1]/",
         "https://[::ffff:10.0.0.1]/",
+        "https://[::ffff:a00:1]/",
         "https://[fd00::1]/",
         "https://[fe80::1]/",
         "https://2130706433/",
