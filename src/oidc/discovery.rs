@@ -83,3 +83,142 @@ pub fn metadata(issuer: &Issuer, algorithms: &[SigningAlgorithm], ui_locales: &[
         "frontchannel_logout_session_supported": true,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::oidc::authorization::tests::issuer;
+
+    fn published() -> Value {
+        let algorithms = [SigningAlgorithm::RS256, SigningAlgorithm::ES256];
+        metadata(&issuer(), &algorithms, &["en", "de"])
+    }
+
+    #[test]
+    fn the_metadata_is_what_the_rules_support() {
+        insta::assert_json_snapshot!(published(), @r#"
+        {
+          "acr_values_supported": [
+            "urn:exeunt:acr:password"
+          ],
+          "authorization_endpoint": "https://id.example/authorize",
+          "authorization_response_iss_parameter_supported": true,
+          "backchannel_logout_session_supported": true,
+          "backchannel_logout_supported": true,
+          "claim_types_supported": [
+            "normal"
+          ],
+          "claims_parameter_supported": false,
+          "claims_supported": [
+            "sub",
+            "iss",
+            "aud",
+            "exp",
+            "iat",
+            "auth_time",
+            "nonce",
+            "at_hash",
+            "acr",
+            "amr",
+            "sid",
+            "name",
+            "family_name",
+            "given_name",
+            "middle_name",
+            "nickname",
+            "preferred_username",
+            "profile",
+            "picture",
+            "website",
+            "gender",
+            "birthdate",
+            "zoneinfo",
+            "locale",
+            "updated_at",
+            "email",
+            "email_verified",
+            "address",
+            "phone_number",
+            "phone_number_verified"
+          ],
+          "code_challenge_methods_supported": [
+            "S256"
+          ],
+          "end_session_endpoint": "https://id.example/end_session",
+          "frontchannel_logout_session_supported": true,
+          "frontchannel_logout_supported": true,
+          "grant_types_supported": [
+            "authorization_code",
+            "refresh_token",
+            "client_credentials"
+          ],
+          "id_token_signing_alg_values_supported": [
+            "RS256",
+            "ES256"
+          ],
+          "issuer": "https://id.example",
+          "jwks_uri": "https://id.example/jwks",
+          "prompt_values_supported": [
+            "none",
+            "login",
+            "consent",
+            "select_account"
+          ],
+          "request_parameter_supported": false,
+          "request_uri_parameter_supported": false,
+          "response_modes_supported": [
+            "query",
+            "form_post"
+          ],
+          "response_types_supported": [
+            "code"
+          ],
+          "scopes_supported": [
+            "openid",
+            "profile",
+            "email",
+            "address",
+            "phone",
+            "offline_access"
+          ],
+          "subject_types_supported": [
+            "public"
+          ],
+          "token_endpoint": "https://id.example/token",
+          "token_endpoint_auth_methods_supported": [
+            "client_secret_basic",
+            "client_secret_post",
+            "private_key_jwt",
+            "none"
+          ],
+          "token_endpoint_auth_signing_alg_values_supported": [
+            "RS256",
+            "PS256",
+            "ES256",
+            "EdDSA"
+          ],
+          "ui_locales_supported": [
+            "en",
+            "de"
+          ],
+          "userinfo_endpoint": "https://id.example/userinfo"
+        }
+        "#);
+    }
+
+    #[test]
+    fn every_endpoint_lies_under_the_issuer() {
+        let published = published();
+        let endpoints = published.as_object().unwrap().iter();
+        let urls: Vec<_> = endpoints
+            .filter(|(name, _)| name.ends_with("_endpoint") || *name == "jwks_uri")
+            .map(|(_, url)| url.as_str().unwrap())
+            .collect();
+        assert_eq!(urls.len(), 5);
+        assert!(
+            urls.iter()
+                .all(|url| url.starts_with("https://id.example/")),
+            "{urls:?}"
+        );
+    }
+}

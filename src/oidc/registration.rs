@@ -1,11 +1,10 @@
 //! Whether a client's metadata is sound (Registration 1.0 §2, RFC 7591 §2, RFC 8252, the logout
 //! specifications), wherever it comes from: file, command line or, one day, the client itself.
 
-use std::net::IpAddr;
+mod backchannel;
 
 use ipnet::IpNet;
 use serde_json::Value;
-use url::{Host, Position, Url};
 
 use crate::oidc::authorization::RESPONSE_TYPE_CODE;
 use crate::oidc::client::{ApplicationType, ClientAuthMethod, ClientMetadata, GrantType};
@@ -13,8 +12,6 @@ use crate::oidc::logout::frontchannel;
 use crate::oidc::scope::{OPENID, Scope};
 use crate::oidc::uri;
 
-/// The most characters of a URI.
-const LONGEST_URI: usize = 2048;
 /// The most characters of what people read.
 const LONGEST_NAME: usize = 128;
 
@@ -50,7 +47,7 @@ pub fn check(
         jwks(metadata),
         scope(metadata),
         frontchannel_logout_uri(metadata),
-        backchannel_logout_uri(metadata, private_networks),
+        backchannel::logout_uri(metadata, private_networks),
         pages(metadata),
         client_name(metadata),
         contacts(metadata),
@@ -97,7 +94,7 @@ fn return_uris(
 }
 
 fn return_uri(text: &str, application_type: ApplicationType) -> Result<(), String> {
-    let url = absolute_uri(text)?;
+    let url = uri::absolute(text)?;
     match (url.scheme(), application_type) {
         ("http", _) if uri::is_loopback(&url) => Ok(()),
         ("http", _) => Err("plain http is for this machine alone; use https".to_owned()),
@@ -241,72 +238,6 @@ fn frontchannel_logout_uri(metadata: &ClientMetadata) -> Vec<Problem> {
     }
 }
 
-/// Where logout tokens are posted (Back-Channel Logout §2.2): https, or plain http on this machine,
-/// or, for a client that authenticates, inside a private network that outbound connections may reach.
-///
-/// Addresses are judged here, so that a mistake is told at once; names when they are resolved.
-fn backchannel_logout_uri(metadata: &ClientMetadata, private_networks: &[IpNet]) -> Vec<Problem> {
-    let Some(text) = &metadata.backchannel_logout_uri else {
-        return Vec::new();
-    };
-    let public_client = metadata.token_endpoint_auth_method == ClientAuthMethod::None;
-    match backchannel_uri(text, public_client, private_networks) {
-        Ok(()) => Vec::new(),
-        Err(problem) => vec![Problem::new("backchannel_logout_uri", problem)],
-    }
-}
-
-fn backchannel_uri(
-    text: &str,
-    public_client: bool,
-    private_networks: &[IpNet],
-) -> Result<(), String> {
-    let url = absolute_uri(text)?;
-    let address = match url.host() {
-        Some(Host::Ipv4(address)) => Some(IpAddr::V4(address)),
-        Some(Host::Ipv6(address)) => Some(address.to_canonical()),
-        _ => None,
-    };
-    let allowed = |address: &IpAddr| private_networks.iter().any(|net| net.contains(address));
-    let unreachable = || "outbound.allow_private_networks does not have its address".to_owned();
-    match url.scheme() {
-        "https" => {}
-        "http" if uri::is_loopback(&url) => {}
-        "http" if public_client || private_networks.is_empty() => {
-            return Err(
-                "plain http is for this machine and for allowed private networks; use https"
-                    .to_owned(),
-            );
-        }
-        "http" if address.is_some_and(|address| !allowed(&address)) => return Err(unreachable()),
-        "http" => {}
-        _ => return Err("use https".to_owned()),
-    }
-    match address {
-        Some(address) if is_private(address) && !allowed(&address) => Err(unreachable()),
-        _ => Ok(()),
-    }
-}
-
-/// Addresses that only someone inside could mean. The guarded client knows every special range; these
-/// are the ones that are registered by mistake or by malice.
-fn is_private(address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(address) => {
-            address.is_private()
-                || address.is_loopback()
-                || address.is_link_local()
-                || address.is_unspecified()
-        }
-        IpAddr::V6(address) => {
-            address.is_loopback()
-                || address.is_unspecified()
-                || address.is_unique_local()
-                || address.is_unicast_link_local()
-        }
-    }
-}
-
 /// Pages that people are shown links to (Registration §2): never `javascript:`.
 fn pages(metadata: &ClientMetadata) -> Vec<Problem> {
     [
@@ -317,7 +248,7 @@ fn pages(metadata: &ClientMetadata) -> Vec<Problem> {
     ]
     .into_iter()
     .filter_map(|(field, text)| {
-        let message = match absolute_uri(text.as_deref()?) {
+        let message = match uri::absolute(text.as_deref()?) {
             Ok(url) if matches!(url.scheme(), "https" | "http") => return None,
             Ok(_) => "must be https or http".to_owned(),
             Err(problem) => problem,
@@ -353,7 +284,7 @@ fn contacts(metadata: &ClientMetadata) -> Vec<Problem> {
 /// It ends in `aud` and is compared as a string (RFC 9068 §2.2).
 fn access_token_audience(metadata: &ClientMetadata) -> Vec<Problem> {
     match &metadata.access_token_audience {
-        Some(audience) if absolute_uri(audience).is_err() => {
+        Some(audience) if uri::absolute(audience).is_err() => {
             vec![Problem::new(
                 "access_token_audience",
                 "must be an absolute URI without fragment",
@@ -371,30 +302,5 @@ fn is_readable(text: &str) -> bool {
         && !text.chars().any(|c| c.is_control() || turns(c))
 }
 
-/// An absolute URI without fragment and user name, written so that every reader sees the same host
-/// in it (RFC 3986 §4.3).
-fn absolute_uri(text: &str) -> Result<Url, String> {
-    let allowed = |c: char| c.is_ascii_alphanumeric() || "-._~:/?#[]@!$&'()*+,;=%".contains(c);
-    if text.len() > LONGEST_URI {
-        return Err(format!("longer than {LONGEST_URI} characters"));
-    }
-    if !text.chars().all(allowed) {
-        return Err(
-            "has a character that no URI has; a host in other scripts is written in punycode"
-                .to_owned(),
-        );
-    }
-    let url = Url::parse(text).map_err(|cause| format!("no absolute URI: {cause}"))?;
-    if text.contains('#') {
-        return Err("must not have a fragment".to_owned());
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err("must not have a user name or password".to_owned());
-    }
-    // `https:host`, `HTTPS://HOST` and `http://2130706433` are read as something else than they say.
-    let start = &url[..Position::AfterHost];
-    if !text.starts_with(start) {
-        return Err(format!("write its beginning as {start}"));
-    }
-    Ok(url)
-}
+#[cfg(test)]
+mod tests;

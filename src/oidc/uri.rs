@@ -1,6 +1,40 @@
 //! What several rules ask of a URI.
 
-use url::{Host, Url};
+use url::{Host, Position, Url};
+
+/// The most characters of a URI that someone registers.
+pub const LONGEST: usize = 2048;
+
+/// An absolute URI without fragment and user name, written so that every reader sees the same host
+/// in it (RFC 3986 §4.3).
+///
+/// # Errors
+/// What is wrong with it, for whoever wrote it.
+pub fn absolute(text: &str) -> Result<Url, String> {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "-._~:/?#[]@!$&'()*+,;=%".contains(c);
+    if text.len() > LONGEST {
+        return Err(format!("longer than {LONGEST} characters"));
+    }
+    if !text.chars().all(allowed) {
+        return Err(
+            "has a character that no URI has; a host in other scripts is written in punycode"
+                .to_owned(),
+        );
+    }
+    let url = Url::parse(text).map_err(|cause| format!("no absolute URI: {cause}"))?;
+    if text.contains('#') {
+        return Err("must not have a fragment".to_owned());
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("must not have a user name or password".to_owned());
+    }
+    // `https:host`, `HTTPS://HOST` and `http://2130706433` are read as something else than they say.
+    let start = &url[..Position::AfterHost];
+    if !text.starts_with(start) {
+        return Err(format!("write its beginning as {start}"));
+    }
+    Ok(url)
+}
 
 /// Whether the URI names this machine: `localhost` and what lies under it (RFC 6761 §6.3),
 /// `127.0.0.1`, `[::1]`.
@@ -117,5 +151,17 @@ mod tests {
             Some(known[1].as_str())
         );
         assert_eq!(nearest("x", &[]), None);
+    }
+
+    proptest::proptest! {
+        /// Attack 53: whatever the value, it reads back alone and unchanged.
+        #[test]
+        fn any_value_reads_back_beside_what_was_there(value: String) {
+            let url = Url::parse(&add("https://a.example/cb?x=1", &value)).unwrap();
+            let pairs: Vec<_> = url.query_pairs().into_owned().collect();
+            let expected = [("x".to_owned(), "1".to_owned()), ("state".to_owned(), value)];
+            assert_eq!(pairs, expected);
+            assert_eq!(url.fragment(), None);
+        }
     }
 }

@@ -296,14 +296,17 @@ mod tests {
     #[test]
     fn max_age_zero_with_prompt_none_is_login_required_even_in_the_second_of_the_sign_in() {
         let everything = all();
-        let just_now = Facts {
+        let later = noon() + TimeDelta::milliseconds(500);
+        let just_signed_in = Facts {
+            requested_at: later,
+            now: later,
             session: Some(SignedIn {
                 sub: "ada",
-                auth_time: noon() - TimeDelta::milliseconds(1),
+                auth_time: noon(),
             }),
             ..facts(&everything)
         };
-        let step = decide("scope=openid&max_age=0&prompt=none", &just_now);
+        let step = decide("scope=openid&max_age=0&prompt=none", &just_signed_in);
         assert_eq!(refused_with(&step), Some(ErrorCode::LoginRequired));
     }
 

@@ -83,23 +83,20 @@ impl ReplyTo {
 /// `localhost` is not meant: it may resolve to something else (§8.3).
 fn differs_only_in_loopback_port(registered: &str, asked: &str) -> bool {
     ["http://127.0.0.1", "http://[::1]"].iter().any(|host| {
-        let after_port = |uri: &'_ str| -> Option<String> {
-            let rest = uri.strip_prefix(host)?;
-            let rest = match rest.strip_prefix(':') {
-                Some(rest) => {
-                    let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
-                    rest[..digits].parse::<u16>().ok()?;
-                    &rest[digits..]
-                }
-                None => rest,
-            };
-            (rest.is_empty() || rest.starts_with(['/', '?'])).then(|| rest.to_owned())
-        };
-        match (after_port(registered), after_port(asked)) {
-            (Some(registered), Some(asked)) => registered == asked,
-            _ => false,
-        }
+        let registered = after_port(registered, host);
+        registered.is_some() && registered == after_port(asked, host)
     })
+}
+
+/// What follows `host` and a port, if `uri` starts with them.
+fn after_port<'a>(uri: &'a str, host: &str) -> Option<&'a str> {
+    let mut rest = uri.strip_prefix(host)?;
+    if let Some(port) = rest.strip_prefix(':') {
+        let digits = port.bytes().take_while(u8::is_ascii_digit).count();
+        port[..digits].parse::<u16>().ok()?;
+        rest = &port[digits..];
+    }
+    (rest.is_empty() || rest.starts_with(['/', '?'])).then_some(rest)
 }
 
 /// How the answer travels (OAuth 2.0 Multiple Response Types §2.1, Form Post Response Mode §2).

@@ -84,13 +84,123 @@ impl Backoff {
             .checked_mul(1 << doublings)
             .map_or(self.max, |wait| wait.min(self.max));
         let floor = (self.first / 2).min(longest);
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_precision_loss,
-            reason = "a fraction of a wait, in milliseconds, is far below 2^52"
-        )]
         let spread = ((longest - floor).num_milliseconds() as f64 * jitter) as i64;
         let wait = floor + TimeDelta::milliseconds(spread);
         now + retry_after.unwrap_or_default().min(self.max).max(wait)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chrono::{TimeZone as _, Utc};
+
+    const AGAIN: Verdict = Verdict::Again { after: None };
+
+    fn status(status: u16) -> Verdict {
+        classify(Ok(Answer {
+            status,
+            retry_after: None,
+        }))
+    }
+
+    fn backoff() -> Backoff {
+        Backoff {
+            first: TimeDelta::seconds(1),
+            max: TimeDelta::minutes(15),
+        }
+    }
+
+    fn noon() -> Timestamp {
+        Utc.with_ymd_and_hms(2026, 1, 1, 12, 0, 0).unwrap()
+    }
+
+    fn wait(attempts: u32, jitter: f64, retry_after: Option<TimeDelta>) -> TimeDelta {
+        backoff().next_attempt(attempts, jitter, retry_after, noon()) - noon()
+    }
+
+    #[test]
+    fn every_answer_has_one_meaning() {
+        for (verdict, statuses) in [
+            (Verdict::Confirmed, &[200, 204][..]),
+            (Verdict::Refused, &[400]),
+            (AGAIN, &[408, 425, 429, 500, 502, 503, 504]),
+            (
+                Verdict::Final,
+                &[
+                    100, 201, 202, 206, 301, 302, 307, 308, 401, 403, 404, 405, 410, 422, 501, 505,
+                    599,
+                ],
+            ),
+        ] {
+            for code in statuses {
+                assert_eq!(status(*code), verdict, "{code}");
+            }
+        }
+    }
+
+    #[test]
+    fn no_answer_means_again() {
+        for problem in [
+            ConnectionProblem::Timeout,
+            ConnectionProblem::Connection,
+            ConnectionProblem::Tls,
+            ConnectionProblem::Forbidden,
+        ] {
+            assert_eq!(classify(Err(problem)), AGAIN, "{problem:?}");
+        }
+    }
+
+    #[test]
+    fn an_application_may_ask_for_patience_only_when_there_is_an_again() {
+        let retry_after = Some(TimeDelta::seconds(7));
+        let answer = |status| {
+            classify(Ok(Answer {
+                status,
+                retry_after,
+            }))
+        };
+        assert_eq!(answer(503), Verdict::Again { after: retry_after });
+        assert_eq!(answer(302), Verdict::Final);
+    }
+
+    #[test]
+    fn waits_double_up_to_the_longest() {
+        let longest = |attempts| wait(attempts, 0.999_999, None).num_seconds() + 1;
+        assert_eq!(
+            [1, 2, 3, 4, 10, 11, 100, u32::MAX].map(longest),
+            [1, 2, 4, 8, 512, 900, 900, 900]
+        );
+    }
+
+    #[test]
+    fn no_wait_is_ever_nothing() {
+        for attempts in [0, 1, 2, 40] {
+            assert_eq!(
+                wait(attempts, 0.0, None),
+                TimeDelta::milliseconds(500),
+                "{attempts}"
+            );
+        }
+        assert_eq!(
+            wait(1, 0.0, Some(TimeDelta::seconds(-9))),
+            TimeDelta::milliseconds(500)
+        );
+    }
+
+    #[test]
+    fn a_longer_retry_after_is_honoured_as_far_as_the_longest_wait() {
+        assert_eq!(
+            wait(1, 0.5, Some(TimeDelta::seconds(30))),
+            TimeDelta::seconds(30)
+        );
+        assert_eq!(
+            wait(1, 0.5, Some(TimeDelta::days(9))),
+            TimeDelta::minutes(15)
+        );
+        assert_eq!(
+            wait(1, 0.5, Some(TimeDelta::zero())),
+            TimeDelta::milliseconds(750)
+        );
     }
 }

@@ -53,3 +53,48 @@ impl LogoutTokenClaims {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::oidc::authorization::tests::issuer;
+    use crate::oidc::token::access_token::AccessTokenClaims;
+    use crate::oidc::token::id_token::IdTokenClaims;
+    use chrono::{TimeZone as _, Utc};
+
+    fn noon() -> Timestamp {
+        Utc.with_ymd_and_hms(2026, 1, 1, 12, 0, 0).unwrap()
+    }
+
+    fn claims(sid: Option<&str>) -> Value {
+        let claims = LogoutTokenClaims::new(&issuer(), "ledger", "ada", sid, "j1", noon());
+        serde_json::to_value(claims).unwrap()
+    }
+
+    /// Attack 56: a logout token that others accept too, or that passes for an ID token.
+    #[test]
+    fn a_logout_token_is_for_one_client_and_two_minutes_and_has_no_nonce() {
+        let expected = json!({
+            "iss": "https://id.example", "aud": "ledger", "iat": 1_767_268_800, "exp": 1_767_268_920,
+            "jti": "j1", "sub": "ada", "sid": "s1",
+            "events": { "http://schemas.openid.net/event/backchannel-logout": {} },
+        });
+        assert_eq!(claims(Some("s1")), expected);
+    }
+
+    /// Attack 57: one notice for every session of a person.
+    #[test]
+    fn without_a_session_it_speaks_of_the_person_alone() {
+        assert_eq!(claims(None).get("sid"), None);
+    }
+
+    /// Attack 32: a logout token in the place of another token.
+    #[test]
+    fn a_logout_token_reads_as_no_other_token() {
+        let Value::Object(claims) = claims(Some("s1")) else {
+            panic!()
+        };
+        assert_eq!(IdTokenClaims::read_hint(claims.clone(), &issuer()), None);
+        assert!(AccessTokenClaims::read(claims, &issuer(), noon()).is_err());
+    }
+}

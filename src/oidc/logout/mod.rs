@@ -223,3 +223,6 @@ fn is_of_this_session(claims: &IdTokenClaims, session: LivingSession<'_>) -> boo
             .as_ref()
             .is_some_and(|sid| session.sids.contains(sid))
 }
+
+#[cfg(test)]
+mod tests;

@@ -107,3 +107,121 @@ impl AccessTokenClaims {
         Ok(claims)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::oidc::authorization::tests::issuer;
+    use crate::oidc::token::id_token;
+    use crate::oidc::token::id_token::tests::{ADA, noon};
+    use serde_json::json;
+
+    fn claims(authentication: Option<&Authentication<'_>>) -> Map<String, Value> {
+        let access = Access {
+            client_id: "ledger",
+            audience: "https://api.example",
+            scope: &Scope::parse("openid email").unwrap(),
+            grant: "g1",
+            jti: "j1",
+        };
+        let claims = AccessTokenClaims::new(
+            &issuer(),
+            &access,
+            authentication,
+            TimeDelta::minutes(10),
+            noon(),
+        );
+        object(serde_json::to_value(claims).unwrap())
+    }
+
+    fn object(value: Value) -> Map<String, Value> {
+        match value {
+            Value::Object(object) => object,
+            _ => panic!("no object"),
+        }
+    }
+
+    #[test]
+    fn a_persons_token_names_the_person_the_session_and_the_grant() {
+        let expected = json!({
+            "iss": "https://id.example", "aud": "https://api.example", "sub": "ada", "client_id": "ledger",
+            "iat": 1_767_268_800, "exp": 1_767_269_400, "jti": "j1", "scope": "email openid", "grant": "g1",
+            "sid": "s1", "auth_time": 0, "acr": "urn:exeunt:acr:password",
+        });
+        assert_eq!(Value::Object(claims(Some(&ADA))), expected);
+    }
+
+    #[test]
+    fn a_clients_own_token_is_about_the_client_and_has_no_session() {
+        let claims = claims(None);
+        assert_eq!(claims["sub"], "ledger");
+        assert!(!claims.contains_key("sid") && !claims.contains_key("auth_time"));
+    }
+
+    #[test]
+    fn a_token_is_good_until_the_second_it_expires() {
+        let read = |seconds| {
+            AccessTokenClaims::read(
+                claims(Some(&ADA)),
+                &issuer(),
+                noon() + TimeDelta::seconds(seconds),
+            )
+        };
+        assert_eq!(read(599).unwrap().sid.as_deref(), Some("s1"));
+        assert_eq!(read(600).unwrap_err().error, ErrorCode::InvalidToken);
+    }
+
+    /// Attack 31 (CVE-2026-25537): claims of the wrong JSON type that are skipped rather than refused.
+    #[test]
+    fn a_claim_that_is_missing_or_of_the_wrong_type_is_refused() {
+        for (name, wrong) in [
+            ("exp", json!("9999999999")),
+            ("exp", json!(null)),
+            ("exp", json!(1e300)),
+            ("iat", json!("1")),
+            ("aud", json!(["https://api.example"])),
+            ("sub", json!(1)),
+            ("scope", json!(["openid"])),
+            ("iss", json!("https://evil.example")),
+            ("grant", json!(null)),
+            ("client_id", json!(null)),
+            ("jti", json!(7)),
+        ] {
+            let mut claims = claims(Some(&ADA));
+            claims.insert(name.to_owned(), wrong.clone());
+            assert!(
+                AccessTokenClaims::read(claims, &issuer(), noon()).is_err(),
+                "{name}: {wrong}"
+            );
+        }
+        for name in [
+            "iss",
+            "exp",
+            "aud",
+            "sub",
+            "client_id",
+            "iat",
+            "jti",
+            "scope",
+            "grant",
+        ] {
+            let mut claims = claims(Some(&ADA));
+            claims.remove(name);
+            assert!(
+                AccessTokenClaims::read(claims, &issuer(), noon()).is_err(),
+                "{name}"
+            );
+        }
+    }
+
+    /// Attack 32: an ID token as an access token, and the other way round.
+    #[test]
+    fn id_tokens_and_access_tokens_do_not_pass_for_each_other() {
+        let id_token = object(serde_json::to_value(id_token::tests::claims()).unwrap());
+        assert!(AccessTokenClaims::read(id_token, &issuer(), noon()).is_err());
+        assert_eq!(
+            id_token::IdTokenClaims::read_hint(claims(Some(&ADA)), &issuer()),
+            None
+        );
+    }
+}

@@ -259,3 +259,6 @@ pub fn check_assertion(
         expires_at,
     })
 }
+
+#[cfg(test)]
+mod tests;

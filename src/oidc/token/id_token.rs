@@ -99,3 +99,97 @@ pub fn at_hash(algorithm: SigningAlgorithm, access_token: &str) -> String {
     let bytes = hash.as_ref();
     URL_SAFE_NO_PAD.encode(&bytes[..bytes.len() / 2])
 }
+
+#[cfg(test)]
+pub(in crate::oidc) mod tests {
+    use super::*;
+    use crate::oidc::authorization::tests::issuer;
+    use chrono::{TimeZone as _, Utc};
+    use serde_json::json;
+
+    pub(in crate::oidc) fn noon() -> Timestamp {
+        Utc.with_ymd_and_hms(2026, 1, 1, 12, 0, 0).unwrap()
+    }
+
+    pub(in crate::oidc) const ADA: Authentication<'_> = Authentication {
+        sub: "ada",
+        sid: "s1",
+        auth_time: Timestamp::UNIX_EPOCH,
+    };
+
+    /// An ID token of ours for the client `ledger`.
+    pub(in crate::oidc) fn claims() -> IdTokenClaims {
+        IdTokenClaims::new(&issuer(), "ledger", &ADA, TimeDelta::minutes(10), noon())
+    }
+
+    fn object(value: Value) -> Map<String, Value> {
+        match value {
+            Value::Object(object) => object,
+            _ => panic!("no object"),
+        }
+    }
+
+    #[test]
+    fn an_id_token_says_who_when_how_and_nothing_that_scopes_ask_for() {
+        let claims = IdTokenClaims {
+            nonce: Some("n".to_owned()),
+            ..claims()
+        };
+        let expected = json!({
+            "iss": "https://id.example", "sub": "ada", "aud": "ledger", "iat": 1_767_268_800, "exp": 1_767_269_400,
+            "auth_time": 0, "nonce": "n", "sid": "s1", "acr": "urn:exeunt:acr:password", "amr": ["pwd"],
+        });
+        assert_eq!(serde_json::to_value(claims).unwrap(), expected);
+    }
+
+    // The digests were computed with an independent tool over "jHkWEdUXMU1BwAsC4vtUsZwnNvTIxEl0z9K3vx5KF0Y",
+    // the access token of Core's example A.3, whose at_hash there is the first of these.
+    #[test]
+    fn at_hash_is_the_left_half_under_the_algorithms_own_hash() {
+        let token = "jHkWEdUXMU1BwAsC4vtUsZwnNvTIxEl0z9K3vx5KF0Y";
+        for algorithm in [
+            SigningAlgorithm::RS256,
+            SigningAlgorithm::PS256,
+            SigningAlgorithm::ES256,
+        ] {
+            assert_eq!(
+                at_hash(algorithm, token),
+                "77QmUPtjPfzWtF2AnpK9RQ",
+                "{algorithm}"
+            );
+        }
+        assert_eq!(
+            at_hash(SigningAlgorithm::EdDSA, token),
+            "q7nS86GgvvFaZkzALLWqJYaJIKw2wCDAVfCAsm5CrBM"
+        );
+    }
+
+    #[test]
+    fn an_expired_hint_of_ours_still_reads() {
+        let claims = IdTokenClaims { exp: 1, ..claims() };
+        let hint = object(serde_json::to_value(&claims).unwrap());
+        assert_eq!(IdTokenClaims::read_hint(hint, &issuer()), Some(claims));
+    }
+
+    /// Attack 35 (CVE-2026-4349): the ID token of another issuer as a hint. Attack 31: wrong JSON types.
+    #[test]
+    fn a_hint_that_is_not_quite_an_id_token_of_ours_does_not_read() {
+        for (name, value) in [
+            ("iss", json!("https://evil.example")),
+            ("iss", json!(null)),
+            ("aud", json!(["ledger"])),
+            ("aud", json!(1)),
+            ("exp", json!("1")),
+            ("auth_time", json!(null)),
+            ("sid", json!(null)),
+            ("sub", json!({})),
+            ("events", json!({})),
+            ("client_id", json!("ledger")),
+            ("scope", json!("openid")),
+        ] {
+            let mut hint = object(serde_json::to_value(claims()).unwrap());
+            hint.insert(name.to_owned(), value);
+            assert_eq!(IdTokenClaims::read_hint(hint, &issuer()), None, "{name}");
+        }
+    }
+}

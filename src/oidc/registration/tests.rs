@@ -1,0 +1,356 @@
+use super::*;
+use serde_json::json;
+
+fn sound() -> ClientMetadata {
+    ClientMetadata {
+        client_name: Some("Ledger".to_owned()),
+        redirect_uris: vec!["https://a.example/cb?x=1".to_owned()],
+        ..ClientMetadata::default()
+    }
+}
+
+/// The fields that a change to the sound metadata makes problems in, for a client with a secret.
+fn problems(change: impl FnOnce(&mut ClientMetadata)) -> Vec<&'static str> {
+    let mut metadata = sound();
+    change(&mut metadata);
+    fields(&check(&metadata, true, &[]))
+}
+
+fn fields(problems: &[Problem]) -> Vec<&'static str> {
+    problems.iter().map(|problem| problem.field).collect()
+}
+
+fn redirecting(uri: &str, application_type: ApplicationType) -> bool {
+    problems(|metadata| {
+        metadata.application_type = application_type;
+        metadata.redirect_uris = vec![uri.to_owned()];
+    })
+    .is_empty()
+}
+
+#[test]
+fn sound_metadata_has_no_problems() {
+    assert_eq!(problems(|_| ()), Vec::<&str>::new());
+}
+
+#[test]
+fn every_problem_is_told_at_once() {
+    let found = problems(|metadata| {
+        metadata.redirect_uris.clear();
+        metadata.tos_uri = Some("javascript:alert(1)".to_owned());
+        metadata.scope = Some("email".to_owned());
+    });
+    assert_eq!(found, ["redirect_uris", "scope", "tos_uri"]);
+}
+
+#[test]
+fn a_web_application_returns_by_https_or_on_this_machine() {
+    for uri in [
+        "https://a.example",
+        "https://a.example:8443/cb",
+        "http://localhost:3000/cb",
+        "http://127.0.0.1/cb",
+        "http://[::1]:3/cb",
+        "http://ledger.localhost:3000/",
+    ] {
+        assert!(redirecting(uri, ApplicationType::Web), "{uri}");
+    }
+}
+
+/// Attack 2 (CVE-2026-28512): user names. Attack 5 (CVE-2024-21637): schemes that run code. Attack 8:
+/// characters that another reader drops, and URIs without end.
+#[test]
+fn a_redirect_uri_that_could_mislead_is_refused_for_every_kind_of_application() {
+    let long = format!("https://a.example/{}", "x".repeat(uri::LONGEST));
+    for uri in [
+        "javascript:alert(1)",
+        "data:text/html,x",
+        "vbscript:x",
+        "JavaScript://a.example/%0aalert(1)",
+        "file:///x",
+        "https://user@a.example/cb",
+        "https://:x@a.example/cb",
+        "https://good.example@evil.example/",
+        "http://a.example/cb",
+        "https://a.example/cb#x",
+        "https://a.example/cb#",
+        "/cb",
+        "cb",
+        "",
+        "//a.example/cb",
+        "https:a.example/cb",
+        "https:///a.example/cb",
+        "https://a.example\\cb",
+        "https://a.example/c b",
+        "https://a.example/c\nb",
+        "https://a.example/\0",
+        "https://\u{430}.example/",
+        "https://A.example/cb",
+        "HTTPS://a.example/cb",
+        "https://a.example/{x}",
+        "https://",
+        "http://localhost.evil.example/",
+        &long,
+    ] {
+        for application_type in [ApplicationType::Web, ApplicationType::Native] {
+            assert!(!redirecting(uri, application_type), "{uri:?}");
+        }
+    }
+}
+
+#[test]
+fn only_a_native_application_may_use_a_scheme_and_only_one_that_is_a_domain() {
+    assert!(redirecting("com.example.app:/cb", ApplicationType::Native));
+    assert!(!redirecting("com.example.app:/cb", ApplicationType::Web));
+    assert!(!redirecting("myapp:/cb", ApplicationType::Native));
+}
+
+#[test]
+fn post_logout_redirect_uris_follow_the_same_rules() {
+    let change = |uri: &'static str| {
+        problems(move |metadata| metadata.post_logout_redirect_uris = vec![uri.to_owned()])
+    };
+    assert!(change("https://a.example/bye").is_empty());
+    assert_eq!(
+        change("http://a.example/bye"),
+        ["post_logout_redirect_uris"]
+    );
+}
+
+#[test]
+fn a_secret_is_there_exactly_when_it_is_used() {
+    for method in ClientAuthMethod::ALL {
+        let metadata = ClientMetadata {
+            token_endpoint_auth_method: method,
+            jwks: Some(json!({ "keys": [{ "kty": "EC" }] })),
+            ..sound()
+        };
+        let uses = matches!(
+            method,
+            ClientAuthMethod::ClientSecretBasic | ClientAuthMethod::ClientSecretPost
+        );
+        for has_secret in [true, false] {
+            let good = check(&metadata, has_secret, &[]).is_empty();
+            assert_eq!(good, uses == has_secret, "{method:?} {has_secret}");
+        }
+    }
+}
+
+#[test]
+fn private_key_jwt_needs_public_keys_and_only_those() {
+    let with = |jwks: Option<Value>| {
+        let metadata = ClientMetadata {
+            token_endpoint_auth_method: ClientAuthMethod::PrivateKeyJwt,
+            jwks,
+            ..sound()
+        };
+        fields(&check(&metadata, false, &[]))
+    };
+    assert!(
+        with(Some(
+            json!({ "keys": [{ "kty": "RSA", "n": "x", "e": "AQAB" }] })
+        ))
+        .is_empty()
+    );
+    for wrong in [
+        json!(null),
+        json!([]),
+        json!({}),
+        json!({ "keys": [] }),
+        json!({ "keys": [{ "kty": "EC", "d": "x" }] }),
+        json!({ "keys": [{ "kty": "RSA", "p": "x" }] }),
+        json!({ "keys": [{}] }),
+        json!({ "keys": [1] }),
+    ] {
+        assert_eq!(with(Some(wrong.clone())), ["jwks"], "{wrong}");
+    }
+    assert_eq!(with(None), ["jwks"]);
+    assert_eq!(
+        with(Some(json!({ "keys": [{ "kty": "oct", "k": "x" }] }))),
+        ["jwks", "jwks"]
+    );
+}
+
+#[test]
+fn grants_and_response_types_agree() {
+    use GrantType::{AuthorizationCode, ClientCredentials, RefreshToken};
+    for (grants, responses, found) in [
+        (vec![AuthorizationCode, RefreshToken], vec!["code"], vec![]),
+        (vec![ClientCredentials], vec![], vec![]),
+        (vec![], vec!["code"], vec!["grant_types"]),
+        (vec![RefreshToken], vec!["code"], vec!["grant_types"]),
+        (vec![AuthorizationCode], vec![], vec!["response_types"]),
+        (
+            vec![AuthorizationCode],
+            vec!["code", "token"],
+            vec!["response_types"],
+        ),
+    ] {
+        let got = problems(|metadata| {
+            metadata.grant_types.clone_from(&grants);
+            metadata.response_types = responses.iter().map(|name| (*name).to_owned()).collect();
+        });
+        assert_eq!(got, found, "{grants:?} {responses:?}");
+    }
+}
+
+#[test]
+fn a_public_client_cannot_act_for_itself() {
+    let metadata = ClientMetadata {
+        token_endpoint_auth_method: ClientAuthMethod::None,
+        grant_types: vec![GrantType::AuthorizationCode, GrantType::ClientCredentials],
+        ..sound()
+    };
+    assert_eq!(fields(&check(&metadata, false, &[])), ["grant_types"]);
+}
+
+#[test]
+fn a_frame_has_the_origin_of_a_redirect_uri() {
+    let with = |uri: &'static str| {
+        problems(move |metadata| metadata.frontchannel_logout_uri = Some(uri.to_owned()))
+    };
+    for uri in [
+        "https://a.example/out?tenant=1",
+        "https://a.example:443/out",
+    ] {
+        assert!(with(uri).is_empty(), "{uri}");
+    }
+    for uri in [
+        "https://b.example/out",
+        "https://a.example:8443/out",
+        "http://a.example/out",
+        "https://a.example/out#x",
+        "https://a.example.evil.example/",
+        "javascript:alert(1)",
+    ] {
+        assert_eq!(with(uri), ["frontchannel_logout_uri"], "{uri}");
+    }
+}
+
+fn notified_at(uri: &str, networks: &[&str], method: ClientAuthMethod) -> bool {
+    let metadata = ClientMetadata {
+        backchannel_logout_uri: Some(uri.to_owned()),
+        token_endpoint_auth_method: method,
+        ..sound()
+    };
+    let networks: Vec<IpNet> = networks.iter().map(|net| net.parse().unwrap()).collect();
+    check(&metadata, method != ClientAuthMethod::None, &networks).is_empty()
+}
+
+#[test]
+fn logout_tokens_travel_by_https_or_inside_an_allowed_network() {
+    let confidential =
+        |uri, networks: &[&str]| notified_at(uri, networks, ClientAuthMethod::ClientSecretBasic);
+    let loopback = ["127.0.0.0/8", "::1/128"];
+    assert!(confidential("https://a.example/out", &[]));
+    assert!(confidential("http://localhost:3000/out", &[]));
+    assert!(confidential("http://127.0.0.1:3000/out", &loopback));
+    assert!(confidential("http://[::1]:3000/out", &loopback));
+    assert!(confidential("http://ledger/out", &["10.0.0.0/8"]));
+    assert!(confidential("http://10.1.2.3/out", &["10.0.0.0/8"]));
+    assert!(confidential("https://10.1.2.3/out", &["10.0.0.0/8"]));
+
+    assert!(!confidential("http://a.example/out", &[]));
+    assert!(!confidential("http://10.1.2.3/out", &["192.168.0.0/16"]));
+    assert!(!confidential("http://203.0.113.9/out", &["10.0.0.0/8"]));
+    assert!(!confidential("ftp://a.example/out", &["10.0.0.0/8"]));
+    assert!(!notified_at(
+        "http://ledger/out",
+        &["10.0.0.0/8"],
+        ClientAuthMethod::None
+    ));
+    assert!(notified_at(
+        "https://a.example/out",
+        &[],
+        ClientAuthMethod::None
+    ));
+}
+
+/// Attack 55 (CVE-2026-55671, CVE-2026-4874): a back-channel URI that makes us knock on inner doors.
+#[test]
+fn a_backchannel_uri_that_names_an_inner_address_in_any_spelling_is_refused() {
+    for uri in [
+        "https://127.0.0.1/",
+        "https://10.0.0.1/",
+        "https://192.168.1.1/",
+        "https://172.16.0.1/",
+        "https://169.254.169.254/latest",
+        "https://0.0.0.0/",
+        "https://[::1]/",
+        "https://[::ffff:10.0.0.1]/",
+        "https://[::ffff:a00:1]/",
+        "https://[fd00::1]/",
+        "https://[fe80::1]/",
+        "https://2130706433/",
+        "https://0x7f.1/",
+        "https://0177.0.0.1/",
+        "https://127.1/",
+        "https://${host}/out",
+        "https://{host}/out",
+        "https://u@a.example/",
+        "https://a.example/#x",
+    ] {
+        assert!(
+            !notified_at(uri, &[], ClientAuthMethod::ClientSecretBasic),
+            "{uri}"
+        );
+    }
+}
+
+/// Attack 69: links and names that a page shows.
+#[test]
+fn what_people_see_is_harmless() {
+    for uri in [
+        "javascript:alert(1)",
+        "data:text/html,x",
+        "ftp://a.example",
+        "https://a.example/\"onclick=",
+    ] {
+        assert_eq!(
+            problems(|metadata| metadata.logo_uri = Some(uri.to_owned())),
+            ["logo_uri"],
+            "{uri}"
+        );
+        assert_eq!(
+            problems(|metadata| metadata.policy_uri = Some(uri.to_owned())),
+            ["policy_uri"],
+            "{uri}"
+        );
+        assert_eq!(
+            problems(|metadata| metadata.client_uri = Some(uri.to_owned())),
+            ["client_uri"],
+            "{uri}"
+        );
+    }
+    for name in ["", " ", "a\nb", "a\u{202e}b", &"x".repeat(129)] {
+        assert_eq!(
+            problems(|metadata| metadata.client_name = Some(name.to_owned())),
+            ["client_name"],
+            "{name:?}"
+        );
+        assert_eq!(
+            problems(|metadata| metadata.contacts = vec![name.to_owned()]),
+            ["contacts"],
+            "{name:?}"
+        );
+    }
+}
+
+#[test]
+fn a_scope_is_well_formed_and_has_openid_where_people_sign_in() {
+    let with =
+        |scope: &'static str| problems(move |metadata| metadata.scope = Some(scope.to_owned()));
+    assert!(with("openid ledger:read").is_empty());
+    assert_eq!(with("ledger:read"), ["scope"]);
+    assert_eq!(with("openid \""), ["scope"]);
+}
+
+#[test]
+fn an_audience_is_an_absolute_uri() {
+    let with = |audience: &'static str| {
+        problems(move |metadata| metadata.access_token_audience = Some(audience.to_owned()))
+    };
+    assert!(with("https://api.example").is_empty());
+    assert!(with("urn:ledger:api").is_empty());
+    assert_eq!(with("api"), ["access_token_audience"]);
+}
