@@ -30,6 +30,10 @@ impl Clock for SystemClock {
         Utc::now().trunc_subsecs(3)
     }
 
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place that waits by the machine's clock"
+    )]
     fn sleep_until(&self, moment: Timestamp) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
         // A millisecond is added because `now` is cut down: waking early would make callers spin.
         let wait = (moment - self.now())

@@ -12,4 +12,5 @@ pub mod jose;
 pub mod oidc;
 pub mod outbound;
 pub mod random;
+pub mod server;
 pub mod store;

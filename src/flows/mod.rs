@@ -42,7 +42,7 @@ pub struct Provider {
     /// The key that hashes and seals.
     pub master: Arc<MasterKey>,
     /// Where passwords are hashed.
-    pub passwords: PasswordPool,
+    pub passwords: Arc<PasswordPool>,
     /// The way out.
     pub outbound: Outbound,
     /// Time.
@@ -50,12 +50,28 @@ pub struct Provider {
     /// Randomness.
     pub random: Arc<dyn Random>,
     /// Rung after a commit that left something for the workers; a hint, polling is the truth.
-    pub work: Notify,
+    pub work: Arc<Notify>,
     /// Changes whenever an application's answer was recorded at this node.
     pub receipts: watch::Sender<()>,
 }
 
 impl Provider {
+    /// The same provider over connections of its own, for another runtime.
+    pub fn beside(&self, database: Database) -> Self {
+        Self {
+            config: self.config.clone(),
+            database,
+            keys: self.keys.clone(),
+            master: Arc::clone(&self.master),
+            passwords: Arc::clone(&self.passwords),
+            outbound: self.outbound.clone(),
+            clock: Arc::clone(&self.clock),
+            random: Arc::clone(&self.random),
+            work: Arc::clone(&self.work),
+            receipts: self.receipts.clone(),
+        }
+    }
+
     /// When sessions count as over, as of `now`.
     pub fn alive(&self, now: Timestamp) -> Liveness {
         Liveness {

@@ -1,4 +1,153 @@
-//! Doors: actix-web in, actix-web out. Status codes, headers, cookies and pages live here; rules do not.
+//! DOORS: actix-web in, actix-web out. Status codes, headers, cookies and pages live here, one file an
+//! endpoint or page; what is right is decided in `oidc`, what is written in `flows`.
 
 pub mod pages;
 pub mod static_files;
+
+mod authorize;
+mod consent;
+mod cookies;
+mod cors;
+mod discovery;
+mod end_session;
+mod error;
+mod headers;
+mod health;
+mod landing;
+mod leaving;
+mod receipts;
+mod sign_in;
+mod span;
+mod token;
+mod userinfo;
+mod visitor;
+
+use actix_web::http::Method;
+use actix_web::http::header::{ALLOW, HeaderValue};
+use actix_web::middleware::from_fn;
+use actix_web::web::{self, ServiceConfig};
+use actix_web::{HttpResponse, Resource};
+
+use crate::flows::Provider;
+use crate::oidc::discovery as paths;
+
+/// Everything that can be asked for, with the documents that are prepared once.
+#[derive(Clone)]
+pub struct Routes {
+    prefix: String,
+    metadata: discovery::Metadata,
+}
+
+impl Routes {
+    /// The routes of `provider`, below its issuer's path.
+    pub fn new(provider: &Provider) -> Self {
+        let issuer = &provider.config.issuer;
+        Self {
+            prefix: issuer.path().to_owned(),
+            metadata: discovery::Metadata::new(provider),
+        }
+    }
+
+    /// Adds them to an application whose data has the provider.
+    pub fn configure(&self, app: &mut ServiceConfig) {
+        let below = |path: &str| format!("{}{path}", self.prefix);
+        // Documents that anyone may fetch as often as they like: no span, no request identifier.
+        app.app_data(web::Data::new(self.metadata.clone()));
+        for path in [
+            below(paths::OPENID_CONFIGURATION),
+            format!("{}{}", paths::OAUTH_AUTHORIZATION_SERVER, self.prefix),
+        ] {
+            app.service(get_and_head(&path, discovery::metadata).route(cors::preflight()));
+        }
+        app.service(get_and_head(&below(paths::JWKS), discovery::jwks).route(cors::preflight()));
+
+        let pages = web::scope(&self.prefix)
+            .wrap(from_fn(headers::secure))
+            .wrap(from_fn(span::request))
+            .configure(static_files::configure)
+            .service(get_and_head("/healthz", health::healthz))
+            .service(get_and_head("/readyz", health::readyz))
+            .service(
+                methods("/authorize", "GET, HEAD, POST")
+                    .route(web::get().to(authorize::get))
+                    .route(web::post().to(authorize::post))
+                    .route(head()),
+            )
+            .service(
+                methods(sign_in::PATH, "GET, HEAD, POST")
+                    .route(web::get().to(sign_in::get))
+                    .route(web::post().to(sign_in::post))
+                    .route(head()),
+            )
+            .service(
+                methods(consent::PATH, "GET, HEAD, POST")
+                    .route(web::get().to(consent::get))
+                    .route(web::post().to(consent::post))
+                    .route(head()),
+            )
+            .service(
+                methods(paths::TOKEN, "POST, OPTIONS")
+                    .route(web::post().to(token::post))
+                    .route(cors::preflight())
+                    .wrap(from_fn(cors::any_origin)),
+            )
+            .service(
+                methods(paths::USERINFO, "GET, HEAD, POST, OPTIONS")
+                    .route(web::get().to(userinfo::get))
+                    .route(web::head().to(userinfo::get))
+                    .route(web::post().to(userinfo::post))
+                    .route(cors::preflight())
+                    .wrap(from_fn(cors::any_origin)),
+            )
+            .service(
+                methods(paths::END_SESSION, "GET, HEAD, POST")
+                    .route(web::get().to(end_session::get))
+                    .route(web::post().to(end_session::post))
+                    .route(head()),
+            )
+            .service(
+                methods(end_session::CONFIRM_PATH, "POST")
+                    .route(web::post().to(end_session::confirm)),
+            )
+            .service(
+                methods(leaving::PATH, "GET, HEAD")
+                    .route(web::get().to(leaving::get))
+                    .route(head()),
+            )
+            .service(get_and_head(leaving::STATUS_PATH, leaving::status))
+            .service(get_and_head(leaving::SIGNED_OUT_PATH, leaving::signed_out))
+            .service(get_and_head("/", landing::get))
+            .default_service(web::to(error::not_found));
+        app.service(pages);
+    }
+}
+
+/// A resource that answers other methods than `allow` with 405 (RFC 9110 §15.5.6).
+fn methods(path: &str, allow: &'static str) -> Resource {
+    web::resource(path).default_service(web::to(move || async move {
+        HttpResponse::MethodNotAllowed()
+            .insert_header((ALLOW, HeaderValue::from_static(allow)))
+            .finish()
+    }))
+}
+
+/// A resource whose handler has no side effects, so that HEAD can ask it too.
+fn get_and_head<F, Args>(path: &str, handler: F) -> Resource
+where
+    F: actix_web::Handler<Args> + Clone,
+    Args: actix_web::FromRequest + 'static,
+    F::Output: actix_web::Responder + 'static,
+{
+    methods(path, "GET, HEAD, OPTIONS")
+        .route(web::get().to(handler.clone()))
+        .route(web::head().to(handler))
+}
+
+/// HEAD where GET would change something: it is there, and nothing happens.
+fn head() -> actix_web::Route {
+    web::method(Method::HEAD).to(|| async {
+        HttpResponse::Ok()
+            .content_type("text/html; charset=utf-8")
+            .finish()
+    })
+}

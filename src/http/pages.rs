@@ -15,6 +15,7 @@ mod sign_out;
 mod tests;
 mod ui;
 
+use crate::oidc::client::Client;
 pub use consent::Consent;
 pub use error::{Comparison, Details, ErrorPage, Problem};
 pub use form_post::FormPost;
@@ -22,7 +23,8 @@ pub use landing::Landing;
 pub use leaving::{Departure, DepartureState, Leaving, LeavingStatus, SignedOut};
 pub use sign_in::{SignIn, SignInNotice};
 pub use sign_out::{ConfirmSignOut, Participation, SignOutNotice};
-pub use ui::{Ui, negotiate_language};
+
+pub use ui::{Ui, languages, negotiate_language};
 
 /// An application as a person sees it.
 #[derive(Debug, Clone)]
@@ -34,6 +36,14 @@ pub struct Application {
 }
 
 impl Application {
+    /// A client as a person sees it.
+    pub fn of(client: &Client) -> Self {
+        Self {
+            client_id: client.client_id.clone(),
+            name: client.name().to_owned(),
+        }
+    }
+
     /// The letter that stands for the application.
     fn mark(&self) -> String {
         let letter = self.name.chars().find(|c| c.is_alphanumeric());

@@ -2,9 +2,11 @@
 //! may keep them for ever and still sees the new one after an upgrade.
 
 use actix_web::http::Method;
-use actix_web::http::header::{ALLOW, CACHE_CONTROL, ETAG, EntityTag, Header as _, IfNoneMatch};
+use actix_web::http::header::{ALLOW, CACHE_CONTROL, ETAG};
 use actix_web::web::ServiceConfig;
 use actix_web::{HttpRequest, HttpResponse, web};
+
+use super::headers::has_current;
 
 /// One embedded file.
 struct StaticFile {
@@ -46,16 +48,19 @@ impl StaticFile {
         FILES.iter().find(|file| file.name == name)
     }
 
-    /// Changes with the content (FNV-1a: nobody chooses these files but us, so it need not resist anyone).
     fn fingerprint(&self) -> String {
-        let hash = self
-            .bytes
-            .iter()
-            .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-                (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
-            });
-        format!("{hash:016x}")
+        fingerprint(self.bytes)
     }
+}
+
+/// Changes with the content (FNV-1a: nobody chooses these documents but us, so it need not resist anyone).
+pub(super) fn fingerprint(content: &[u8]) -> String {
+    let hash = content
+        .iter()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+            (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
+        });
+    format!("{hash:016x}")
 }
 
 /// The path of a file below the issuer, with its fingerprint.
@@ -89,19 +94,14 @@ async fn serve(request: HttpRequest, name: web::Path<String>) -> HttpResponse {
     } else {
         "public, no-cache"
     };
-    let tag = EntityTag::new_strong(fingerprint);
-    let known = match IfNoneMatch::parse(&request) {
-        Ok(IfNoneMatch::Any) => true,
-        Ok(IfNoneMatch::Items(tags)) => tags.iter().any(|known| known.weak_eq(&tag)),
-        Err(_) => false,
-    };
+    let known = has_current(&request, &fingerprint);
     let mut response = if known {
         HttpResponse::NotModified()
     } else {
         HttpResponse::Ok()
     };
     response
-        .insert_header((ETAG, tag))
+        .insert_header((ETAG, format!("\"{fingerprint}\"")))
         .insert_header((CACHE_CONTROL, caching));
     if known {
         response.finish()

@@ -19,5 +19,5 @@ pub use jws::{JwsError, SigningFailed, sign, verify_own};
 pub use keys::{KeyError, SigningKey, StoredKey};
 pub use master::{HashPurpose, MasterKey};
 pub use password::{PasswordError, PasswordHash, PasswordPool};
-pub use ring::KeyRing;
+pub use ring::{Jwks, KeyRing};
 pub use schedule::Schedule;

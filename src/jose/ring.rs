@@ -4,6 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use aws_lc_rs::digest;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::json;
 
 use super::keys::{KeyError, SigningKey, StoredKey};
@@ -23,7 +26,16 @@ pub struct KeyRing {
 struct Keys {
     all: Vec<(Schedule, Arc<SigningKey>)>,
     /// What the JWKS says from each moment at which it changes, earliest first.
-    jwks: Vec<(Timestamp, Option<Arc<str>>)>,
+    jwks: Vec<(Timestamp, Option<Arc<Jwks>>)>,
+}
+
+/// A JWKS, ready to send.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Jwks {
+    /// The document.
+    pub json: String,
+    /// Changes with it.
+    pub fingerprint: String,
 }
 
 impl KeyRing {
@@ -86,7 +98,7 @@ impl KeyRing {
 
     /// The JWKS (RFC 7517 §5) of the keys published now, as prepared JSON. `None` rather than an empty set, which
     /// relying parties would cache: answer that the service is unavailable.
-    pub fn jwks(&self, now: Timestamp) -> Option<Arc<str>> {
+    pub fn jwks(&self, now: Timestamp) -> Option<Arc<Jwks>> {
         let keys = self.keys.load();
         let changes = keys.jwks.partition_point(|(from, _)| *from <= now);
         keys.jwks.get(changes.checked_sub(1)?)?.1.clone()
@@ -102,7 +114,7 @@ impl fmt::Debug for KeyRing {
     }
 }
 
-fn prepare_jwks(all: &[(Schedule, Arc<SigningKey>)]) -> Vec<(Timestamp, Option<Arc<str>>)> {
+fn prepare_jwks(all: &[(Schedule, Arc<SigningKey>)]) -> Vec<(Timestamp, Option<Arc<Jwks>>)> {
     let mut changes: Vec<Timestamp> = all
         .iter()
         .flat_map(|(schedule, _)| [Some(schedule.publish_at), schedule.retire_at])
@@ -119,7 +131,15 @@ fn prepare_jwks(all: &[(Schedule, Arc<SigningKey>)]) -> Vec<(Timestamp, Option<A
                 .map(|(_, key)| key.public_jwk())
                 .collect();
             let set = (!published.is_empty()).then(|| json!({ "keys": published }));
-            (from, set.map(|set| Arc::from(set.to_string())))
+            (
+                from,
+                set.map(|set| {
+                    let json = set.to_string();
+                    let hash = digest::digest(&digest::SHA256, json.as_bytes());
+                    let fingerprint = URL_SAFE_NO_PAD.encode(&hash.as_ref()[..12]);
+                    Arc::new(Jwks { json, fingerprint })
+                }),
+            )
         })
         .collect()
 }

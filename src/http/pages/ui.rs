@@ -177,6 +177,11 @@ impl Moment {
     }
 }
 
+/// The languages that we have texts in, as BCP 47 tags.
+pub fn languages() -> Vec<String> {
+    TEXTS.locales().map(ToString::to_string).collect()
+}
+
 /// The best language we have texts in: `ui_locales` first (OpenID Connect Core §3.1.2.1), then `Accept-Language`
 /// (RFC 9110 §12.5.4), then English.
 pub fn negotiate_language(

@@ -1,0 +1,253 @@
+//! The authorization endpoint (Core §3.1.2), and how a request goes on after each page.
+
+use actix_web::http::StatusCode;
+use actix_web::web::Bytes;
+use actix_web::{HttpRequest, HttpResponse};
+
+use super::cookies::Kind;
+use super::error::{PageError, html, see_other};
+use super::pages::{Form, FormPost};
+use super::visitor::Visitor;
+use super::{consent, sign_in};
+use crate::flows::authorize;
+use crate::oidc::authorization::decision::NextStep;
+use crate::oidc::authorization::response::Delivery;
+use crate::oidc::authorization::{AuthorizationRequest, ReplyTo};
+use crate::oidc::client::Client;
+use crate::oidc::error::{ErrorCode, OAuthError};
+use crate::oidc::params::Params;
+use crate::store::clients;
+use crate::store::interactions::Interaction;
+use crate::store::sessions::Session;
+
+/// The parameter under which a parked POST comes back.
+const PARKED: &str = "parked";
+
+/// An authorization request that may be answered at its client.
+pub(super) struct Answerable {
+    pub client: Client,
+    pub reply_to: ReplyTo,
+    pub params: Params,
+    /// Sound, or what to answer the client.
+    pub request: Result<AuthorizationRequest, OAuthError>,
+}
+
+impl Answerable {
+    /// Who asks, where the answer may go, and only then what is asked.
+    pub(super) async fn read(visitor: &Visitor, params: Params) -> Result<Self, PageError> {
+        let client_id = params.require("client_id")?;
+        let provider = &visitor.provider;
+        let client = clients::find_enabled(provider.database.read(), client_id)
+            .await?
+            .ok_or(PageError::UnknownClient)?;
+        let reply_to =
+            ReplyTo::establish(&params, &client).map_err(|cause| PageError::Unanswerable {
+                application: client.name().to_owned(),
+                cause,
+            })?;
+        let request = AuthorizationRequest::parse(&params, &client, &provider.config.issuer);
+        Ok(Self {
+            client,
+            reply_to,
+            params,
+            request,
+        })
+    }
+
+    pub(super) fn refuse(&self, visitor: &Visitor, refusal: &OAuthError) -> HttpResponse {
+        self.deliver(
+            visitor,
+            self.reply_to
+                .error(&visitor.provider.config.issuer, refusal),
+        )
+    }
+
+    fn deliver(&self, visitor: &Visitor, delivery: Delivery) -> HttpResponse {
+        match delivery {
+            Delivery::Redirect(location) => see_other(&location),
+            Delivery::FormPost { action, fields } => {
+                let form = fields
+                    .into_iter()
+                    .fold(Form::to(action), |form, (name, value)| {
+                        form.with(name, value)
+                    });
+                let application = self.client.name().to_owned();
+                let ui = visitor.ui(self.params.get("ui_locales"));
+                html(
+                    StatusCode::OK,
+                    &FormPost {
+                        ui,
+                        application,
+                        form,
+                    },
+                )
+            }
+        }
+    }
+}
+
+/// GET, and the second half of a POST from another site.
+pub(super) async fn get(visitor: Visitor, request: HttpRequest) -> HttpResponse {
+    let answer = async {
+        let params = Params::parse(request.query_string().as_bytes())?;
+        let params = match params.get(PARKED) {
+            Some(handle) => authorize::take_post(&visitor.provider, handle)
+                .await?
+                .ok_or(PageError::Expired)?,
+            None => params,
+        };
+        begin(&visitor, params).await
+    };
+    answer
+        .await
+        .unwrap_or_else(|error: PageError| error.page(&visitor))
+}
+
+/// POST. One that comes from another site brings none of our cookies: it is parked and comes back by
+/// GET, where they come along, so that nobody is asked to sign in who is signed in.
+pub(super) async fn post(visitor: Visitor, request: HttpRequest, body: Bytes) -> HttpResponse {
+    let answer = async {
+        if !request.query_string().is_empty() {
+            return Err(
+                OAuthError::invalid_request("a POST has its parameters in its body").into(),
+            );
+        }
+        let params = Params::parse(&body)?;
+        if visitor.has_cookies() {
+            return begin(&visitor, params).await;
+        }
+        let handle = authorize::park_post(&visitor.provider, &params).await?;
+        Ok(see_other(
+            &visitor.path(&format!("/authorize?{PARKED}={handle}")),
+        ))
+    };
+    answer
+        .await
+        .unwrap_or_else(|error: PageError| error.page(&visitor))
+}
+
+async fn begin(visitor: &Visitor, params: Params) -> Result<HttpResponse, PageError> {
+    let answerable = Answerable::read(visitor, params).await?;
+    let session = visitor.session().await?;
+    advance(visitor, answerable, None, session).await
+}
+
+/// The parked request that a page's form belongs to.
+pub(super) async fn parked(
+    visitor: &Visitor,
+    params: &Params,
+) -> Result<(Interaction, Answerable), PageError> {
+    let handle = params.get("interaction").ok_or(PageError::Expired)?;
+    let browser = visitor
+        .browser_cookie
+        .as_deref()
+        .ok_or(PageError::Expired)?;
+    let interaction = authorize::parked(&visitor.provider, handle, browser)
+        .await?
+        .ok_or(PageError::Expired)?;
+    let answerable =
+        Answerable::read(visitor, Params::parse(interaction.params.as_bytes())?).await?;
+    Ok((interaction, answerable))
+}
+
+/// Decides, and does what was decided.
+pub(super) async fn advance(
+    visitor: &Visitor,
+    answerable: Answerable,
+    interaction: Option<(&str, &Interaction)>,
+    session: Option<Session>,
+) -> Result<HttpResponse, PageError> {
+    let provider = &visitor.provider;
+    let request = match &answerable.request {
+        Ok(request) => request,
+        Err(refusal) => return Ok(answerable.refuse(visitor, refusal)),
+    };
+    let requested_at =
+        interaction.map_or_else(|| provider.clock.now(), |(_, known)| known.requested_at);
+    let step = authorize::decide(
+        provider,
+        &answerable.client,
+        request,
+        requested_at,
+        session.as_ref(),
+    )
+    .await?;
+    let page = match (step, session) {
+        (NextStep::Refuse(refusal), _) => {
+            if let Some((_, interaction)) = interaction {
+                authorize::give_up(provider, interaction).await?;
+            }
+            return Ok(answerable.refuse(visitor, &refusal));
+        }
+        (NextStep::Issue { scope }, Some(session)) => {
+            let code = authorize::issue_code(
+                provider,
+                &answerable.client,
+                &answerable.reply_to,
+                request,
+                &scope,
+                &session,
+                interaction.map(|(_, interaction)| interaction),
+            );
+            let code = code.await?.ok_or(PageError::Expired)?;
+            let delivery = answerable.reply_to.success(&provider.config.issuer, &code);
+            return Ok(answerable.deliver(visitor, delivery));
+        }
+        (NextStep::Consent { .. }, Some(_)) => consent::PATH,
+        (NextStep::SignIn(_) | NextStep::Consent { .. } | NextStep::Issue { .. }, _) => {
+            sign_in::PATH
+        }
+    };
+    wait_at(
+        visitor,
+        page,
+        &answerable,
+        interaction.map(|(handle, _)| handle),
+    )
+    .await
+}
+
+/// Sends the browser to a page, where the request waits for what the person does.
+async fn wait_at(
+    visitor: &Visitor,
+    page: &str,
+    answerable: &Answerable,
+    handle: Option<&str>,
+) -> Result<HttpResponse, PageError> {
+    let to = |handle: &str| visitor.path(&format!("{page}?interaction={handle}"));
+    if let Some(handle) = handle {
+        return Ok(see_other(&to(handle)));
+    }
+    let provider = &visitor.provider;
+    let known = visitor.browser_cookie.clone();
+    let browser = known.clone().unwrap_or_else(|| provider.random.secret());
+    let handle =
+        authorize::park(provider, &answerable.client, &answerable.params, &browser).await?;
+    let mut response = see_other(&to(&handle));
+    if known.is_none() {
+        // Without cookies nobody can sign in; the page says so when none comes back.
+        let cookie = Kind::Browser.set(&provider.config, browser, None);
+        response
+            .add_cookie(&cookie)
+            .map_err(|_invalid| PageError::Expired)?;
+    }
+    Ok(response)
+}
+
+/// The person said no (Core §3.1.2.6).
+pub(super) async fn cancel(
+    visitor: &Visitor,
+    answerable: &Answerable,
+    interaction: &Interaction,
+) -> Result<HttpResponse, PageError> {
+    if !authorize::give_up(&visitor.provider, interaction).await? {
+        return Err(PageError::Expired);
+    }
+    let refusal = OAuthError::new(ErrorCode::AccessDenied, "the person did not go on");
+    Ok(answerable.refuse(visitor, &refusal))
+}
+
+/// The form that a page's handler reads, under the same rules as every request.
+pub(super) fn form(body: &Bytes) -> Result<Params, PageError> {
+    Ok(Params::parse(body)?)
+}

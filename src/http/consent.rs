@@ -1,0 +1,100 @@
+//! The consent page.
+
+use actix_web::http::StatusCode;
+use actix_web::web::Bytes;
+use actix_web::{HttpRequest, HttpResponse};
+
+use super::authorize::{self, Answerable};
+use super::error::{PageError, html};
+use super::visitor::Visitor;
+use super::{pages, sign_in};
+use crate::flows;
+use crate::oidc::authorization::decision::NextStep;
+use crate::oidc::params::Params;
+use crate::oidc::scope::Scope;
+use crate::store::interactions::Interaction;
+use crate::store::sessions::Session;
+use crate::store::users;
+
+/// Where it is.
+pub(super) const PATH: &str = "/consent";
+
+/// The page.
+pub(super) async fn get(visitor: Visitor, request: HttpRequest) -> HttpResponse {
+    let answer = async {
+        let params = Params::parse(request.query_string().as_bytes())?;
+        let (interaction, answerable) = authorize::parked(&visitor, &params).await?;
+        let handle = params.get("interaction").unwrap_or_default();
+        let session = visitor.session().await?;
+        let Some((session, scope)) =
+            asked(&visitor, &answerable, &interaction, session.as_ref()).await?
+        else {
+            // There is nothing to ask (any more): go on.
+            return authorize::advance(&visitor, answerable, Some((handle, &interaction)), session)
+                .await;
+        };
+        let user = users::find(visitor.provider.database.read(), session.user_id).await?;
+        let page = pages::Consent {
+            ui: visitor.ui(answerable.params.get("ui_locales")),
+            application: pages::Application::of(&answerable.client),
+            account: user
+                .map(|user| user.display_name().to_owned())
+                .unwrap_or_default(),
+            scopes: scope.iter().map(str::to_owned).collect(),
+            form: sign_in::form(&visitor, PATH, handle),
+        };
+        Ok(html(StatusCode::OK, &page))
+    };
+    answer
+        .await
+        .unwrap_or_else(|error: PageError| error.page(&visitor))
+}
+
+/// The form.
+pub(super) async fn post(visitor: Visitor, body: Bytes) -> HttpResponse {
+    let answer = async {
+        let form = authorize::form(&body)?;
+        let (interaction, answerable) = authorize::parked(&visitor, &form).await?;
+        let handle = form.get("interaction").unwrap_or_default();
+        visitor.check_form(&form, handle)?;
+        match form.get("decision") {
+            Some("allow") => {}
+            Some("deny") => return authorize::cancel(&visitor, &answerable, &interaction).await,
+            _ => return Err(PageError::Expired),
+        }
+        let session = visitor.session().await?;
+        if let Some((session, scope)) =
+            asked(&visitor, &answerable, &interaction, session.as_ref()).await?
+        {
+            flows::authorize::consent(&visitor.provider, session, &answerable.client, &scope)
+                .await?;
+        }
+        authorize::advance(&visitor, answerable, Some((handle, &interaction)), session).await
+    };
+    answer
+        .await
+        .unwrap_or_else(|error: PageError| error.page(&visitor))
+}
+
+/// Whom to ask, and for what: decided again, never taken from the form.
+async fn asked<'a>(
+    visitor: &Visitor,
+    answerable: &Answerable,
+    interaction: &Interaction,
+    session: Option<&'a Session>,
+) -> Result<Option<(&'a Session, Scope)>, PageError> {
+    let (Some(session), Ok(request)) = (session, &answerable.request) else {
+        return Ok(None);
+    };
+    let step = flows::authorize::decide(
+        &visitor.provider,
+        &answerable.client,
+        request,
+        interaction.requested_at,
+        Some(session),
+    );
+    Ok(match step.await? {
+        NextStep::Consent { scope } => Some((session, scope)),
+        _ => None,
+    })
+}

@@ -1,0 +1,331 @@
+//! The end session endpoint (RP-Initiated Logout 1.0) and the page that asks before a session ends.
+
+use actix_web::http::StatusCode;
+use actix_web::web::Bytes;
+use actix_web::{HttpRequest, HttpResponse};
+
+use super::authorize::form;
+use super::cookies::Kind;
+use super::error::{PageError, html, see_other};
+use super::leaving;
+use super::pages::{
+    Application, Comparison, ConfirmSignOut, Details, Form, Onward, Participation, SignOutNotice,
+    SignedOut,
+};
+use super::visitor::Visitor;
+use crate::flows::{authorize, end_session};
+use crate::oidc::client::Client;
+use crate::oidc::discovery::END_SESSION;
+use crate::oidc::error::{ErrorCode, OAuthError};
+use crate::oidc::logout::{
+    self, Cause, Channel, DeliveryState, EndSession, EndSessionRequest, Hint, LivingSession, Then,
+    Unfit,
+};
+use crate::oidc::params::Params;
+use crate::store::participants::{self, Participant};
+use crate::store::sessions::Session;
+use crate::store::{clients, users};
+
+/// Where the page that asks posts to.
+pub(super) const CONFIRM_PATH: &str = "/end_session/confirm";
+/// The parameter under which a parked POST comes back.
+const PARKED: &str = "parked";
+/// What the confirm page's form is about.
+const SUBJECT: &str = "end_session";
+
+/// A request, with everything that its decision needs.
+struct Request {
+    params: Params,
+    request: EndSessionRequest,
+    client: Option<Client>,
+    session: Option<(Session, Vec<Participant>)>,
+    decision: EndSession,
+}
+
+/// GET, and the second half of a POST from another site.
+pub(super) async fn get(visitor: Visitor, request: HttpRequest) -> HttpResponse {
+    let answer = async {
+        let params = Params::parse(request.query_string().as_bytes())?;
+        let params = match params.get(PARKED) {
+            Some(handle) => authorize::take_post(&visitor.provider, handle)
+                .await?
+                .ok_or(PageError::Expired)?,
+            None => params,
+        };
+        begin(&visitor, params).await
+    };
+    answer
+        .await
+        .unwrap_or_else(|error: PageError| error.page(&visitor))
+}
+
+/// POST. One that comes from another site brings no cookie and comes back by GET, where it does.
+pub(super) async fn post(visitor: Visitor, request: HttpRequest, body: Bytes) -> HttpResponse {
+    let answer = async {
+        if !request.query_string().is_empty() {
+            return Err(
+                OAuthError::invalid_request("a POST has its parameters in its body").into(),
+            );
+        }
+        let params = Params::parse(&body)?;
+        if visitor.session_cookie.is_some() {
+            return begin(&visitor, params).await;
+        }
+        let handle = authorize::park_post(&visitor.provider, &params).await?;
+        Ok(see_other(
+            &visitor.path(&format!("{END_SESSION}?{PARKED}={handle}")),
+        ))
+    };
+    answer
+        .await
+        .unwrap_or_else(|error: PageError| error.page(&visitor))
+}
+
+/// The page that asks was answered.
+pub(super) async fn confirm(visitor: Visitor, body: Bytes) -> HttpResponse {
+    let answer = async {
+        let form = form(&body)?;
+        visitor.check_form(&form, SUBJECT)?;
+        let params = Params::parse(form.get("request").unwrap_or_default().as_bytes())?;
+        let known = read(&visitor, params).await?;
+        let then = match &known.decision {
+            EndSession::EndNow { then }
+            | EndSession::Confirm { then, .. }
+            | EndSession::AlreadyOut { then } => then.clone(),
+            EndSession::Unfit(_) => Then::SignedOutPage { link: None },
+        };
+        let Some((session, _)) = &known.session else {
+            return Ok(already_out(&visitor, &known, then));
+        };
+        match (form.get("scope"), &known.client) {
+            (Some("client"), Some(client)) => {
+                leave(&visitor, session, Some(&client.client_id), &known, then).await
+            }
+            (Some("everywhere"), _) => leave(&visitor, session, None, &known, then).await,
+            _ => Err(OAuthError::invalid_request("scope must be everywhere or client").into()),
+        }
+    };
+    answer
+        .await
+        .unwrap_or_else(|error: PageError| error.page(&visitor))
+}
+
+async fn begin(visitor: &Visitor, params: Params) -> Result<HttpResponse, PageError> {
+    let known = read(visitor, params).await?;
+    match (&known.decision, &known.session) {
+        (EndSession::EndNow { then }, Some((session, _))) => {
+            leave(visitor, session, None, &known, then.clone()).await
+        }
+        (EndSession::Confirm { .. } | EndSession::Unfit(_), Some(_)) => ask(visitor, &known).await,
+        (EndSession::Unfit(_), None) => Ok(already_out(
+            visitor,
+            &known,
+            Then::SignedOutPage { link: None },
+        )),
+        (
+            EndSession::AlreadyOut { then }
+            | EndSession::EndNow { then }
+            | EndSession::Confirm { then, .. },
+            _,
+        ) => Ok(already_out(visitor, &known, then.clone())),
+    }
+}
+
+async fn read(visitor: &Visitor, params: Params) -> Result<Request, PageError> {
+    let provider = &visitor.provider;
+    let db = provider.database.read();
+    let request = EndSessionRequest::parse(&params);
+    let hint = match &request.id_token_hint {
+        None => Hint::Absent,
+        Some(hint) => authorize::read_hint(provider, hint, provider.clock.now())
+            .map_or(Hint::Worthless, |claims| Hint::Vouches(Box::new(claims))),
+    };
+    let client = match request.names_client(&hint) {
+        Some(client_id) => clients::find_enabled(db, client_id).await?,
+        None => None,
+    };
+    let session = match visitor.session().await? {
+        Some(session) => {
+            let participants = participants::list_open(db, session.id).await?;
+            Some((session, participants))
+        }
+        None => None,
+    };
+    let decision = {
+        let facts = session.as_ref().map(|(session, participants)| {
+            let sids: Vec<String> = participants
+                .iter()
+                .map(|known| known.sid.to_string())
+                .collect();
+            (session.user_id.to_string(), sids)
+        });
+        let living = facts
+            .as_ref()
+            .map(|(sub, sids)| LivingSession { sub, sids });
+        logout::end_session(&request, &hint, client.as_ref(), living)
+    };
+    Ok(Request {
+        params,
+        request,
+        client,
+        session,
+        decision,
+    })
+}
+
+/// Names the account and the applications, and says what is wrong with the request, if anything.
+async fn ask(visitor: &Visitor, known: &Request) -> Result<HttpResponse, PageError> {
+    let Some((session, participants)) = &known.session else {
+        return Err(PageError::Expired);
+    };
+    let provider = &visitor.provider;
+    let db = provider.database.read();
+    let user = users::find(db, session.user_id).await?;
+    let ids: Vec<String> = participants
+        .iter()
+        .map(|known| known.client_id.clone())
+        .collect();
+    let named = clients::find_all(db, &ids).await?;
+    let application = |client_id: &str| {
+        let known = named
+            .iter()
+            .find(|known| known.client.client_id == client_id);
+        let name = known
+            .map_or(client_id, |known| known.client.name())
+            .to_owned();
+        Application {
+            client_id: client_id.to_owned(),
+            name,
+        }
+    };
+    let only = match &known.decision {
+        EndSession::Confirm {
+            asked_by: Some(client_id),
+            ..
+        } if ids.contains(client_id) => Some(application(client_id)),
+        _ => None,
+    };
+    let (notice, details) = unfit(&known.decision);
+    let page = ConfirmSignOut {
+        ui: visitor.ui(known.params.get("ui_locales")),
+        account: user
+            .map(|user| user.display_name().to_owned())
+            .unwrap_or_default(),
+        applications: participants
+            .iter()
+            .map(|known| Participation {
+                application: application(&known.client_id),
+                since: known.joined_at,
+            })
+            .collect(),
+        only,
+        notice,
+        details,
+        form: Form::to(visitor.path(CONFIRM_PATH))
+            .with("request", known.params.to_text())
+            .with("csrf", visitor.csrf(SUBJECT)),
+        now: provider.clock.now(),
+    };
+    Ok(html(StatusCode::OK, &page))
+}
+
+/// Ends the session, or one application's part in it, waits a moment for receipts, and goes on.
+async fn leave(
+    visitor: &Visitor,
+    session: &Session,
+    only: Option<&str>,
+    known: &Request,
+    then: Then,
+) -> Result<HttpResponse, PageError> {
+    let provider = &visitor.provider;
+    let began_at = provider.clock.now();
+    match only {
+        Some(client_id) => {
+            end_session::end_participation(provider, session.id, client_id, Cause::OneApplication)
+                .await?
+        }
+        None => end_session::end_session(provider, session.id, Cause::Logout).await?,
+    };
+    let deadline = provider.clock.now() + provider.config.logout.grace;
+    let mut told = end_session::wait_for_receipts(provider, session.id, deadline).await?;
+    told.retain(|delivery| delivery.created_at >= began_at);
+    let asked_by = known.client.as_ref().map(|client| client.client_id.clone());
+    // An application that sent the person here and has no other way to hear of it knows.
+    let nothing_to_show = told.iter().all(|delivery| {
+        delivery.state == DeliveryState::Confirmed
+            || delivery.channel == Channel::None && Some(&delivery.client_id) == asked_by.as_ref()
+    });
+    let continue_to = match &then {
+        Then::Redirect(redirect) => Some(redirect.location()),
+        Then::SignedOutPage { link } => link.as_ref().map(logout::PostLogoutRedirect::location),
+    };
+    let mut response = match then {
+        Then::Redirect(redirect) if nothing_to_show => see_other(&redirect.location()),
+        _ => {
+            let path = if nothing_to_show {
+                leaving::SIGNED_OUT_PATH
+            } else {
+                leaving::PATH
+            };
+            let watched = end_session::Watched {
+                session_id: session.id,
+                client_id: asked_by,
+                continue_to,
+                began_at,
+            };
+            leaving::watch(visitor, path, watched).await?
+        }
+    };
+    if only.is_none() {
+        let gone = Kind::Session.clear(&provider.config);
+        response
+            .add_cookie(&gone)
+            .map_err(|_invalid| PageError::NotFound)?;
+    }
+    Ok(response)
+}
+
+/// Nobody is signed in in this browser.
+fn already_out(visitor: &Visitor, known: &Request, then: Then) -> HttpResponse {
+    let link = match then {
+        Then::Redirect(redirect) => return see_other(&redirect.location()),
+        Then::SignedOutPage { link } => link,
+    };
+    let (notice, details) = unfit(&known.decision);
+    let page = SignedOut {
+        ui: visitor.ui(known.request.ui_locales.first().map(String::as_str)),
+        was_signed_in: false,
+        departures: Vec::new(),
+        notice,
+        details,
+        onward: link.map(|link| Onward {
+            href: link.location(),
+            application: known.client.as_ref().map(|client| client.name().to_owned()),
+        }),
+        again_href: None,
+    };
+    html(StatusCode::OK, &page)
+}
+
+/// What is wrong with the request: for the person, and for the application's developer.
+fn unfit(decision: &EndSession) -> (Option<SignOutNotice>, Option<Details>) {
+    let EndSession::Unfit(unfit) = decision else {
+        return (None, None);
+    };
+    let (notice, comparison) = match unfit {
+        Unfit::ClientIsNotTheHints => (SignOutNotice::RequestDoesNotFit, None),
+        Unfit::UnknownPostLogoutRedirectUri { received, nearest } => (
+            SignOutNotice::AddressNotRegistered,
+            Some(Comparison {
+                received: received.clone(),
+                registered: nearest.clone(),
+            }),
+        ),
+    };
+    let details = Details {
+        error: ErrorCode::InvalidRequest.to_string(),
+        description: unfit.to_string(),
+        comparison,
+    };
+    (Some(notice), Some(details))
+}

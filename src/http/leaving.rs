@@ -1,0 +1,174 @@
+//! "Signing you out of N applications" and "You are signed out". The session is over by then: a random
+//! handle in a ten-minute cookie says who may look.
+
+use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
+use actix_web::http::header::CONTENT_SECURITY_POLICY;
+
+use super::cookies::Kind;
+use super::error::{PageError, html, see_other};
+use super::headers::framing_policy;
+use super::pages::{self, Departure, LeavingStatus, Onward, SignedOut};
+use super::receipts::{Receipt, receipts};
+use super::visitor::Visitor;
+use crate::flows::end_session;
+use crate::jose::HashPurpose;
+use crate::store::leavings::{self, Leaving};
+use crate::store::{clients, deliveries};
+
+/// Where applications are seen leaving.
+pub(super) const PATH: &str = "/leaving";
+/// What the page's script reads.
+pub(super) const STATUS_PATH: &str = "/leaving/status";
+/// Where it ends when there is nowhere to go on to.
+pub(super) const SIGNED_OUT_PATH: &str = "/signed-out";
+
+/// The page.
+pub(super) async fn get(visitor: Visitor) -> HttpResponse {
+    let answer = async {
+        let Some((leaving, receipts)) = watched(&visitor).await? else {
+            return Ok(see_other(&visitor.path(SIGNED_OUT_PATH)));
+        };
+        let provider = &visitor.provider;
+        let now = provider.clock.now();
+        let frames: Vec<_> = receipts
+            .iter()
+            .filter_map(|receipt| receipt.frame(provider))
+            .collect();
+        let receipts = if frames.is_empty() {
+            receipts
+        } else {
+            // Written before the page is sent: it says "asked" of what it frames.
+            end_session::asked(provider, leaving.session_id).await?;
+            match watched(&visitor).await? {
+                Some((_, receipts)) => receipts,
+                None => receipts,
+            }
+        };
+        let mut origins: Vec<String> = frames.iter().map(|frame| frame.origin.clone()).collect();
+        origins.sort_unstable();
+        origins.dedup();
+        let page = pages::Leaving {
+            ui: visitor.ui(None),
+            departures: departures(&receipts, now),
+            frames: frames.into_iter().map(|frame| frame.url).collect(),
+            status_href: visitor.path(STATUS_PATH),
+            again_href: visitor.path(PATH),
+            onward: onward(&visitor, &leaving).await?.unwrap_or_else(|| Onward {
+                href: visitor.path(SIGNED_OUT_PATH),
+                application: None,
+            }),
+            page_wait: provider
+                .config
+                .logout
+                .page_wait
+                .to_std()
+                .unwrap_or_default(),
+        };
+        let mut response = html(StatusCode::OK, &page);
+        let policy = framing_policy(&origins)
+            .parse()
+            .map_err(|_invalid| PageError::NotFound)?;
+        response
+            .headers_mut()
+            .insert(CONTENT_SECURITY_POLICY, policy);
+        Ok(response)
+    };
+    answer
+        .await
+        .unwrap_or_else(|error: PageError| error.page(&visitor))
+}
+
+/// The state of each application as JSON.
+pub(super) async fn status(visitor: Visitor) -> HttpResponse {
+    match watched(&visitor).await {
+        Ok(Some((_, receipts))) => {
+            let now = visitor.provider.clock.now();
+            HttpResponse::Ok().json(LeavingStatus::new(
+                &visitor.ui(None),
+                &departures(&receipts, now),
+            ))
+        }
+        Ok(None) => HttpResponse::NotFound().finish(),
+        Err(error) => error.page(&visitor),
+    }
+}
+
+/// The end.
+pub(super) async fn signed_out(visitor: Visitor) -> HttpResponse {
+    let answer = async {
+        let now = visitor.provider.clock.now();
+        let watched = watched(&visitor).await?;
+        let (departures, onward) = match &watched {
+            Some((leaving, receipts)) => {
+                (departures(receipts, now), onward(&visitor, leaving).await?)
+            }
+            None => (Vec::new(), None),
+        };
+        let page = SignedOut {
+            ui: visitor.ui(None),
+            was_signed_in: watched.is_some(),
+            departures,
+            notice: None,
+            details: None,
+            onward,
+            again_href: watched.map(|_| visitor.path(SIGNED_OUT_PATH)),
+        };
+        Ok(html(StatusCode::OK, &page))
+    };
+    answer
+        .await
+        .unwrap_or_else(|error: PageError| error.page(&visitor))
+}
+
+/// The sign-out that this browser may look at, and how far it got.
+async fn watched(visitor: &Visitor) -> Result<Option<(Leaving, Vec<Receipt>)>, PageError> {
+    let Some(handle) = &visitor.leaving_cookie else {
+        return Ok(None);
+    };
+    let provider = &visitor.provider;
+    let hash = provider.master.hash(HashPurpose::Handle, handle);
+    let db = provider.database.read();
+    let Some(leaving) = leavings::find(db, &hash, provider.clock.now()).await? else {
+        return Ok(None);
+    };
+    let mut known = deliveries::of_session(db, leaving.session_id).await?;
+    // Of a session that goes on, only what this sign-out was about.
+    known.retain(|delivery| delivery.created_at >= leaving.created_at);
+    Ok(Some((leaving, receipts(provider, known).await?)))
+}
+
+async fn onward(visitor: &Visitor, leaving: &Leaving) -> Result<Option<Onward>, PageError> {
+    let Some(href) = leaving.continue_to.clone() else {
+        return Ok(None);
+    };
+    let known = match &leaving.client_id {
+        Some(client_id) => clients::find(visitor.provider.database.read(), client_id).await?,
+        None => None,
+    };
+    let application = known.map(|known| known.client.name().to_owned());
+    Ok(Some(Onward { href, application }))
+}
+
+fn departures(receipts: &[Receipt], now: crate::clock::Timestamp) -> Vec<Departure> {
+    receipts
+        .iter()
+        .map(|receipt| receipt.departure(now))
+        .collect()
+}
+
+/// Lets this browser look at a sign-out: the answer `to` one of the pages here, with the cookie.
+pub(super) async fn watch(
+    visitor: &Visitor,
+    path: &str,
+    leaving: end_session::Watched,
+) -> Result<HttpResponse, PageError> {
+    let handle = end_session::watch(&visitor.provider, leaving).await?;
+    let seconds = end_session::WATCHED_FOR.num_seconds();
+    let mut response = see_other(&visitor.path(path));
+    let cookie = Kind::Leaving.set(&visitor.provider.config, handle, Some(seconds));
+    response
+        .add_cookie(&cookie)
+        .map_err(|_invalid| PageError::NotFound)?;
+    Ok(response)
+}

@@ -1,0 +1,116 @@
+//! The sign-in page.
+
+use actix_web::http::StatusCode;
+use actix_web::web::Bytes;
+use actix_web::{HttpRequest, HttpResponse};
+use secrecy::SecretString;
+
+use super::authorize::{self, Answerable};
+use super::cookies::Kind;
+use super::error::{PageError, html};
+use super::pages::{self, Application, Form, SignInNotice};
+use super::visitor::Visitor;
+use crate::flows::sign_in::{Attempt, SignIn, sign_in};
+use crate::oidc::params::Params;
+
+/// Where it is.
+pub(super) const PATH: &str = "/sign-in";
+
+/// The page.
+pub(super) async fn get(visitor: Visitor, request: HttpRequest) -> HttpResponse {
+    let answer = async {
+        let params = Params::parse(request.query_string().as_bytes())?;
+        let (_, answerable) = authorize::parked(&visitor, &params).await?;
+        let hint = answerable
+            .request
+            .as_ref()
+            .ok()
+            .and_then(|request| request.login_hint.clone());
+        // Somebody who is signed in sees why they are asked again.
+        let notice = visitor.session().await?.map(|_| SignInNotice::Again);
+        Ok(page(
+            &visitor,
+            &answerable,
+            &params,
+            &hint.unwrap_or_default(),
+            notice,
+        ))
+    };
+    answer
+        .await
+        .unwrap_or_else(|error: PageError| error.page(&visitor))
+}
+
+/// The form.
+pub(super) async fn post(visitor: Visitor, body: Bytes) -> HttpResponse {
+    let answer = async {
+        let form = authorize::form(&body)?;
+        let (interaction, answerable) = authorize::parked(&visitor, &form).await?;
+        let handle = form.get("interaction").unwrap_or_default();
+        visitor.check_form(&form, handle)?;
+        if form.get("action") == Some("cancel") {
+            return authorize::cancel(&visitor, &answerable, &interaction).await;
+        }
+        let username = form.get("username").unwrap_or_default();
+        let attempt = Attempt {
+            username,
+            password: &SecretString::from(form.get("password").unwrap_or_default()),
+            address: visitor.address,
+            user_agent: &visitor.user_agent,
+            cookie: visitor.session_cookie.as_deref(),
+        };
+        let notice = match sign_in(&visitor.provider, &attempt).await? {
+            SignIn::Done { cookie } => {
+                let session = visitor.session_of(&cookie).await?;
+                let config = &visitor.provider.config;
+                let lifetime = config.session.absolute.num_seconds();
+                let cookie = Kind::Session.set(config, cookie, Some(lifetime));
+                let mut response =
+                    authorize::advance(&visitor, answerable, Some((handle, &interaction)), session)
+                        .await
+                        // They are signed in, whatever happens to the request.
+                        .unwrap_or_else(|error| error.page(&visitor));
+                response
+                    .add_cookie(&cookie)
+                    .map_err(|_invalid| PageError::Expired)?;
+                return Ok(response);
+            }
+            SignIn::Refused => SignInNotice::WrongCredentials,
+            SignIn::TooOften(again_at) => SignInNotice::Throttled {
+                wait: again_at - visitor.provider.clock.now(),
+            },
+        };
+        Ok(page(&visitor, &answerable, &form, username, Some(notice)))
+    };
+    answer
+        .await
+        .unwrap_or_else(|error: PageError| error.page(&visitor))
+}
+
+fn page(
+    visitor: &Visitor,
+    answerable: &Answerable,
+    params: &Params,
+    username: &str,
+    notice: Option<SignInNotice>,
+) -> HttpResponse {
+    let status = match notice {
+        Some(SignInNotice::Throttled { .. }) => StatusCode::TOO_MANY_REQUESTS,
+        _ => StatusCode::OK,
+    };
+    let page = pages::SignIn {
+        ui: visitor.ui(answerable.params.get("ui_locales")),
+        application: Application::of(&answerable.client),
+        form: form(visitor, PATH, params.get("interaction").unwrap_or_default()),
+        username: username.to_owned(),
+        notice,
+    };
+    html(status, &page)
+}
+
+/// A form about a parked request.
+pub(super) fn form(visitor: &Visitor, path: &str, handle: &str) -> Form {
+    Form::to(visitor.path(path))
+        .with("interaction", handle)
+        .with("csrf", visitor.csrf(handle))
+}

@@ -1,0 +1,129 @@
+//! The token endpoint (RFC 6749 §3.2): authenticates the client, then lets it have what it may.
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{AUTHORIZATION, CONTENT_TYPE, WWW_AUTHENTICATE};
+use actix_web::web::{self, Bytes};
+use actix_web::{HttpRequest, HttpResponse};
+use serde_json::json;
+
+use crate::flows::authenticate_client::authenticate;
+use crate::flows::redeem::{self, CodeGrant};
+use crate::flows::{FlowError, Provider, refresh};
+use crate::oidc::error::{ErrorCode, OAuthError};
+use crate::oidc::params::Params;
+use crate::oidc::token::client_auth::PresentedCredentials;
+use crate::oidc::token::{GrantRequest, TokenResponse};
+
+enum Refusal {
+    /// The client's to mend.
+    Refused(OAuthError),
+    /// Ours.
+    Failed(FlowError),
+}
+
+impl From<OAuthError> for Refusal {
+    fn from(error: OAuthError) -> Self {
+        Self::Refused(error)
+    }
+}
+
+impl From<FlowError> for Refusal {
+    fn from(error: FlowError) -> Self {
+        Self::Failed(error)
+    }
+}
+
+/// POST.
+pub(super) async fn post(
+    provider: web::Data<Provider>,
+    request: HttpRequest,
+    body: Bytes,
+) -> HttpResponse {
+    match answer(&provider, &request, &body).await {
+        Ok(tokens) => HttpResponse::Ok().json(tokens),
+        Err(Refusal::Refused(refusal)) => refused(&request, &refusal),
+        Err(Refusal::Failed(error)) => {
+            tracing::error!(%error, "a token request failed");
+            let body = json!({ "error": "server_error", "error_description": "it is our fault; try again" });
+            HttpResponse::InternalServerError().json(body)
+        }
+    }
+}
+
+async fn answer(
+    provider: &Provider,
+    request: &HttpRequest,
+    body: &[u8],
+) -> Result<TokenResponse, Refusal> {
+    if !request.query_string().is_empty() {
+        return Err(OAuthError::invalid_request("parameters belong in the body").into());
+    }
+    let media_type = request
+        .headers()
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok());
+    let is_form = media_type.is_some_and(|media_type| {
+        let essence = media_type.split(';').next().unwrap_or_default();
+        essence
+            .trim()
+            .eq_ignore_ascii_case("application/x-www-form-urlencoded")
+    });
+    if !is_form {
+        return Err(OAuthError::invalid_request(
+            "the body must be application/x-www-form-urlencoded",
+        )
+        .into());
+    }
+    let form = Params::parse(body)?;
+    let header = match request
+        .headers()
+        .get(AUTHORIZATION)
+        .map(|value| value.to_str())
+    {
+        None => None,
+        Some(Ok(header)) => Some(header),
+        Some(Err(_)) => {
+            return Err(OAuthError::invalid_client("the Authorization header is malformed").into());
+        }
+    };
+    let presented = PresentedCredentials::read(header, &form)?;
+    let client = authenticate(provider, &presented).await??;
+    match GrantRequest::parse(&form, &client, &provider.config.issuer)? {
+        GrantRequest::AuthorizationCode {
+            code,
+            redirect_uri,
+            code_verifier,
+        } => {
+            let code = CodeGrant {
+                code: &code,
+                redirect_uri: &redirect_uri,
+                code_verifier: code_verifier.as_deref(),
+            };
+            Ok(redeem::redeem_code(provider, &client, &code).await??)
+        }
+        GrantRequest::RefreshToken {
+            refresh_token,
+            scope,
+        } => Ok(refresh::refresh(provider, &client, &refresh_token, scope.as_ref()).await??),
+        GrantRequest::ClientCredentials { scope } => {
+            Ok(redeem::client_credentials(provider, &client, scope).await?)
+        }
+    }
+}
+
+/// RFC 6749 §5.2: 401 with a challenge where the client failed to prove who it is, else 400.
+fn refused(request: &HttpRequest, refusal: &OAuthError) -> HttpResponse {
+    let mut response = if refusal.error == ErrorCode::InvalidClient {
+        let mut response = HttpResponse::build(StatusCode::UNAUTHORIZED);
+        if request.headers().contains_key(AUTHORIZATION) {
+            response.insert_header((WWW_AUTHENTICATE, "Basic realm=\"token\""));
+        }
+        response
+    } else {
+        HttpResponse::BadRequest()
+    };
+    response.json(json!({
+        "error": refusal.error.as_str(),
+        "error_description": refusal.description,
+    }))
+}

@@ -1,0 +1,92 @@
+//! The userinfo endpoint (Core §5.3, RFC 6750).
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
+use actix_web::web::{self, Bytes};
+use actix_web::{HttpRequest, HttpResponse};
+use serde_json::json;
+
+use crate::flows::{Provider, access};
+use crate::oidc::claims::for_scope;
+use crate::oidc::error::{ErrorCode, OAuthError};
+use crate::oidc::params::Params;
+use crate::oidc::scope::OPENID;
+
+/// GET and HEAD, with the token in the header.
+pub(super) async fn get(provider: web::Data<Provider>, request: HttpRequest) -> HttpResponse {
+    answer(&provider, bearer(&request)).await
+}
+
+/// POST, with the token in the header or in the form.
+pub(super) async fn post(
+    provider: web::Data<Provider>,
+    request: HttpRequest,
+    body: Bytes,
+) -> HttpResponse {
+    let in_form = match Params::parse(&body) {
+        Ok(form) => form.get("access_token").map(str::to_owned),
+        Err(refusal) => return challenge(Some(&refusal)),
+    };
+    match (bearer(&request), in_form) {
+        (Some(_), Some(_)) => {
+            let refusal = OAuthError::invalid_request("the token is sent in more than one way");
+            challenge(Some(&refusal))
+        }
+        (in_header, in_form) => answer(&provider, in_header.or(in_form)).await,
+    }
+}
+
+/// RFC 6750 §2.1. Never from the query, where it would end up in logs (§2.3).
+fn bearer(request: &HttpRequest) -> Option<String> {
+    let header = request.headers().get(AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, token) = header.split_once(' ')?;
+    scheme
+        .eq_ignore_ascii_case("bearer")
+        .then(|| token.trim().to_owned())
+}
+
+async fn answer(provider: &Provider, token: Option<String>) -> HttpResponse {
+    let Some(token) = token else {
+        return challenge(None);
+    };
+    match access::check(provider, &token).await {
+        Ok(Ok((claims, user))) if claims.scope.contains(OPENID) => {
+            let mut person = user.claims;
+            person.updated_at = Some(user.updated_at.timestamp());
+            HttpResponse::Ok().json(for_scope(&person, &claims.sub, &claims.scope))
+        }
+        Ok(Ok(_)) => challenge(Some(&OAuthError::new(
+            ErrorCode::InsufficientScope,
+            "the token lacks the scope openid",
+        ))),
+        Ok(Err(refusal)) => challenge(Some(&refusal)),
+        Err(error) => {
+            tracing::error!(%error, "a userinfo request failed");
+            HttpResponse::InternalServerError().json(json!({ "error": "server_error" }))
+        }
+    }
+}
+
+/// RFC 6750 §3: a request without a token learns only that one is needed.
+fn challenge(refusal: Option<&OAuthError>) -> HttpResponse {
+    let Some(refusal) = refusal else {
+        return HttpResponse::Unauthorized()
+            .insert_header((WWW_AUTHENTICATE, "Bearer"))
+            .finish();
+    };
+    let status = match refusal.error {
+        ErrorCode::InvalidRequest => StatusCode::BAD_REQUEST,
+        ErrorCode::InsufficientScope => StatusCode::FORBIDDEN,
+        _ => StatusCode::UNAUTHORIZED,
+    };
+    let header = format!(
+        "Bearer error=\"{}\", error_description=\"{}\"",
+        refusal.error, refusal.description
+    );
+    HttpResponse::build(status)
+        .insert_header((WWW_AUTHENTICATE, header))
+        .json(json!({
+            "error": refusal.error.as_str(),
+            "error_description": refusal.description,
+        }))
+}

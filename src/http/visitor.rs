@@ -1,0 +1,151 @@
+//! Who is at the door: what a handler of a page needs to know of its request.
+
+use std::future::{Ready, ready};
+use std::net::{IpAddr, Ipv4Addr};
+
+use actix_web::dev::Payload;
+use actix_web::http::header::{ACCEPT_LANGUAGE, HeaderName, ORIGIN, USER_AGENT};
+use actix_web::{FromRequest, HttpMessage as _, HttpRequest, web};
+
+use super::cookies::Kind;
+use super::error::PageError;
+use super::pages::{Ui, negotiate_language};
+use super::span::RequestId;
+use crate::flows::{FlowError, Provider};
+use crate::jose::HashPurpose;
+use crate::oidc::params::Params;
+use crate::store::sessions::{self, Session};
+
+/// A request for a page.
+pub(super) struct Visitor {
+    pub provider: web::Data<Provider>,
+    pub session_cookie: Option<String>,
+    pub browser_cookie: Option<String>,
+    pub leaving_cookie: Option<String>,
+    pub address: IpAddr,
+    pub user_agent: String,
+    pub request_id: String,
+    accept_language: Option<String>,
+    same_site: bool,
+}
+
+impl FromRequest for Visitor {
+    type Error = actix_web::Error;
+    type Future = Ready<Result<Self, Self::Error>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let Some(provider) = request.app_data::<web::Data<Provider>>().cloned() else {
+            return ready(Err(actix_web::error::ErrorInternalServerError(
+                "no provider",
+            )));
+        };
+        let header = |name: HeaderName| {
+            request
+                .headers()
+                .get(name)
+                .and_then(|value| value.to_str().ok())
+                .map(str::to_owned)
+        };
+        let config = &provider.config;
+        // Browsers say where a form was filled in; what comes from elsewhere is not the person's doing.
+        let same_site = match header(HeaderName::from_static("sec-fetch-site")).as_deref() {
+            Some(site) => matches!(site, "same-origin" | "none"),
+            None => header(ORIGIN).is_none_or(|origin| origin == config.issuer.origin()),
+        };
+        let request_id = request
+            .extensions()
+            .get::<RequestId>()
+            .map(|id| id.0.clone());
+        let (session_cookie, browser_cookie, leaving_cookie) = (
+            Kind::Session.read(request, config),
+            Kind::Browser.read(request, config),
+            Kind::Leaving.read(request, config),
+        );
+        ready(Ok(Self {
+            provider,
+            session_cookie,
+            browser_cookie,
+            leaving_cookie,
+            // A proxy's forwarded headers are not believed: anyone could write them.
+            address: request
+                .peer_addr()
+                .map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.ip()),
+            user_agent: header(USER_AGENT).unwrap_or_default(),
+            request_id: request_id.unwrap_or_default(),
+            accept_language: header(ACCEPT_LANGUAGE),
+            same_site,
+        }))
+    }
+}
+
+impl Visitor {
+    /// Whether the request brings any cookie of ours. One that comes from another site by POST brings
+    /// none, though the browser may have some.
+    pub(super) fn has_cookies(&self) -> bool {
+        self.session_cookie.is_some() || self.browser_cookie.is_some()
+    }
+
+    /// The living session of the browser.
+    pub(super) async fn session(&self) -> Result<Option<Session>, FlowError> {
+        match &self.session_cookie {
+            Some(cookie) => self.session_of(cookie).await,
+            None => Ok(None),
+        }
+    }
+
+    /// The living session of a cookie's value.
+    pub(super) async fn session_of(&self, cookie: &str) -> Result<Option<Session>, FlowError> {
+        let provider = &self.provider;
+        let hash = provider.master.hash(HashPurpose::SessionCookie, cookie);
+        let alive = provider.alive(provider.clock.now());
+        Ok(sessions::find_by_cookie(provider.database.read(), &hash, alive).await?)
+    }
+
+    /// What pages need, in the person's language.
+    pub(super) fn ui(&self, ui_locales: Option<&str>) -> Ui {
+        let issuer = &self.provider.config.issuer;
+        Ui::new(
+            negotiate_language(ui_locales, self.accept_language.as_deref()),
+            issuer.host(),
+            issuer.path(),
+            &self.request_id,
+        )
+    }
+
+    /// A path of ours, below the issuer's.
+    pub(super) fn path(&self, path: &str) -> String {
+        format!("{}{path}", self.provider.config.issuer.path())
+    }
+
+    /// The token that a form about `subject` must bring back.
+    pub(super) fn csrf(&self, subject: &str) -> String {
+        self.provider
+            .master
+            .hash(HashPurpose::Csrf, &self.bound(subject))
+    }
+
+    /// Whether a form about `subject` was filled in here, in this browser (attack 67).
+    ///
+    /// # Errors
+    /// The page that says it was not.
+    pub(super) fn check_form(&self, form: &Params, subject: &str) -> Result<(), PageError> {
+        let ours = form.get("csrf").is_some_and(|csrf| {
+            self.provider
+                .master
+                .matches(HashPurpose::Csrf, &self.bound(subject), csrf)
+        });
+        if self.same_site && self.has_cookies() && ours {
+            Ok(())
+        } else {
+            Err(PageError::Expired)
+        }
+    }
+
+    fn bound(&self, subject: &str) -> String {
+        let cookie = self
+            .browser_cookie
+            .as_deref()
+            .or(self.session_cookie.as_deref());
+        format!("{subject} {}", cookie.unwrap_or_default())
+    }
+}

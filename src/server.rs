@@ -1,0 +1,279 @@
+//! From a configuration to a running server: [`open`] makes the [`Provider`], [`start`] serves it and
+//! runs the workers. The command line and the tests both come through here.
+
+use std::io::Write as _;
+use std::net::{SocketAddr, TcpListener};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+use std::sync::Arc;
+
+use actix_web::dev::ServerHandle;
+use actix_web::{App, HttpServer, web};
+use secrecy::ExposeSecret as _;
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::{Clock, SystemClock};
+use crate::config::{Config, Tls};
+use crate::flows::{FlowError, Provider, declare, deliver_logouts, keys, sweep};
+use crate::http;
+use crate::jose::{KeyRing, MasterKey, PasswordPool};
+use crate::outbound::{Guard, Limits, Outbound, Resolver, SetupError, SystemResolver};
+use crate::random::{OsRandom, Random};
+use crate::store::{Database, StoreError};
+
+/// Connections to the database of people's requests, and of the workers.
+const CONNECTIONS: u32 = 8;
+
+/// What tests put in the place of the machine.
+#[derive(Clone)]
+pub struct Seams {
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub random: Arc<dyn Random>,
+    /// Names to addresses.
+    pub resolver: Arc<dyn Resolver>,
+}
+
+impl Default for Seams {
+    fn default() -> Self {
+        Self {
+            clock: Arc::new(SystemClock),
+            random: Arc::new(OsRandom),
+            resolver: Arc::new(SystemResolver),
+        }
+    }
+}
+
+/// Why the server does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Keys, or what the configuration declares.
+    #[error(transparent)]
+    Flow(#[from] FlowError),
+    /// The client for connections to others.
+    #[error(transparent)]
+    Outbound(#[from] SetupError),
+    /// A file.
+    #[error("{path}: {cause}")]
+    File {
+        /// Which one.
+        path: String,
+        /// What is wrong with it.
+        cause: String,
+    },
+    /// The listener.
+    #[error("nothing can listen on {address}: {cause}")]
+    Listen {
+        /// Where.
+        address: SocketAddr,
+        /// Why not.
+        cause: std::io::Error,
+    },
+    /// TLS.
+    #[error("the certificate and its key do not work: {0}")]
+    Tls(#[from] rustls::Error),
+}
+
+impl StartError {
+    fn file(path: &Path, cause: impl ToString) -> Self {
+        Self::File {
+            path: path.display().to_string(),
+            cause: cause.to_string(),
+        }
+    }
+}
+
+/// Connects to the database, brings it up to date, and makes and loads what is needed to act.
+///
+/// # Errors
+/// [`StartError`].
+pub async fn open(config: Config, seams: Seams) -> Result<Provider, StartError> {
+    let master = Arc::new(master_key(&config.master_key_file, seams.random.as_ref())?);
+    let extra_ca = match &config.outbound.extra_ca_file {
+        Some(path) => Some(std::fs::read(path).map_err(|cause| StartError::file(path, cause))?),
+        None => None,
+    };
+    let guard = Guard::new(config.outbound.allow_private_networks.clone());
+    let outbound = Outbound::new(
+        guard,
+        &seams.resolver,
+        extra_ca.as_deref(),
+        Limits::default(),
+    )?;
+    let database = Database::open(config.database.as_str(), CONNECTIONS).await?;
+    database.migrate().await?;
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    Ok(Provider {
+        config,
+        database,
+        keys: KeyRing::new(Arc::clone(&master)),
+        master,
+        passwords: Arc::new(PasswordPool::new(cores, Arc::clone(&seams.random))),
+        outbound,
+        clock: seams.clock,
+        random: seams.random,
+        work: Arc::new(Notify::new()),
+        receipts: watch::Sender::new(()),
+    })
+}
+
+/// The master key of the file; made when there is none, readable by its owner alone.
+fn master_key(path: &Path, random: &dyn Random) -> Result<MasterKey, StartError> {
+    match std::fs::read_to_string(path) {
+        Ok(text) => {
+            MasterKey::from_text(text.trim()).map_err(|cause| StartError::file(path, cause))
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let key = MasterKey::generate(random);
+            let made = std::fs::OpenOptions::new()
+                .write(true)
+                .create_new(true)
+                .mode(0o600)
+                .open(path);
+            let mut file = match made {
+                Ok(file) => file,
+                // Another process made it since we looked.
+                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+                    return master_key(path, random);
+                }
+                Err(cause) => return Err(StartError::file(path, cause)),
+            };
+            writeln!(file, "{}", key.to_text().expose_secret())
+                .and_then(|()| file.sync_all())
+                .map_err(|cause| StartError::file(path, cause))?;
+            Ok(key)
+        }
+        Err(cause) => Err(StartError::file(path, cause)),
+    }
+}
+
+/// A server that answers, and its workers.
+pub struct Running {
+    address: SocketAddr,
+    provider: web::Data<Provider>,
+    workers: Arc<Provider>,
+    handle: ServerHandle,
+    server: JoinHandle<std::io::Result<()>>,
+    tasks: Vec<JoinHandle<()>>,
+    stop: CancellationToken,
+}
+
+/// Starts to serve at the configured address.
+///
+/// # Errors
+/// [`StartError`]; nothing runs then.
+pub async fn start(config: Config, seams: Seams) -> Result<Running, StartError> {
+    let address = config.listen;
+    let listener =
+        TcpListener::bind(address).map_err(|cause| StartError::Listen { address, cause })?;
+    start_on(listener, config, seams).await
+}
+
+/// As [`start`], at a listener that is there already.
+///
+/// # Errors
+/// [`StartError`]; nothing runs then.
+pub async fn start_on(
+    listener: TcpListener,
+    config: Config,
+    seams: Seams,
+) -> Result<Running, StartError> {
+    let failed = |cause| StartError::Listen {
+        address: config.listen,
+        cause,
+    };
+    let address = listener.local_addr().map_err(failed)?;
+    let tls = config.tls.as_ref().map(tls).transpose()?;
+    let provider = open(config, seams).await?;
+    declare::apply(&provider).await?;
+    let keys_seen = keys::load(&provider).await?;
+    // On PostgreSQL a connection belongs to the runtime that opened it: the workers have their own.
+    let database = if provider.config.database.is_postgres() {
+        Database::open(provider.config.database.as_str(), CONNECTIONS).await?
+    } else {
+        provider.database.clone()
+    };
+    let workers = Arc::new(provider.beside(database));
+    let provider = web::Data::new(provider);
+    let routes = http::Routes::new(&provider);
+
+    let app = {
+        let provider = provider.clone();
+        move || {
+            App::new()
+                .app_data(provider.clone())
+                .configure(|app| routes.configure(app))
+        }
+    };
+    let server = HttpServer::new(app).disable_signals().shutdown_timeout(10);
+    let listening = |cause| StartError::Listen { address, cause };
+    let server = match tls {
+        Some(tls) => server
+            .listen_rustls_0_23(listener, tls)
+            .map_err(listening)?,
+        None => server.listen(listener).map_err(listening)?,
+    }
+    .run();
+    let handle = server.handle();
+    let stop = CancellationToken::new();
+    let tasks = vec![
+        tokio::spawn(deliver_logouts::run(Arc::clone(&workers), stop.clone())),
+        tokio::spawn(sweep::run(Arc::clone(&workers), keys_seen, stop.clone())),
+    ];
+    Ok(Running {
+        address,
+        provider,
+        workers,
+        handle,
+        server: tokio::spawn(server),
+        tasks,
+        stop,
+    })
+}
+
+fn tls(tls: &Tls) -> Result<rustls::ServerConfig, StartError> {
+    use rustls::pki_types::pem::PemObject as _;
+    use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+
+    let chain = CertificateDer::pem_file_iter(&tls.certificate)
+        .and_then(Iterator::collect)
+        .map_err(|cause| StartError::file(&tls.certificate, cause))?;
+    let key = PrivateKeyDer::from_pem_file(&tls.private_key)
+        .map_err(|cause| StartError::file(&tls.private_key, cause))?;
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    Ok(rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .with_no_client_auth()
+        .with_single_cert(chain, key)?)
+}
+
+impl Running {
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// What it acts with.
+    pub fn provider(&self) -> &Provider {
+        &self.provider
+    }
+
+    /// Stops: no new requests, then the workers finish what is under way, then the database closes.
+    pub async fn stop(self) {
+        self.handle.stop(true).await;
+        // What is lost here is only the report of a panic, which has been logged.
+        let _ = self.server.await;
+        self.stop.cancel();
+        for task in self.tasks {
+            let _ = task.await;
+        }
+        self.workers.database.clone().close().await;
+        self.provider.database.clone().close().await;
+    }
+}
