@@ -5,13 +5,16 @@
 
   var POLL_EVERY = 400; // milliseconds
   var main = document.getElementsByTagName('main')[0];
-  var language = document.documentElement.lang;
+  // The person's own way to write times, unless that would mix another language into the page.
+  var page = document.documentElement.lang;
+  var own = navigator.language || page;
+  var language = own.split('-')[0] === page.split('-')[0] ? own : page;
 
   // The page says "14:32 UTC"; this says "14:32", and the date as well if it is not today's.
   function showLocally(element) {
     var moment = new Date(element.getAttribute('datetime'));
     var seconds = /\d:\d\d:\d\d/.test(element.textContent);
-    var options = { hour: '2-digit', minute: '2-digit' };
+    var options = { hour: 'numeric', minute: '2-digit' };
     if (isNaN(moment.getTime())) { return; }
     if (seconds) { options.second = '2-digit'; }
     if (moment.toDateString() !== new Date().toDateString()) {
@@ -52,7 +55,7 @@
     var use = state.getElementsByTagName('use')[0];
     var time = state.getElementsByTagName('time')[0];
     row.setAttribute('data-state', application.state);
-    use.setAttribute('href', use.getAttribute('href').replace(/#.*/, '#' + application.icon));
+    use.setAttribute('href', use.getAttribute('href').replace(/#.*/, '#' + application.state));
     child(state, 'state-text').textContent = application.text;
     if (time) { state.removeChild(time); }
     if (application.time) { state.appendChild(timeElement(application.time)); }

@@ -42,7 +42,7 @@ sign-in-again = Please sign in again to go on.
 
 consent-page-title = Allow { $application }?
 consent-title = Allow { $application } to know you?
-consent-account = Signed in as { $account }
+consent-account = You are signed in as { $account }.
 consent-lede = If you allow it, it can:
 consent-allow = Allow
 consent-deny = Deny
@@ -116,14 +116,14 @@ state-failed = Not reached
 state-ends = Ends by itself
 
 detail-asked = Its page was asked to sign you out. It cannot tell us whether it did.
-detail-retrying = No answer yet. Next try in { $wait }; we go on until it answers.
-detail-retrying-now = No answer yet. We are trying once more; we go on until it answers.
-detail-refused = It did not accept the notice. What we gave it ends by itself.
-detail-refused-until = It did not accept the notice. What we gave it ends by itself at { $time }.
-detail-failed = It never answered, so we stopped trying. What we gave it ends by itself.
-detail-failed-until = It never answered, so we stopped trying. What we gave it ends by itself at { $time }.
-detail-ends = It cannot be told. What we gave it ends by itself.
-detail-ends-until = It cannot be told. What we gave it ends by itself at { $time }.
+detail-retrying = It has not confirmed yet. Next try in { $wait }.
+detail-retrying-now = It has not confirmed yet. We are trying again now.
+detail-refused = It did not accept the notice. The access we gave it ends by itself.
+detail-refused-until = It did not accept the notice. The access we gave it ends by itself at { $time }.
+detail-failed = It did not confirm, so we stopped trying. The access we gave it ends by itself.
+detail-failed-until = It did not confirm, so we stopped trying. The access we gave it ends by itself at { $time }.
+detail-ends = It cannot be told. The access we gave it ends by itself.
+detail-ends-until = It cannot be told. The access we gave it ends by itself at { $time }.
 
 ## Signed out
 

@@ -96,7 +96,6 @@ pub struct LeavingStatus {
 struct Row {
     id: String,
     state: &'static str,
-    icon: &'static str,
     text: String,
     time: Option<Moment>,
     detail: Option<Sentence>,
@@ -128,7 +127,7 @@ impl DepartureState {
         !matches!(self, Self::Telling | Self::Retrying { .. })
     }
 
-    /// The state's name: in the JSON, in `data-state`, and at the end of its keys.
+    /// The state's name: in the JSON, in `data-state`, of its icon, and at the end of its keys.
     fn name(self) -> &'static str {
         match self {
             Self::Telling => "telling",
@@ -185,7 +184,6 @@ impl Row {
         Self {
             id: departure.id.clone(),
             state: state.name(),
-            icon: state.name(),
             text: ui.text(&format!("state-{}", state.name())),
             time: match state {
                 DepartureState::Confirmed { at } => Some(Moment::to_the_second(at)),

@@ -1,1 +1,358 @@
+//! What holds for every page.
 
+use std::time::Duration;
+
+use askama::Template;
+use chrono::{DateTime, TimeDelta};
+use scraper::{Html, Selector};
+use unic_langid::langid;
+
+use super::*;
+use crate::clock::Timestamp;
+
+const EVIL: &str = "<script>alert(1)</script>\" onload=\"x";
+
+fn noon() -> Timestamp {
+    DateTime::from_timestamp(1_795_435_200, 0).unwrap()
+}
+
+fn ui() -> Ui {
+    Ui::new(langid!("en"), "id.example.org", "/op", "01JD5R2M7Q")
+}
+
+fn application(name: &str) -> Application {
+    Application {
+        client_id: "ledger".to_owned(),
+        name: name.to_owned(),
+    }
+}
+
+fn form() -> Form {
+    Form::to("/op/x")
+        .with("interaction", EVIL)
+        .with("csrf", "token")
+}
+
+fn onward() -> Onward {
+    Onward {
+        href: "https://ledger.example/?a=1&b=2".to_owned(),
+        application: Some(EVIL.to_owned()),
+    }
+}
+
+fn details(registered: Option<&str>) -> Details {
+    Details {
+        error: "invalid_request".to_owned(),
+        description: EVIL.to_owned(),
+        comparison: Some(Comparison {
+            received: EVIL.to_owned(),
+            registered: registered.map(str::to_owned),
+        }),
+    }
+}
+
+fn departures(name: &str) -> Vec<Departure> {
+    let ends = [None, Some(noon())];
+    let mut states = vec![
+        DepartureState::Telling,
+        DepartureState::Confirmed { at: noon() },
+        DepartureState::Asked,
+    ];
+    states.extend([0, 8].map(|seconds| DepartureState::Retrying {
+        next_in: TimeDelta::seconds(seconds),
+    }));
+    states.extend(ends.map(|ends_at| DepartureState::Refused { ends_at }));
+    states.extend(ends.map(|ends_at| DepartureState::Failed { ends_at }));
+    states.extend(ends.map(|ends_at| DepartureState::EndsByItself { ends_at }));
+    let numbered = states.into_iter().enumerate();
+    let departures = numbered.map(|(number, state)| Departure {
+        id: number.to_string(),
+        application: application(name),
+        state,
+    });
+    departures.collect()
+}
+
+fn sign_in(notice: Option<SignInNotice>) -> SignIn {
+    SignIn {
+        ui: ui(),
+        application: application(EVIL),
+        form: form(),
+        username: EVIL.to_owned(),
+        notice,
+    }
+}
+
+fn confirm(notice: Option<SignOutNotice>) -> ConfirmSignOut {
+    let since = [1, 120, 7_200, 172_800].map(TimeDelta::seconds);
+    ConfirmSignOut {
+        ui: ui(),
+        account: EVIL.to_owned(),
+        applications: since
+            .map(|lasted| Participation {
+                application: application(EVIL),
+                since: noon() - lasted,
+            })
+            .into(),
+        only: notice.is_none().then(|| application(EVIL)),
+        notice,
+        details: notice.map(|_| details(None)),
+        form: form(),
+        now: noon(),
+    }
+}
+
+fn leaving(frames: Vec<String>) -> Leaving {
+    Leaving {
+        ui: ui(),
+        departures: departures(EVIL),
+        frames,
+        status_href: "/op/leaving/status".to_owned(),
+        again_href: "/op/leaving".to_owned(),
+        onward: onward(),
+        page_wait: Duration::from_secs(2),
+    }
+}
+
+fn signed_out(departures: Vec<Departure>, notice: Option<SignOutNotice>) -> SignedOut {
+    SignedOut {
+        ui: ui(),
+        was_signed_in: notice.is_none(),
+        departures,
+        notice,
+        details: notice.map(|_| details(None)),
+        onward: notice.map(|_| onward()),
+        again_href: notice.is_none().then(|| "/op/leaving".to_owned()),
+    }
+}
+
+/// Every page in every variant, with hostile names wherever a name can come from outside.
+fn every_page() -> Vec<String> {
+    use Problem::*;
+    let mut pages: Vec<Result<String, askama::Error>> = Vec::new();
+    let wait = TimeDelta::seconds(40);
+    pages.extend(
+        [
+            None,
+            Some(SignInNotice::WrongCredentials),
+            Some(SignInNotice::Throttled { wait }),
+            Some(SignInNotice::Expired),
+            Some(SignInNotice::Again),
+        ]
+        .map(|notice| sign_in(notice).render()),
+    );
+    let scopes = "openid profile email address phone offline_access unheard_of".split(' ');
+    let consent = Consent {
+        ui: ui(),
+        application: application(EVIL),
+        account: EVIL.to_owned(),
+        scopes: scopes.chain([EVIL]).map(str::to_owned).collect(),
+        form: form(),
+    };
+    pages.push(consent.render());
+    for notice in [
+        None,
+        Some(SignOutNotice::AddressNotRegistered),
+        Some(SignOutNotice::RequestDoesNotFit),
+    ] {
+        pages.push(confirm(notice).render());
+        pages.push(signed_out(Vec::new(), notice).render());
+        pages.push(signed_out(departures(EVIL), notice).render());
+    }
+    pages.push(leaving(vec!["https://wiki.example/bye?iss=a&sid=b".to_owned()]).render());
+    for problem in [
+        UnknownApplication,
+        AddressNotRegistered,
+        BadRequest,
+        Expired,
+        NotFound,
+        MethodNotAllowed,
+        TooManyRequests,
+        Internal,
+        Unavailable,
+    ] {
+        for details in [None, Some(details(None)), Some(details(Some("https://a")))] {
+            let application = details.is_some().then(|| EVIL.to_owned());
+            let page = ErrorPage {
+                ui: ui(),
+                problem,
+                application,
+                details,
+            };
+            pages.push(page.render());
+        }
+    }
+    let form_post = FormPost {
+        ui: ui(),
+        application: EVIL.to_owned(),
+        form: form(),
+    };
+    pages.push(form_post.render());
+    pages.extend([None, Some(EVIL.to_owned())].map(|account| {
+        let sign_out = form();
+        let page = Landing {
+            ui: ui(),
+            account,
+            sign_out,
+        };
+        page.render()
+    }));
+    pages.into_iter().map(Result::unwrap).collect()
+}
+
+fn all<'a>(page: &'a Html, selector: &str) -> Vec<scraper::ElementRef<'a>> {
+    let selector = Selector::parse(selector).unwrap();
+    page.select(&selector).collect()
+}
+
+#[test]
+fn every_text_that_a_page_asks_for_exists() {
+    for page in every_page() {
+        assert!(!page.contains("Unknown localization"), "{page}");
+        assert!(!page.contains('\u{fffc}'), "{page}");
+    }
+}
+
+#[test]
+fn names_from_outside_never_become_markup() {
+    for page in every_page() {
+        let html = Html::parse_document(&page);
+        assert_eq!(html.errors, Vec::<&str>::new(), "{page}");
+        for script in all(&html, "script") {
+            assert!(script.attr("src").unwrap().starts_with("/op/static/"));
+            assert_eq!(script.text().collect::<String>(), "");
+        }
+        assert!(all(&html, "style, [style], [onload]").is_empty());
+        let attributes = all(&html, "*")
+            .into_iter()
+            .flat_map(|it| it.value().attrs());
+        for (name, value) in attributes {
+            assert!(!name.starts_with("on"), "{name}");
+            assert!(!value.starts_with("javascript:"), "{value}");
+        }
+    }
+}
+
+#[test]
+fn every_page_has_one_heading_a_title_and_unique_ids() {
+    for page in every_page() {
+        let html = Html::parse_document(&page);
+        assert_eq!(all(&html, "html[lang=en][dir=ltr]").len(), 1);
+        assert_eq!(all(&html, "main[id^=page-] h1").len(), 1);
+        let title = all(&html, "title")[0].text().collect::<String>();
+        assert!(title.ends_with(" · id.example.org"), "{title}");
+        let mut ids: Vec<_> = all(&html, "[id]").iter().map(|it| it.attr("id")).collect();
+        let all_ids = ids.len();
+        ids.sort_unstable();
+        ids.dedup();
+        assert_eq!(ids.len(), all_ids, "{page}");
+        for described in all(&html, "[aria-describedby]") {
+            assert!(ids.contains(&described.attr("aria-describedby")));
+        }
+        for input in all(&html, "input:not([type=hidden])") {
+            let label = format!("label[for={}]", input.attr("id").unwrap());
+            assert_eq!(all(&html, &label).len(), 1);
+        }
+    }
+}
+
+#[test]
+fn both_forms_of_the_sign_in_page_carry_the_hidden_fields() {
+    let html = Html::parse_document(&sign_in(None).render().unwrap());
+    let forms = all(&html, "form[method=post][action='/op/x']");
+    assert_eq!(forms.len(), 2);
+    for name in ["interaction", "csrf"] {
+        let field = format!("form > input[type=hidden][name={name}]");
+        assert_eq!(all(&html, &field).len(), 2);
+    }
+    let cancel = "form:not(:has(#password)) button[name=action][value=cancel]";
+    assert_eq!(all(&html, cancel).len(), 1);
+    assert_eq!(
+        all(&html, "#username")[0].attr("value"),
+        Some(EVIL),
+        "what was typed comes back as it was"
+    );
+}
+
+#[test]
+fn one_application_can_be_left_only_where_it_asked() {
+    let asked = Html::parse_document(&confirm(None).render().unwrap());
+    assert_eq!(all(&asked, "button[name=scope][value=client]").len(), 1);
+    let notice = Some(SignOutNotice::RequestDoesNotFit);
+    let html = Html::parse_document(&confirm(notice).render().unwrap());
+    assert!(all(&html, "button[name=scope][value=client]").is_empty());
+    assert_eq!(all(&html, "button[name=scope][value=everywhere]").len(), 1);
+}
+
+#[test]
+fn the_leaving_page_waits_longer_when_it_loads_frames() {
+    let wait = |frames| {
+        let html = Html::parse_document(&leaving(frames).render().unwrap());
+        let main = all(&html, "main")[0];
+        main.attr("data-wait").unwrap().to_owned()
+    };
+    assert_eq!(wait(Vec::new()), "2000");
+    assert_eq!(wait(vec!["https://wiki.example/bye".to_owned()]), "5000");
+}
+
+#[test]
+fn all_is_known_once_nobody_is_told_or_retried() {
+    let status = |departures: &[Departure]| LeavingStatus::new(&ui(), departures);
+    let mut departures = departures("Ledger");
+    let json = serde_json::to_value(status(&departures)).unwrap();
+    assert_eq!(json["finished"], false);
+    assert_eq!(
+        json["summary"],
+        "1 confirmed, 1 asked, 1 being told, 2 being tried again, 2 refused, 2 not reached, \
+         2 end by themselves"
+    );
+    insta::assert_json_snapshot!(json["applications"][6], @r#"
+    {
+      "detail": {
+        "after": ".",
+        "before": "It did not accept the notice. The access we gave it ends by itself at ",
+        "time": {
+          "datetime": "2026-11-23T12:00:00Z",
+          "text": "12:00 UTC"
+        }
+      },
+      "id": "6",
+      "state": "refused",
+      "text": "Refused",
+      "time": null
+    }
+    "#);
+    departures.retain(|departure| departure.state.is_settled());
+    let json = serde_json::to_value(status(&departures)).unwrap();
+    assert_eq!(json["finished"], true);
+}
+
+#[test]
+fn only_receipts_make_the_page_say_that_all_have_confirmed() {
+    let confirmed = DepartureState::Confirmed { at: noon() };
+    let summary = |states: [DepartureState; 2]| {
+        let mut two = departures("Ledger");
+        two.truncate(2);
+        for (departure, state) in two.iter_mut().zip(states) {
+            departure.state = state;
+        }
+        let json = serde_json::to_value(LeavingStatus::new(&ui(), &two)).unwrap();
+        json["summary"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(
+        summary([confirmed, confirmed]),
+        "Both applications have confirmed it."
+    );
+    assert_eq!(
+        summary([confirmed, DepartureState::Asked]),
+        "1 confirmed, 1 asked"
+    );
+}
+
+#[test]
+fn a_language_without_texts_falls_back_to_english() {
+    let language = |asked, accepted| negotiate_language(asked, accepted).to_string();
+    assert_eq!(language(Some("tlh en-GB"), None), "en");
+    assert_eq!(language(None, Some("tlh, en;q=0.5, *;q=0.1")), "en");
+    assert_eq!(language(Some("\u{0}"), Some(";q=,,;q=x")), "en");
+}
