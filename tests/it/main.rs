@@ -11,3 +11,5 @@ mod layering;
 mod support;
 #[cfg(test)]
 mod templates;
+#[cfg(test)]
+mod walk;

@@ -1,6 +1,9 @@
 //! What the tests stand on; nothing here asserts anything about Exeunt itself.
 
 pub mod browser;
+pub mod provider;
+pub mod relying_party;
+pub mod visitor;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;

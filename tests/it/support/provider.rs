@@ -1,0 +1,226 @@
+//! A provider of its own for each test: a fresh database, a port that is free, ada who can sign in.
+
+use std::net::TcpListener;
+use std::sync::Arc;
+
+use chrono::{TimeDelta, Utc};
+use exeunt::clock::{Clock, ManualClock, SystemClock};
+use exeunt::config::{Config, Credential, DatabaseUrl, DeclaredClient, DeclaredUser, Place};
+use exeunt::oidc::claims::UserClaims;
+use exeunt::oidc::client::ClientMetadata;
+use exeunt::oidc::issuer::Issuer;
+use exeunt::random::{OsRandom, Random};
+use exeunt::server::{self, Running, Seams};
+use secrecy::SecretString;
+use sqlx::{AssertSqlSafe, Connection as _, Executor as _};
+use tempfile::TempDir;
+
+use super::environment;
+
+/// Ada's password.
+pub const PASSWORD: &str = "the analytical engine";
+/// The secret of every confidential client here.
+pub const SECRET: &str = "a-secret-of-more-than-24-characters";
+
+/// A provider that runs.
+pub struct Provider {
+    running: Option<Running>,
+    /// The issuer's URL, without a slash at its end.
+    pub issuer: String,
+    /// The clock, where the test moves it.
+    pub clock: Option<Arc<ManualClock>>,
+    /// What it was started with: to start another on the same database.
+    pub config: Config,
+    folder: Arc<TempDir>,
+}
+
+/// How a test wants its provider.
+pub struct Wish {
+    config: Config,
+    listener: TcpListener,
+    folder: Arc<TempDir>,
+    manual: bool,
+    seams: Seams,
+}
+
+/// A provider with the user ada, on the database that `EXEUNT_TEST_DATABASE` names.
+pub async fn provider() -> Wish {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let issuer = Issuer::parse(&format!("http://localhost:{port}")).unwrap();
+    let folder = Arc::new(tempfile::tempdir().unwrap());
+    let mut config = Config::for_issuer(issuer);
+    config.listen = listener.local_addr().unwrap();
+    config.database = database(&folder).await;
+    config.master_key_file = folder.path().join("exeunt.key");
+    config.outbound.allow_private_networks = vec!["127.0.0.0/8".parse().unwrap()];
+    config.users.push(DeclaredUser {
+        username: "ada".to_owned(),
+        password: Some(Credential::Plain(SecretString::from(PASSWORD))),
+        claims: UserClaims {
+            name: Some("Ada Lovelace".to_owned()),
+            email: Some("ada@example.org".to_owned()),
+            email_verified: Some(true),
+            ..UserClaims::default()
+        },
+        place: Place::Program,
+    });
+    Wish {
+        config,
+        listener,
+        folder,
+        manual: false,
+        seams: Seams::default(),
+    }
+}
+
+async fn database(folder: &TempDir) -> DatabaseUrl {
+    if environment("EXEUNT_TEST_DATABASE").as_deref() != Some("postgres") {
+        let path = folder.path().join("exeunt.db");
+        return DatabaseUrl::parse(&format!("sqlite://{}", path.display())).unwrap();
+    }
+    let server = environment("EXEUNT_TEST_POSTGRES").expect("EXEUNT_TEST_POSTGRES names a server");
+    let random: &dyn Random = &OsRandom;
+    let name = format!("test_{}", random.identifier().simple());
+    let mut connection = sqlx::PgConnection::connect(&server).await.unwrap();
+    connection
+        .execute(AssertSqlSafe(format!("CREATE DATABASE {name}")))
+        .await
+        .unwrap();
+    let (base, _) = server.rsplit_once('/').unwrap();
+    DatabaseUrl::parse(&format!("{base}/{name}")).unwrap()
+}
+
+/// A confidential client with a redirect URI at `base` and no consent page.
+pub fn metadata(base: &str) -> ClientMetadata {
+    ClientMetadata {
+        redirect_uris: vec![format!("{base}/callback")],
+        post_logout_redirect_uris: vec![format!("{base}/")],
+        skip_consent: true,
+        ..ClientMetadata::default()
+    }
+}
+
+impl Wish {
+    /// With a client that has [`SECRET`], unless it is public.
+    pub fn client(mut self, client_id: &str, metadata: ClientMetadata) -> Self {
+        use exeunt::oidc::client::ClientAuthMethod::{ClientSecretBasic, ClientSecretPost};
+        let secret = matches!(
+            metadata.token_endpoint_auth_method,
+            ClientSecretBasic | ClientSecretPost
+        );
+        self.config.clients.push(DeclaredClient {
+            client_id: client_id.to_owned(),
+            secret: secret.then(|| Credential::Plain(SecretString::from(SECRET))),
+            metadata,
+            place: Place::Program,
+        });
+        self
+    }
+
+    /// With other settings.
+    pub fn configure(mut self, change: impl FnOnce(&mut Config)) -> Self {
+        change(&mut self.config);
+        self
+    }
+
+    /// With other seams than the machine's.
+    pub fn seams(mut self, change: impl FnOnce(&mut Seams)) -> Self {
+        change(&mut self.seams);
+        self
+    }
+
+    /// With a clock that stands at the present until the test moves it.
+    pub fn manual_clock(mut self) -> Self {
+        self.manual = true;
+        self
+    }
+
+    /// Starts it.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "relying parties compare tokens with the real time"
+    )]
+    pub async fn start(self) -> Provider {
+        let Self {
+            config,
+            listener,
+            folder,
+            manual,
+            mut seams,
+        } = self;
+        let clock = manual.then(|| Arc::new(ManualClock::at(Utc::now())));
+        seams.clock = match &clock {
+            Some(clock) => Arc::clone(clock) as Arc<dyn Clock>,
+            None => Arc::new(SystemClock),
+        };
+        let running = server::start_on(listener, config.clone(), seams)
+            .await
+            .unwrap();
+        let issuer = config.issuer.as_str().to_owned();
+        Provider {
+            running: Some(running),
+            issuer,
+            clock,
+            config,
+            folder,
+        }
+    }
+}
+
+impl Provider {
+    /// The address of a path.
+    pub fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.issuer)
+    }
+
+    /// What it acts with: for what has no door.
+    pub fn flows(&self) -> &exeunt::flows::Provider {
+        self.running.as_ref().unwrap().provider()
+    }
+
+    /// Moves its clock.
+    pub fn advance(&self, by: TimeDelta) {
+        self.clock
+            .as_ref()
+            .expect("a manual clock was asked for")
+            .advance(by);
+    }
+
+    /// Stops it and starts it again on the same database, perhaps with other settings.
+    pub async fn restart(mut self, change: impl FnOnce(&mut Config)) -> Self {
+        self.running.take().unwrap().stop().await;
+        change(&mut self.config);
+        let listener = TcpListener::bind(self.config.listen).unwrap();
+        let mut seams = Seams::default();
+        if let Some(clock) = &self.clock {
+            seams.clock = Arc::clone(clock) as Arc<dyn Clock>;
+        }
+        self.running = Some(
+            server::start_on(listener, self.config.clone(), seams)
+                .await
+                .unwrap(),
+        );
+        self
+    }
+
+    /// A second node on the same database, at a port of its own.
+    pub async fn another_node(&self) -> Running {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut config = self.config.clone();
+        config.listen = listener.local_addr().unwrap();
+        server::start_on(listener, config, Seams::default())
+            .await
+            .unwrap()
+    }
+
+    /// The folder with its database and master key.
+    pub fn folder(&self) -> &std::path::Path {
+        self.folder.path()
+    }
+
+    /// Stops it.
+    pub async fn stop(mut self) {
+        self.running.take().unwrap().stop().await;
+    }
+}

@@ -1,0 +1,340 @@
+//! An application: asks for codes, redeems them, and hears of sign-outs at a listener of its own. It
+//! reads tokens with the `openidconnect` crate, never with the provider's code.
+
+use std::collections::VecDeque;
+use std::net::TcpListener;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use actix_web::dev::ServerHandle;
+use actix_web::{App, HttpResponse, HttpServer, web};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use openidconnect::core::{CoreJsonWebKeySet, CoreJwsSigningAlgorithm};
+use openidconnect::{JsonWebKey as _, JsonWebKeyId};
+use serde_json::Value;
+use url::form_urlencoded;
+
+use super::eventually;
+use super::provider::{PASSWORD, Provider, SECRET};
+use super::visitor::{Answer, Visitor, http_client};
+
+/// How the listener answers a logout token.
+#[derive(Debug, Clone, Copy)]
+pub enum Reply {
+    /// With this status.
+    Status(u16),
+    /// Not at all.
+    Hang,
+}
+
+/// A notice that came in.
+#[derive(Debug, Clone)]
+pub struct Notice {
+    /// The form's fields, in order.
+    pub fields: Vec<(String, String)>,
+    /// What it was answered.
+    pub reply: Reply,
+}
+
+struct Heard {
+    notices: Vec<Notice>,
+    replies: VecDeque<Reply>,
+    otherwise: Reply,
+}
+
+/// Where an application hears of sign-outs.
+#[derive(Clone)]
+pub struct Ear {
+    /// Its address, without a slash at its end.
+    pub base: String,
+    heard: Arc<Mutex<Heard>>,
+    handle: ServerHandle,
+}
+
+impl Ear {
+    /// Listens at a free port.
+    pub async fn open() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let base = format!("http://127.0.0.1:{}", listener.local_addr().unwrap().port());
+        let heard = Arc::new(Mutex::new(Heard {
+            notices: Vec::new(),
+            replies: VecDeque::new(),
+            otherwise: Reply::Status(200),
+        }));
+        let data = web::Data::new(Arc::clone(&heard));
+        let server = HttpServer::new(move || {
+            App::new()
+                .app_data(data.clone())
+                .route("/backchannel", web::post().to(hear))
+                .default_service(web::to(|| async { HttpResponse::Ok().body("hello") }))
+        })
+        .workers(1)
+        .disable_signals()
+        .shutdown_timeout(0)
+        .listen(listener)
+        .unwrap()
+        .run();
+        let handle = server.handle();
+        tokio::spawn(server);
+        Self {
+            base,
+            heard,
+            handle,
+        }
+    }
+
+    /// Where logout tokens go.
+    pub fn backchannel_logout_uri(&self) -> String {
+        format!("{}/backchannel", self.base)
+    }
+
+    /// Answers the next notices so, one after another.
+    pub fn answer_next(&self, replies: &[Reply]) {
+        self.heard.lock().unwrap().replies.extend(replies);
+    }
+
+    /// Answers every notice so that nothing else was said for.
+    pub fn answer(&self, reply: Reply) {
+        self.heard.lock().unwrap().otherwise = reply;
+    }
+
+    /// What came in so far.
+    pub fn notices(&self) -> Vec<Notice> {
+        self.heard.lock().unwrap().notices.clone()
+    }
+
+    /// Waits until `count` notices came in.
+    pub async fn wait_for(&self, count: usize) -> Vec<Notice> {
+        let notices =
+            eventually(async || Some(self.notices()).filter(|known| known.len() >= count)).await;
+        notices.unwrap_or_else(|| panic!("{} of {count} notices came in", self.notices().len()))
+    }
+
+    /// Stops listening: connections are refused from now on.
+    pub async fn close(&self) {
+        self.handle.stop(false).await;
+    }
+}
+
+async fn hear(heard: web::Data<Arc<Mutex<Heard>>>, body: String) -> HttpResponse {
+    let fields = form_urlencoded::parse(body.as_bytes())
+        .into_owned()
+        .collect();
+    let reply = {
+        let mut heard = heard.lock().unwrap();
+        let reply = heard.replies.pop_front().unwrap_or(heard.otherwise);
+        heard.notices.push(Notice { fields, reply });
+        reply
+    };
+    match reply {
+        Reply::Status(status) => {
+            let status = actix_web::http::StatusCode::from_u16(status).unwrap();
+            HttpResponse::build(status)
+                .insert_header(("Cache-Control", "no-store"))
+                .finish()
+        }
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "an application that hangs does so for real"
+        )]
+        Reply::Hang => {
+            tokio::time::sleep(Duration::from_secs(3600)).await;
+            HttpResponse::Ok().finish()
+        }
+    }
+}
+
+impl Notice {
+    /// The logout token's claims, its signature checked with the provider's published keys.
+    pub async fn claims(&self, issuer: &str) -> Value {
+        assert_eq!(
+            self.fields.len(),
+            1,
+            "logout_token stands alone: {:?}",
+            self.fields
+        );
+        let (name, token) = &self.fields[0];
+        assert_eq!(name, "logout_token");
+        let (header, claims) = verify(issuer, token).await;
+        assert_eq!(header["typ"], "logout+jwt");
+        claims
+    }
+}
+
+/// Header and claims of a token that one of the issuer's published keys has signed.
+pub async fn verify(issuer: &str, token: &str) -> (Value, Value) {
+    let parts: Vec<&str> = token.split('.').collect();
+    let [header, payload, signature] = parts[..] else {
+        panic!("no compact JWS: {token}")
+    };
+    let read = |part: &str| -> Value {
+        serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap()
+    };
+    let (header_json, claims) = (read(header), read(payload));
+    let jwks = http_client()
+        .get(format!("{issuer}/jwks"))
+        .send()
+        .await
+        .unwrap()
+        .text()
+        .await
+        .unwrap();
+    let jwks: CoreJsonWebKeySet = serde_json::from_str(&jwks).unwrap();
+    let kid = JsonWebKeyId::new(header_json["kid"].as_str().unwrap().to_owned());
+    let key = jwks
+        .keys()
+        .iter()
+        .find(|key| key.key_id() == Some(&kid))
+        .expect("the key is published");
+    let algorithm: CoreJwsSigningAlgorithm =
+        serde_json::from_value(header_json["alg"].clone()).unwrap();
+    let message = format!("{header}.{payload}");
+    key.verify_signature(
+        &algorithm,
+        message.as_bytes(),
+        &URL_SAFE_NO_PAD.decode(signature).unwrap(),
+    )
+    .unwrap();
+    (header_json, claims)
+}
+
+/// What the token endpoint gave.
+#[derive(Debug, Clone)]
+pub struct Tokens {
+    /// The whole answer.
+    pub all: Value,
+}
+
+impl Tokens {
+    /// A token of it.
+    pub fn get(&self, name: &str) -> String {
+        self.all[name]
+            .as_str()
+            .unwrap_or_else(|| panic!("no {name}: {}", self.all))
+            .to_owned()
+    }
+
+    /// The claims of the ID token.
+    pub async fn id_claims(&self, issuer: &str) -> Value {
+        verify(issuer, &self.get("id_token")).await.1
+    }
+}
+
+/// An application as it asks: a client identifier and where it lives.
+#[derive(Clone)]
+pub struct RelyingParty {
+    /// Its identifier.
+    pub client_id: String,
+    /// Where answers go.
+    pub redirect_uri: String,
+    issuer: String,
+}
+
+impl RelyingParty {
+    /// The client `client_id`, whose first redirect URI is used.
+    pub fn of(provider: &Provider, client_id: &str) -> Self {
+        let known = provider
+            .config
+            .clients
+            .iter()
+            .find(|known| known.client_id == client_id)
+            .unwrap();
+        Self {
+            client_id: client_id.to_owned(),
+            redirect_uri: known.metadata.redirect_uris[0].clone(),
+            issuer: provider.issuer.clone(),
+        }
+    }
+
+    /// The address of an authorization request, with more parameters or others.
+    pub fn authorize_url(&self, more: &[(&str, &str)]) -> String {
+        let mut fields = vec![
+            ("response_type", "code"),
+            ("client_id", &self.client_id),
+            ("redirect_uri", &self.redirect_uri),
+            ("scope", "openid"),
+            ("state", "the-state"),
+            ("nonce", "the-nonce"),
+        ];
+        fields.retain(|(name, _)| !more.iter().any(|(other, _)| other == name));
+        fields.extend_from_slice(more);
+        let query = form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(fields)
+            .finish();
+        format!("{}/authorize?{query}", self.issuer)
+    }
+
+    /// Signs ada in where that is needed; answers the redirect back to the application.
+    pub async fn sign_in(&self, visitor: &Visitor, more: &[(&str, &str)]) -> Answer {
+        let answer = visitor.get(&self.authorize_url(more)).await;
+        let answer = visitor.follow(answer, &self.issuer).await;
+        if answer.page() != "page-sign-in" {
+            return answer;
+        }
+        let fields = [("username", "ada"), ("password", PASSWORD)];
+        let answer = visitor.submit(&answer, &answer.form(), &fields).await;
+        visitor.follow(answer, &self.issuer).await
+    }
+
+    /// Signs in and redeems the code.
+    pub async fn tokens(&self, visitor: &Visitor, more: &[(&str, &str)]) -> Tokens {
+        let answer = self.sign_in(visitor, more).await;
+        let code = answer
+            .parameter("code")
+            .unwrap_or_else(|| panic!("no code: {answer:?}"));
+        let answer = self.redeem(&code, &[]).await;
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        Tokens { all: answer.json() }
+    }
+
+    /// Redeems a code, with more parameters.
+    pub async fn redeem(&self, code: &str, more: &[(&str, &str)]) -> Answer {
+        let mut fields = vec![
+            ("grant_type", "authorization_code"),
+            ("code", code),
+            ("redirect_uri", self.redirect_uri.as_str()),
+        ];
+        fields.retain(|(name, _)| !more.iter().any(|(other, _)| other == name));
+        fields.extend_from_slice(more);
+        self.token(&fields).await
+    }
+
+    /// Uses a refresh token.
+    pub async fn refresh(&self, refresh_token: &str) -> Answer {
+        self.token(&[
+            ("grant_type", "refresh_token"),
+            ("refresh_token", refresh_token),
+        ])
+        .await
+    }
+
+    /// Asks the token endpoint, with [`SECRET`] in the header.
+    pub async fn token(&self, fields: &[(&str, &str)]) -> Answer {
+        let url = format!("{}/token", self.issuer);
+        let visitor = Visitor::default();
+        let request = visitor
+            .client()
+            .post(&url)
+            .basic_auth(&self.client_id, Some(SECRET))
+            .form(fields);
+        visitor.send(&url, request).await
+    }
+
+    /// Asks userinfo.
+    pub async fn userinfo(&self, access_token: &str) -> Answer {
+        let url = format!("{}/userinfo", self.issuer);
+        let visitor = Visitor::default();
+        visitor
+            .send(&url, visitor.client().get(&url).bearer_auth(access_token))
+            .await
+    }
+
+    /// The address of a request to sign out.
+    pub fn end_session_url(&self, fields: &[(&str, &str)]) -> String {
+        let query = form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(fields)
+            .finish();
+        format!("{}/end_session?{query}", self.issuer)
+    }
+}

@@ -1,0 +1,270 @@
+//! A browser without a screen: follows links, keeps cookies, fills in forms.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+
+use reqwest::header::{COOKIE, HeaderMap, LOCATION, SET_COOKIE};
+use reqwest::{Client, RequestBuilder, StatusCode};
+use scraper::{Html, Selector};
+use url::Url;
+
+/// One person's browser. Cookies go to every address alike: everything here is on one host.
+pub struct Visitor {
+    client: Client,
+    cookies: Mutex<BTreeMap<String, String>>,
+}
+
+/// What came back.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// Where it came from.
+    pub url: String,
+    /// The status.
+    pub status: StatusCode,
+    /// The header.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: String,
+}
+
+/// A form on a page.
+#[derive(Debug, Clone)]
+pub struct Form {
+    /// Where it goes.
+    pub action: String,
+    /// Its fields that have a value, submit buttons left out.
+    pub fields: Vec<(String, String)>,
+}
+
+/// A client that follows no redirects: tests want to see them.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the outside of the provider, not its way out"
+)]
+pub fn http_client() -> Client {
+    Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .no_proxy()
+        .build()
+        .unwrap()
+}
+
+impl Default for Visitor {
+    fn default() -> Self {
+        Self {
+            client: http_client(),
+            cookies: Mutex::default(),
+        }
+    }
+}
+
+impl Visitor {
+    /// Fetches an address; follows nothing.
+    pub async fn get(&self, url: &str) -> Answer {
+        self.send(url, self.client.get(url)).await
+    }
+
+    /// Posts a form as this site's own page would.
+    pub async fn post(&self, url: &str, fields: &[(&str, &str)]) -> Answer {
+        let origin = Url::parse(url).unwrap().origin().ascii_serialization();
+        self.send(
+            url,
+            self.client.post(url).header("origin", origin).form(fields),
+        )
+        .await
+    }
+
+    /// Posts a form as another site's page would: `SameSite=Lax` cookies stay at home.
+    pub async fn post_from_elsewhere(&self, url: &str, fields: &[(&str, &str)]) -> Answer {
+        let request = self
+            .client
+            .post(url)
+            .header("origin", "https://elsewhere.example")
+            .form(fields);
+        let answer = request.send().await.unwrap();
+        self.keep(answer.headers());
+        read(url, answer).await
+    }
+
+    /// Sends a request with this browser's cookies.
+    pub async fn send(&self, url: &str, request: RequestBuilder) -> Answer {
+        let cookies = self.cookie_header();
+        let request = if cookies.is_empty() {
+            request
+        } else {
+            request.header(COOKIE, cookies)
+        };
+        let answer = request.send().await.unwrap();
+        self.keep(answer.headers());
+        read(url, answer).await
+    }
+
+    /// A client to build requests for [`Visitor::send`] with.
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// Follows redirects below `site` until there is an answer that is none, or one that leads away.
+    pub async fn follow(&self, mut answer: Answer, site: &str) -> Answer {
+        for _ in 0..10 {
+            match answer.location() {
+                Some(next) if next.starts_with(site) => answer = self.get(&next).await,
+                _ => return answer,
+            }
+        }
+        panic!("redirects without end, last at {}", answer.url);
+    }
+
+    /// Submits a form of a page with these fields in the place of its own.
+    pub async fn submit(&self, page: &Answer, form: &Form, fields: &[(&str, &str)]) -> Answer {
+        let mut all: Vec<(&str, &str)> = form
+            .fields
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+            .collect();
+        all.retain(|(name, _)| !fields.iter().any(|(other, _)| other == name));
+        all.extend_from_slice(fields);
+        let action = Url::parse(&page.url).unwrap().join(&form.action).unwrap();
+        self.post(action.as_str(), &all).await
+    }
+
+    /// The value of a cookie, by the beginning of its name.
+    pub fn cookie(&self, name: &str) -> Option<String> {
+        let cookies = self.cookies.lock().unwrap();
+        cookies
+            .iter()
+            .find(|(known, _)| known.starts_with(name))
+            .map(|(_, value)| value.clone())
+    }
+
+    /// Puts a cookie into the browser, whoever gave it.
+    pub fn put_cookie(&self, name: &str, value: &str) {
+        self.cookies
+            .lock()
+            .unwrap()
+            .insert(name.to_owned(), value.to_owned());
+    }
+
+    fn cookie_header(&self) -> String {
+        let cookies = self.cookies.lock().unwrap();
+        cookies
+            .iter()
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect::<Vec<_>>()
+            .join("; ")
+    }
+
+    fn keep(&self, headers: &HeaderMap) {
+        let mut cookies = self.cookies.lock().unwrap();
+        for header in headers.get_all(SET_COOKIE) {
+            let text = header.to_str().unwrap();
+            let (pair, attributes) = text.split_once(';').unwrap_or((text, ""));
+            let (name, value) = pair.split_once('=').unwrap();
+            if attributes.to_ascii_lowercase().contains("max-age=0") {
+                cookies.remove(name);
+            } else {
+                cookies.insert(name.to_owned(), value.to_owned());
+            }
+        }
+    }
+}
+
+async fn read(url: &str, answer: reqwest::Response) -> Answer {
+    Answer {
+        url: url.to_owned(),
+        status: answer.status(),
+        headers: answer.headers().clone(),
+        body: answer.text().await.unwrap(),
+    }
+}
+
+impl Answer {
+    /// Where it leads, as an absolute URL.
+    pub fn location(&self) -> Option<String> {
+        let location = self.headers.get(LOCATION)?.to_str().unwrap();
+        Some(
+            Url::parse(&self.url)
+                .unwrap()
+                .join(location)
+                .unwrap()
+                .to_string(),
+        )
+    }
+
+    /// A parameter of the query of where it leads.
+    pub fn parameter(&self, name: &str) -> Option<String> {
+        let location = Url::parse(&self.location()?).unwrap();
+        location
+            .query_pairs()
+            .find(|(known, _)| known == name)
+            .map(|(_, value)| value.into_owned())
+    }
+
+    /// The body as JSON.
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|_| panic!("no JSON: {}", self.body))
+    }
+
+    /// The text of a header; empty if it is absent.
+    pub fn header(&self, name: &str) -> &str {
+        self.headers
+            .get(name)
+            .map_or("", |value| value.to_str().unwrap())
+    }
+
+    /// The first form of the page.
+    pub fn form(&self) -> Form {
+        self.forms()
+            .into_iter()
+            .next()
+            .unwrap_or_else(|| panic!("no form: {}", self.body))
+    }
+
+    /// Every form of the page.
+    pub fn forms(&self) -> Vec<Form> {
+        let page = Html::parse_document(&self.body);
+        let (form, input) = (
+            Selector::parse("form").unwrap(),
+            Selector::parse("input").unwrap(),
+        );
+        page.select(&form)
+            .map(|form| Form {
+                action: form.attr("action").unwrap_or_default().to_owned(),
+                fields: form
+                    .select(&input)
+                    .filter_map(|input| {
+                        Some((
+                            input.attr("name")?.to_owned(),
+                            input.attr("value")?.to_owned(),
+                        ))
+                    })
+                    .collect(),
+            })
+            .collect()
+    }
+
+    /// The values of an attribute of what a CSS selector finds.
+    pub fn attributes(&self, selector: &str, attribute: &str) -> Vec<String> {
+        let page = Html::parse_document(&self.body);
+        let selector = Selector::parse(selector).unwrap();
+        page.select(&selector)
+            .filter_map(|found| found.attr(attribute).map(str::to_owned))
+            .collect()
+    }
+
+    /// The text of the first thing that a CSS selector finds, white space folded.
+    pub fn text(&self, selector: &str) -> Option<String> {
+        let page = Html::parse_document(&self.body);
+        let found = page.select(&Selector::parse(selector).unwrap()).next()?;
+        let text: String = found.text().collect();
+        Some(text.split_whitespace().collect::<Vec<_>>().join(" "))
+    }
+
+    /// The identifier of the page's main part: which page it is.
+    pub fn page(&self) -> String {
+        self.attributes("main", "id")
+            .into_iter()
+            .next()
+            .unwrap_or_default()
+    }
+}
