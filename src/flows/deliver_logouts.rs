@@ -31,6 +31,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Attempts under way at once, to all applications and to one.
 const IN_FLIGHT: usize = 64;
 const IN_FLIGHT_OF_ONE: usize = 8;
+/// Rows of one application that one look claims.
+const SHARE: usize = 4;
 
 /// Delivers until `stop` is cancelled; what is under way then is finished first.
 pub async fn run(provider: Arc<Provider>, stop: CancellationToken) {
@@ -80,12 +82,13 @@ async fn claim(
     }
     let full: Vec<String> = busy
         .iter()
-        .filter(|(_, count)| **count >= IN_FLIGHT_OF_ONE)
+        .filter(|(_, count)| **count + SHARE > IN_FLIGHT_OF_ONE)
         .map(|(client_id, _)| client_id.clone())
         .collect();
     let lease = provider.random.row_id(now);
     let tx = provider.database.begin().await?;
-    let claimed = deliveries::claim(&tx, lease, now + LEASE, &full, room as u64, now).await?;
+    let (share, room) = (SHARE as u64, room as u64);
+    let claimed = deliveries::claim(&tx, lease, now + LEASE, &full, share, room, now).await?;
     store::commit(tx).await?;
     Ok(claimed
         .into_iter()

@@ -2,7 +2,7 @@
 //! ended, written in the transaction that ended it.
 
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::{Condition, LockBehavior, LockType};
+use sea_orm::sea_query::{Condition, ExprTrait as _, LockBehavior, LockType, Order, Query};
 use sea_orm::{ActiveValue::Set, ConnectionTrait, QueryOrder as _, QuerySelect as _};
 
 use super::{StoreError, millis, time, time_or_none};
@@ -156,8 +156,8 @@ pub async fn any_due(db: &impl ConnectionTrait, now: Timestamp) -> Result<bool, 
     Ok(row.is_some())
 }
 
-/// Takes at most `limit` rows that are due and that nobody holds, under a lease until `lease_until`.
-/// `busy` clients are passed over.
+/// Takes at most `limit` rows that are due and that nobody holds, under a lease until `lease_until`; of
+/// one client at most `share`, so that its queue is nobody else's. `busy` clients are passed over.
 ///
 /// # Errors
 /// When the database fails.
@@ -166,17 +166,32 @@ pub async fn claim(
     lease: Uuid,
     lease_until: Timestamp,
     busy: &[String],
+    share: u64,
     limit: u64,
     now: Timestamp,
 ) -> Result<Vec<Delivery>, StoreError> {
-    let rows = Entity::find()
-        .filter(claimable(now))
-        .filter(
+    let place = Expr::cust(r#"ROW_NUMBER() OVER (PARTITION BY "client_id" ORDER BY "due_at")"#);
+    let queues = Query::select()
+        .columns([Column::Id, Column::DueAt])
+        .expr_as(place, "place")
+        .from(Entity)
+        .cond_where(claimable(now))
+        .cond_where(
             Condition::all()
                 .add_option((!busy.is_empty()).then(|| Column::ClientId.is_not_in(busy))),
         )
-        .order_by_asc(Column::DueAt)
+        .to_owned();
+    let first = Query::select()
+        .column(Column::Id)
+        .from_subquery(queues, "queues")
+        .and_where(Expr::col("place").lte(share))
+        .order_by(Column::DueAt, Order::Asc)
         .limit(limit)
+        .to_owned();
+    // Asked again outside: a row that another worker took since must not pass.
+    let rows = Entity::find()
+        .filter(claimable(now))
+        .filter(Column::Id.in_subquery(first))
         .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
         .all(db)
         .await?;
