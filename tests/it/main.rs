@@ -10,6 +10,8 @@ mod browser;
 #[cfg(test)]
 mod end_session;
 #[cfg(test)]
+mod frontchannel;
+#[cfg(test)]
 mod layering;
 #[cfg(test)]
 mod support;
