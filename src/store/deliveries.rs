@@ -2,7 +2,7 @@
 //! ended, written in the transaction that ended it.
 
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::{Condition, ExprTrait as _, LockBehavior, LockType, Order, Query};
+use sea_orm::sea_query::{Condition, LockBehavior, LockType};
 use sea_orm::{ActiveValue::Set, ConnectionTrait, QueryOrder as _, QuerySelect as _};
 
 use super::{StoreError, millis, time, time_or_none};
@@ -140,58 +140,44 @@ fn claimable(now: Timestamp) -> Condition {
     )
 }
 
-/// Whether there is anything to claim: a look that takes no lock.
+/// The clients for whom there is something to claim, the longest waiting first: a look that takes no
+/// lock.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn any_due(db: &impl ConnectionTrait, now: Timestamp) -> Result<bool, StoreError> {
-    let row: Option<Uuid> = Entity::find()
+pub async fn due_clients(
+    db: &impl ConnectionTrait,
+    now: Timestamp,
+) -> Result<Vec<String>, StoreError> {
+    Ok(Entity::find()
         .select_only()
-        .column(Column::Id)
+        .column(Column::ClientId)
         .filter(claimable(now))
-        .limit(1)
+        .group_by(Column::ClientId)
+        .order_by_asc(Column::DueAt.min())
         .into_tuple()
-        .one(db)
-        .await?;
-    Ok(row.is_some())
+        .all(db)
+        .await?)
 }
 
-/// Takes at most `limit` rows that are due and that nobody holds, under a lease until `lease_until`; of
-/// one client at most `share`, so that its queue is nobody else's. `busy` clients are passed over.
+/// Takes at most `limit` rows of a client that are due and that nobody holds, under a lease until
+/// `lease_until`.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn claim(
     db: &impl ConnectionTrait,
+    client_id: &str,
     lease: Uuid,
     lease_until: Timestamp,
-    busy: &[String],
-    share: u64,
     limit: u64,
     now: Timestamp,
 ) -> Result<Vec<Delivery>, StoreError> {
-    let place = Expr::cust(r#"ROW_NUMBER() OVER (PARTITION BY "client_id" ORDER BY "due_at")"#);
-    let queues = Query::select()
-        .columns([Column::Id, Column::DueAt])
-        .expr_as(place, "place")
-        .from(Entity)
-        .cond_where(claimable(now))
-        .cond_where(
-            Condition::all()
-                .add_option((!busy.is_empty()).then(|| Column::ClientId.is_not_in(busy))),
-        )
-        .to_owned();
-    let first = Query::select()
-        .column(Column::Id)
-        .from_subquery(queues, "queues")
-        .and_where(Expr::col("place").lte(share))
-        .order_by(Column::DueAt, Order::Asc)
-        .limit(limit)
-        .to_owned();
-    // Asked again outside: a row that another worker took since must not pass.
     let rows = Entity::find()
+        .filter(Column::ClientId.eq(client_id))
         .filter(claimable(now))
-        .filter(Column::Id.in_subquery(first))
+        .order_by_asc(Column::DueAt)
+        .limit(limit)
         .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
         .all(db)
         .await?;
