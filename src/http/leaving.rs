@@ -38,8 +38,9 @@ pub(super) async fn get(visitor: Visitor) -> HttpResponse {
         let receipts = if frames.is_empty() {
             receipts
         } else {
-            // Written before the page is sent: it says "asked" of what it frames.
-            end_session::asked(provider, leaving.session_id).await?;
+            // Written before the page is sent: it says "asked" of what it frames, and of that alone.
+            let framed: Vec<_> = frames.iter().map(|frame| frame.delivery_id).collect();
+            end_session::asked(provider, &framed).await?;
             match watched(&visitor).await? {
                 Some((_, receipts)) => receipts,
                 None => receipts,

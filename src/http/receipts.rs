@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use uuid::Uuid;
+
 use super::error::PageError;
 use super::pages::{Application, Departure, DepartureState};
 use crate::clock::Timestamp;
@@ -87,6 +89,7 @@ impl Receipt {
             .filter(|_| !asked)?;
         let sid = self.delivery.sid.to_string();
         Some(Frame {
+            delivery_id: self.delivery.id,
             url: frontchannel::frame_url(uri, &provider.config.issuer, &sid),
             origin: frontchannel::origin(uri)?,
         })
@@ -95,6 +98,8 @@ impl Receipt {
 
 /// A page of an application, to be framed.
 pub(super) struct Frame {
+    /// The delivery that it carries out.
+    pub delivery_id: Uuid,
     pub url: String,
     /// What `frame-src` must allow.
     pub origin: String,

@@ -4,7 +4,13 @@
 
 // `cfg(test)` tells clippy that these are tests, where `unwrap` is welcome.
 #[cfg(test)]
+mod backchannel;
+#[cfg(test)]
 mod browser;
+#[cfg(test)]
+mod end_session;
+#[cfg(test)]
+mod frontchannel;
 #[cfg(test)]
 mod layering;
 #[cfg(test)]

@@ -3,6 +3,7 @@
 pub mod browser;
 pub mod provider;
 pub mod relying_party;
+pub mod scene;
 pub mod visitor;
 
 use std::path::{Path, PathBuf};
