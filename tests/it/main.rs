@@ -6,6 +6,8 @@
 #[cfg(test)]
 mod browser;
 #[cfg(test)]
+mod in_a_browser;
+#[cfg(test)]
 mod layering;
 #[cfg(test)]
 mod support;

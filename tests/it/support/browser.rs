@@ -222,6 +222,12 @@ impl Page {
         self.tab.execute(disabled).await.unwrap();
     }
 
+    /// Runs scripts again, from now on: those that the page has missed stay missed.
+    pub async fn enable_javascript(&self) {
+        let enabled = SetScriptExecutionDisabledParams::new(false);
+        self.tab.execute(enabled).await.unwrap();
+    }
+
     /// Makes the page `width` by `height` CSS pixels.
     pub async fn viewport(&self, width: i64, height: i64) {
         let size = SetDeviceMetricsOverrideParams::new(width, height, 1.0, false);

@@ -3,6 +3,8 @@
 pub mod browser;
 pub mod provider;
 pub mod relying_party;
+pub mod site;
+pub mod stage;
 pub mod visitor;
 
 use std::path::{Path, PathBuf};

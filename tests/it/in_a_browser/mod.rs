@@ -1,0 +1,5 @@
+//! What only a real browser can prove: cookies across sites, policies, frames, scripts and their absence.
+
+mod cross_site;
+mod journey;
+mod leaving;
