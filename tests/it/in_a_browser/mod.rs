@@ -3,3 +3,4 @@
 mod cross_site;
 mod journey;
 mod leaving;
+mod pages;

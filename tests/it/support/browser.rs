@@ -234,14 +234,14 @@ impl Page {
         self.tab.execute(size).await.unwrap();
     }
 
-    /// Has the person prefer dark colours, or light ones.
+    /// Has the person prefer dark colours, or light ones; and no motion, so that no colour is on its way to another.
     pub async fn dark(&self, dark: bool) {
         let scheme = if dark { "dark" } else { "light" };
-        let feature = MediaFeature::new("prefers-color-scheme", scheme);
-        self.tab
-            .emulate_media_features(vec![feature])
-            .await
-            .unwrap();
+        let features = vec![
+            MediaFeature::new("prefers-color-scheme", scheme),
+            MediaFeature::new("prefers-reduced-motion", "reduce"),
+        ];
+        self.tab.emulate_media_features(features).await.unwrap();
     }
 
     /// Writes the whole page, as far as it scrolls, to a PNG file.

@@ -3,6 +3,7 @@
 pub mod browser;
 pub mod provider;
 pub mod relying_party;
+pub mod scenes;
 pub mod site;
 pub mod stage;
 pub mod visitor;
