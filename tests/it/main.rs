@@ -10,6 +10,8 @@ mod in_a_browser;
 #[cfg(test)]
 mod layering;
 #[cfg(test)]
+mod receipts;
+#[cfg(test)]
 mod screenshots;
 #[cfg(test)]
 mod support;
