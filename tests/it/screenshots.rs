@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::support::environment;
-use crate::support::scenes::{PAGES, visit_every_page};
+use crate::support::tour::{PAGES, visit_every_page};
 
 /// Name, width, height and whether it is dark.
 const LOOKS: [(&str, i64, i64, bool); 4] = [

@@ -1,6 +1,6 @@
 //! Every page for everybody: in both themes, on a small screen and a large one, under its own policy.
 
-use crate::support::scenes::{PAGES, visit_every_page};
+use crate::support::tour::{PAGES, visit_every_page};
 
 #[tokio::test]
 #[ignore = "needs Chromium: run scripts/test"]

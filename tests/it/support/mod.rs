@@ -3,9 +3,9 @@
 pub mod browser;
 pub mod provider;
 pub mod relying_party;
-pub mod scenes;
 pub mod site;
 pub mod stage;
+pub mod tour;
 pub mod visitor;
 
 use std::path::{Path, PathBuf};

@@ -1,13 +1,16 @@
 //! A provider with applications that answer in every way there is, for a real browser to walk through.
 
 use exeunt::config::Config;
-use exeunt::oidc::client::ClientMetadata;
+use exeunt::oidc::client::{ClientMetadata, GrantType};
 use url::Url;
 
 use super::browser::Page;
 use super::provider::{PASSWORD, Provider, metadata, provider};
 use super::relying_party::{Ear, RelyingParty, Reply, Tokens};
 use super::site::Site;
+
+/// What Observatory may ask for: words of ours and one of its own.
+pub const CONSENT_SCOPE: &str = "openid profile email offline_access observatory.read";
 
 /// The provider at `localhost`, and applications whose pages are all on another site.
 pub struct Stage {
@@ -44,6 +47,8 @@ impl Stage {
         };
         let observatory = ClientMetadata {
             skip_consent: false,
+            scope: Some(CONSENT_SCOPE.to_owned()),
+            grant_types: vec![GrantType::AuthorizationCode, GrantType::RefreshToken],
             ..named("Observatory")
         };
         let provider = provider()

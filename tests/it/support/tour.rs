@@ -5,7 +5,7 @@ use chrono::TimeDelta;
 use super::browser::{Browser, Page};
 use super::provider::PASSWORD;
 use super::relying_party::Reply;
-use super::stage::Stage;
+use super::stage::{CONSENT_SCOPE, Stage};
 
 /// The pages in the order of [`visit_every_page`].
 pub const PAGES: [&str; 14] = [
@@ -66,9 +66,8 @@ pub async fn visit_every_page(mut look: impl AsyncFnMut(&str, &Page)) {
 
     page.goto(&at("/")).await;
     look("landing-signed-in", &page).await;
-    let scope = "openid profile email offline_access observatory.read";
     let observatory = stage.party("observatory");
-    page.goto(&observatory.authorize_url(&[("scope", scope), ("prompt", "consent")]))
+    page.goto(&observatory.authorize_url(&[("scope", CONSENT_SCOPE), ("prompt", "consent")]))
         .await;
     look("consent", &page).await;
 
