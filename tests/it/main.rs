@@ -12,7 +12,13 @@ mod end_session;
 #[cfg(test)]
 mod frontchannel;
 #[cfg(test)]
+mod in_a_browser;
+#[cfg(test)]
 mod layering;
+#[cfg(test)]
+mod receipts;
+#[cfg(test)]
+mod screenshots;
 #[cfg(test)]
 mod support;
 #[cfg(test)]
