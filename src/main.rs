@@ -1,3 +1,7 @@
 //! The `exeunt` program: hands the command line to the library; nothing else lives here.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    exeunt::cli::run(std::env::args_os())
+}

@@ -4,3 +4,82 @@
 
 pub mod arguments;
 pub mod config;
+mod migrate;
+mod serve;
+
+use std::ffi::OsString;
+use std::io::{self, Write as _};
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use self::arguments::{Arguments, Command, ConfigCommand};
+use crate::config::{Config, ConfigErrors, process_environment};
+
+/// The command line or the configuration is wrong; nothing was done.
+const WRONG_INPUT: u8 = 2;
+
+/// Does what `args` ask for; the first is the program's own name.
+///
+/// Exits 0 when it was done, 2 when the command line or the configuration is wrong, else 1.
+pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
+    let arguments = match Arguments::try_parse_from(args) {
+        Ok(arguments) => arguments,
+        Err(refusal) => {
+            // This prints help and the version too, which are no failures.
+            let _ = refusal.print();
+            return ExitCode::from(u8::try_from(refusal.exit_code()).unwrap_or(WRONG_INPUT));
+        }
+    };
+    match obey(arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        // Whoever read our output has read enough.
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            let code = match error.downcast_ref::<ConfigErrors>() {
+                Some(errors) => {
+                    say_wrong(&errors.to_string());
+                    WRONG_INPUT
+                }
+                None => {
+                    say_wrong(&format!("exeunt: {error:#}"));
+                    1
+                }
+            };
+            ExitCode::from(code)
+        }
+    }
+}
+
+fn obey(arguments: Arguments) -> anyhow::Result<()> {
+    let path = arguments.config.as_deref();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
+    match arguments.command {
+        Command::Config(ConfigCommand::Check) => Ok(write!(
+            io::stdout().lock(),
+            "{}",
+            config::check(path, process_environment())?
+        )?),
+        Command::Serve => runtime.block_on(serve::run(load(path)?)),
+        Command::Migrate => runtime.block_on(migrate::run(load(path)?)),
+        _ => anyhow::bail!("not here"),
+    }
+}
+
+fn load(path: Option<&Path>) -> Result<Config, ConfigErrors> {
+    Config::load(path, process_environment())
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error
+        .downcast_ref::<io::Error>()
+        .is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}
+
+fn say_wrong(message: &str) {
+    // Nobody is left to be told when this fails.
+    let _ = writeln!(io::stderr().lock(), "{message}");
+}

@@ -193,10 +193,10 @@ pub async fn issue_code(
     {
         return Ok(None);
     }
-    if let Some(interaction) = interaction {
-        if !interactions::consume(&tx, &interaction.handle_hash).await? {
-            return Ok(None);
-        }
+    if let Some(interaction) = interaction
+        && !interactions::consume(&tx, &interaction.handle_hash).await?
+    {
+        return Ok(None);
     }
     let grant = Grant {
         id: provider.random.row_id(now),

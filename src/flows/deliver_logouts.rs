@@ -29,8 +29,8 @@ const LEASE: TimeDelta = TimeDelta::seconds(30);
 /// How long an application may take to answer.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Attempts under way at once, to all applications and to one.
-const IN_FLIGHT: usize = 64;
-const IN_FLIGHT_OF_ONE: usize = 8;
+const IN_FLIGHT: usize = 128;
+const IN_FLIGHT_OF_ONE: usize = 4;
 
 /// Delivers until `stop` is cancelled; what is under way then is finished first.
 pub async fn run(provider: Arc<Provider>, stop: CancellationToken) {
@@ -67,30 +67,44 @@ fn free(busy: &mut HashMap<String, usize>, client_id: &str) {
     }
 }
 
-/// Claims rows for as many attempts as there is room for; an application that already has its share
-/// under way waits, so that a slow one never takes the others' places.
+/// Claims rows for as many attempts as there is room for, of each application at most its share: a
+/// slow one never takes the others' places.
 async fn claim(
     provider: &Provider,
     busy: &HashMap<String, usize>,
-    room: usize,
+    mut room: usize,
 ) -> Result<Vec<(Delivery, Uuid)>, FlowError> {
     let now = provider.clock.now();
-    if room == 0 || !deliveries::any_due(provider.database.read(), now).await? {
+    if room == 0 {
         return Ok(Vec::new());
     }
-    let full: Vec<String> = busy
-        .iter()
-        .filter(|(_, count)| **count >= IN_FLIGHT_OF_ONE)
-        .map(|(client_id, _)| client_id.clone())
-        .collect();
-    let lease = provider.random.row_id(now);
-    let tx = provider.database.begin().await?;
-    let claimed = deliveries::claim(&tx, lease, now + LEASE, &full, room as u64, now).await?;
-    store::commit(tx).await?;
-    Ok(claimed
+    let shares: Vec<(String, usize)> = deliveries::due_clients(provider.database.read(), now)
+        .await?
         .into_iter()
-        .map(|delivery| (delivery, lease))
-        .collect())
+        .map(|client_id| {
+            let under_way = busy.get(&client_id).copied().unwrap_or_default();
+            (client_id, IN_FLIGHT_OF_ONE.saturating_sub(under_way))
+        })
+        .filter(|(_, share)| *share > 0)
+        .collect();
+    if shares.is_empty() {
+        return Ok(Vec::new());
+    }
+    let lease = provider.random.row_id(now);
+    let mut claimed = Vec::new();
+    let tx = provider.database.begin().await?;
+    for (client_id, share) in shares {
+        let limit = share.min(room);
+        if limit == 0 {
+            break;
+        }
+        let rows =
+            deliveries::claim(&tx, &client_id, lease, now + LEASE, limit as u64, now).await?;
+        room -= rows.len();
+        claimed.extend(rows.into_iter().map(|delivery| (delivery, lease)));
+    }
+    store::commit(tx).await?;
+    Ok(claimed)
 }
 
 /// One attempt, from the token to the record; answers whose it was.

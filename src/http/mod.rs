@@ -30,6 +30,7 @@ use actix_web::{HttpResponse, Resource};
 
 use crate::flows::Provider;
 use crate::oidc::discovery as paths;
+use crate::oidc::params::MOST_BYTES;
 
 /// Everything that can be asked for, with the documents that are prepared once.
 #[derive(Clone)]
@@ -53,6 +54,7 @@ impl Routes {
         let below = |path: &str| format!("{}{path}", self.prefix);
         // Documents that anyone may fetch as often as they like: no span, no request identifier.
         app.app_data(web::Data::new(self.metadata.clone()));
+        app.app_data(web::PayloadConfig::new(MOST_BYTES));
         for path in [
             below(paths::OPENID_CONFIGURATION),
             format!("{}{}", paths::OAUTH_AUTHORIZATION_SERVER, self.prefix),

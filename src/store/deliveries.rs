@@ -140,41 +140,42 @@ fn claimable(now: Timestamp) -> Condition {
     )
 }
 
-/// Whether there is anything to claim: a look that takes no lock.
+/// The clients for whom there is something to claim, the longest waiting first: a look that takes no
+/// lock.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn any_due(db: &impl ConnectionTrait, now: Timestamp) -> Result<bool, StoreError> {
-    let row: Option<Uuid> = Entity::find()
+pub async fn due_clients(
+    db: &impl ConnectionTrait,
+    now: Timestamp,
+) -> Result<Vec<String>, StoreError> {
+    Ok(Entity::find()
         .select_only()
-        .column(Column::Id)
+        .column(Column::ClientId)
         .filter(claimable(now))
-        .limit(1)
+        .group_by(Column::ClientId)
+        .order_by_asc(Column::DueAt.min())
         .into_tuple()
-        .one(db)
-        .await?;
-    Ok(row.is_some())
+        .all(db)
+        .await?)
 }
 
-/// Takes at most `limit` rows that are due and that nobody holds, under a lease until `lease_until`.
-/// `busy` clients are passed over.
+/// Takes at most `limit` rows of a client that are due and that nobody holds, under a lease until
+/// `lease_until`.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn claim(
     db: &impl ConnectionTrait,
+    client_id: &str,
     lease: Uuid,
     lease_until: Timestamp,
-    busy: &[String],
     limit: u64,
     now: Timestamp,
 ) -> Result<Vec<Delivery>, StoreError> {
     let rows = Entity::find()
+        .filter(Column::ClientId.eq(client_id))
         .filter(claimable(now))
-        .filter(
-            Condition::all()
-                .add_option((!busy.is_empty()).then(|| Column::ClientId.is_not_in(busy))),
-        )
         .order_by_asc(Column::DueAt)
         .limit(limit)
         .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)

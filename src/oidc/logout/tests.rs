@@ -24,7 +24,7 @@ fn request(client_id: Option<&str>, uri: Option<&str>) -> EndSessionRequest {
 fn hint_about(sub: &str, sid: &str) -> Hint {
     Hint::Vouches(Box::new(IdTokenClaims {
         sub: sub.to_owned(),
-        sid: sid.to_owned(),
+        sid: Some(sid.to_owned()),
         ..claims()
     }))
 }

@@ -113,7 +113,7 @@ pub(in crate::oidc) mod tests {
 
     pub(in crate::oidc) const ADA: Authentication<'_> = Authentication {
         sub: "ada",
-        sid: "s1",
+        sid: Some("s1"),
         auth_time: Timestamp::UNIX_EPOCH,
     };
 
@@ -181,7 +181,7 @@ pub(in crate::oidc) mod tests {
             ("aud", json!(1)),
             ("exp", json!("1")),
             ("auth_time", json!(null)),
-            ("sid", json!(null)),
+            ("sid", json!(1)),
             ("sub", json!({})),
             ("events", json!({})),
             ("client_id", json!("ledger")),

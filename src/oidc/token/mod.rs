@@ -115,6 +115,7 @@ pub struct TokenResponse {
     /// How long it is good for, in seconds.
     pub expires_in: i64,
     /// What it is good for.
+    #[serde(skip_serializing_if = "Scope::is_empty")]
     pub scope: Scope,
     /// How to get the next one.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -1,0 +1,49 @@
+//! `exeunt serve`.
+
+use std::io::IsTerminal as _;
+
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+use crate::config::{Config, process_environment};
+use crate::server::{self, Seams};
+
+/// What is logged unless `RUST_LOG` says otherwise.
+const DEFAULT_LOG: &str = "info,actix_server=warn,sea_orm_migration=warn";
+
+/// Serves until SIGTERM or Ctrl-C; then finishes what is under way.
+pub(super) async fn run(config: Config) -> anyhow::Result<()> {
+    log_to_stderr();
+    for hint in config.hints() {
+        tracing::warn!("{hint}");
+    }
+    // Listened for from here on: a signal during the start stops us as soon as we run.
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let issuer = config.issuer.clone();
+    let running = server::start(config, Seams::default()).await?;
+    tracing::info!(issuer = issuer.as_str(), address = %running.address(), "ready");
+    let reason = tokio::select! {
+        _ = terminate.recv() => "SIGTERM",
+        _ = interrupt.recv() => "SIGINT",
+    };
+    tracing::info!(reason, "stopping: what is under way is finished first");
+    running.stop().await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// For people when standard error is a terminal, else as JSON, one object a line.
+pub(super) fn log_to_stderr() {
+    let wanted = process_environment()
+        .find(|(name, value)| name == "RUST_LOG" && !value.is_empty())
+        .map_or_else(|| DEFAULT_LOG.to_owned(), |(_, value)| value);
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::new(wanted))
+        .with_writer(std::io::stderr);
+    if std::io::stderr().is_terminal() {
+        log.init();
+    } else {
+        log.json().flatten_event(true).init();
+    }
+}

@@ -1,0 +1,68 @@
+//! The applications' pages.
+
+use askama::Template;
+
+use super::Part;
+use super::application::Link;
+use super::memory::{Event, Session};
+use crate::clock::Timestamp;
+
+/// An application's only real page.
+#[derive(Template)]
+#[template(path = "demo/front.html")]
+pub(super) struct Front<'a> {
+    pub(super) part: &'static Part,
+    pub(super) session: Option<&'a Session>,
+    pub(super) is_down: bool,
+    pub(super) revision: u64,
+    pub(super) log: Vec<Entry>,
+    pub(super) others: &'a [Link],
+}
+
+/// A few words and a way back.
+#[derive(Template)]
+#[template(path = "demo/message.html")]
+pub(super) struct Message {
+    pub(super) name: &'static str,
+    pub(super) title: &'static str,
+    pub(super) text: String,
+}
+
+/// One line of the log.
+pub(super) struct Entry {
+    at: Timestamp,
+    text: String,
+}
+
+impl From<&(Timestamp, Event)> for Entry {
+    fn from((at, event): &(Timestamp, Event)) -> Self {
+        Self {
+            at: *at,
+            text: words(event),
+        }
+    }
+}
+
+fn words(event: &Event) -> String {
+    match event {
+        Event::SignedIn => "Somebody signed in".to_owned(),
+        Event::SignedOutHere => "Somebody signed out here".to_owned(),
+        Event::BackFromSigningOut => "They came back from signing out".to_owned(),
+        Event::LogoutToken { ended } => format!("Logout token received: {}", ended_words(*ended)),
+        Event::FrontChannel { ended } => {
+            format!("Front-channel page loaded: {}", ended_words(*ended))
+        }
+        Event::Refused(reason) => format!("Logout token refused: {reason}"),
+        Event::TurnedAway => "Logout token turned away with 503".to_owned(),
+        Event::PretendsToBeDown => "Pretends to be down".to_owned(),
+        Event::IsUpAgain => "Is up again".to_owned(),
+    }
+}
+
+fn ended_words(ended: usize) -> String {
+    match ended {
+        0 => "its session had ended already".to_owned(),
+        1 => "one session ended".to_owned(),
+        several => format!("{several} sessions ended"),
+    }
+}

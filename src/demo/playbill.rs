@@ -1,0 +1,97 @@
+//! The block at the end of the demo's output: who plays, and what to try.
+
+use secrecy::{ExposeSecret as _, SecretString};
+
+/// Columns between the block's two borders. With them and the margin it fits 80.
+const WIDTH: usize = 74;
+
+/// Who signs in.
+#[derive(Debug, Clone)]
+pub struct Person {
+    /// What they type.
+    pub username: String,
+    /// Their password.
+    pub password: SecretString,
+}
+
+/// The framed block: where everything is, who may sign in (nobody is named if they are not known), and what to try.
+/// `applications` are names and addresses.
+pub fn playbill(issuer: &str, applications: &[(&str, &str)], person: Option<&Person>) -> String {
+    let mut lines = vec![String::new(), "[Exeunt]".to_owned(), String::new()];
+    for (name, address) in applications {
+        lines.push(format!("{name:<12}{address}"));
+    }
+    lines.push(format!("{:<12}{issuer}", "Provider"));
+    lines.push(String::new());
+    if let Some(person) = person {
+        lines.push(format!("{:<12}{}", "Username", person.username));
+        lines.push(format!(
+            "{:<12}{}",
+            "Password",
+            person.password.expose_secret()
+        ));
+        lines.push(String::new());
+    }
+    lines.extend(
+        [
+            "Try this:",
+            "1. Open the three applications and sign in at each: one password.",
+            "2. Sign out at one, and watch the others leave.",
+            "3. Sign in again, let Atlas pretend to be down, sign out, and see",
+            "   the provider try again until Atlas is back up.",
+            "",
+            "Ctrl-C ends it.",
+            "",
+        ]
+        .map(str::to_owned),
+    );
+    framed(&lines)
+}
+
+fn framed(lines: &[String]) -> String {
+    let border = "─".repeat(WIDTH);
+    let mut block = format!("  ┌{border}┐\n");
+    for line in lines {
+        let inside = WIDTH - 3;
+        block.push_str(&format!("  │   {line:<inside$}│\n"));
+    }
+    block.push_str(&format!("  └{border}┘\n"));
+    block
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const APPLICATIONS: [(&str, &str); 3] = [
+        ("Ledger", "http://localhost:8081/"),
+        ("Atlas", "http://localhost:8082/"),
+        ("Gallery", "http://localhost:8083/"),
+    ];
+
+    fn ada() -> Person {
+        Person {
+            username: "ada".to_owned(),
+            password: "analytical-engine".into(),
+        }
+    }
+
+    #[test]
+    fn the_block_says_where_who_and_what_to_try() {
+        insta::assert_snapshot!(playbill("http://localhost:8080", &APPLICATIONS, Some(&ada())), @"");
+    }
+
+    #[test]
+    fn the_block_fits_eighty_columns_with_even_borders() {
+        let block = playbill("http://localhost:8080", &APPLICATIONS, Some(&ada()));
+        for line in block.lines() {
+            assert_eq!(line.chars().count(), 78, "{line}");
+        }
+    }
+
+    #[test]
+    fn nobody_is_named_where_the_person_is_not_known() {
+        let block = playbill("http://localhost:8080", &APPLICATIONS, None);
+        assert!(!block.contains("Password"));
+    }
+}
