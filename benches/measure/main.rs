@@ -4,8 +4,7 @@
     clippy::unwrap_used,
     clippy::print_stdout,
     clippy::print_stderr,
-    clippy::disallowed_methods,
-    reason = "a program for developers: it stops at what it did not expect, waits in real time, and prints"
+    reason = "a program for developers: it stops at what it did not expect, and prints"
 )]
 
 mod documents;

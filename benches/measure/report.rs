@@ -1,6 +1,6 @@
 //! What was measured, and how it is shown.
 
-use comfy_table::style::presets;
+use comfy_table::presets;
 use comfy_table::{CellAlignment, Table};
 use serde::Serialize;
 

@@ -24,6 +24,9 @@ use crate::report::{Goal, Row};
 const ROUNDS: usize = 15;
 const ROUND: Duration = Duration::from_millis(100);
 
+/// From a message to its signature.
+type Signing = Box<dyn Fn(&[u8]) -> Vec<u8>>;
+
 /// A row for each algorithm, and the seconds that one RS256 token takes.
 pub fn measure() -> (Vec<Row>, f64) {
     let now = SystemClock.now();
@@ -87,8 +90,8 @@ fn claims() -> AccessTokenClaims {
 }
 
 /// The library's signature with a key that is parsed already.
-fn raw(algorithm: SigningAlgorithm) -> Box<dyn Fn(&[u8]) -> Vec<u8>> {
-    let rsa = |encoding: &'static dyn RsaEncoding| -> Box<dyn Fn(&[u8]) -> Vec<u8>> {
+fn raw(algorithm: SigningAlgorithm) -> Signing {
+    let rsa = |encoding: &'static dyn RsaEncoding| -> Signing {
         let key = RsaKeyPair::generate(KeySize::Rsa2048).unwrap();
         Box::new(move |message| {
             let mut signature = vec![0; key.public_modulus_len()];
