@@ -6,6 +6,8 @@
 #[cfg(test)]
 mod browser;
 #[cfg(test)]
+mod discovery;
+#[cfg(test)]
 mod layering;
 #[cfg(test)]
 mod support;
