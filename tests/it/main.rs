@@ -8,6 +8,8 @@ mod browser;
 #[cfg(test)]
 mod discovery;
 #[cfg(test)]
+mod keys;
+#[cfg(test)]
 mod layering;
 #[cfg(test)]
 mod support;
