@@ -6,6 +6,8 @@
 #[cfg(test)]
 mod browser;
 #[cfg(test)]
+mod cors;
+#[cfg(test)]
 mod discovery;
 #[cfg(test)]
 mod keys;
