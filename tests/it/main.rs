@@ -10,6 +10,8 @@ mod cors;
 #[cfg(test)]
 mod discovery;
 #[cfg(test)]
+mod headers;
+#[cfg(test)]
 mod keys;
 #[cfg(test)]
 mod layering;
