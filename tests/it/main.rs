@@ -4,6 +4,8 @@
 
 // `cfg(test)` tells clippy that these are tests, where `unwrap` is welcome.
 #[cfg(test)]
+mod authorize;
+#[cfg(test)]
 mod browser;
 #[cfg(test)]
 mod cors;
