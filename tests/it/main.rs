@@ -18,6 +18,8 @@ mod keys;
 #[cfg(test)]
 mod layering;
 #[cfg(test)]
+mod sign_in;
+#[cfg(test)]
 mod support;
 #[cfg(test)]
 mod templates;
