@@ -26,4 +26,6 @@ mod support;
 #[cfg(test)]
 mod templates;
 #[cfg(test)]
+mod token;
+#[cfg(test)]
 mod walk;
