@@ -20,6 +20,8 @@ mod keys;
 #[cfg(test)]
 mod layering;
 #[cfg(test)]
+mod refresh;
+#[cfg(test)]
 mod sign_in;
 #[cfg(test)]
 mod support;
