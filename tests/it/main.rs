@@ -8,6 +8,8 @@ mod authorize;
 #[cfg(test)]
 mod browser;
 #[cfg(test)]
+mod client_authentication;
+#[cfg(test)]
 mod consent;
 #[cfg(test)]
 mod cors;
