@@ -32,4 +32,6 @@ mod templates;
 #[cfg(test)]
 mod token;
 #[cfg(test)]
+mod userinfo;
+#[cfg(test)]
 mod walk;
