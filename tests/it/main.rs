@@ -10,6 +10,8 @@ mod browser;
 #[cfg(test)]
 mod client_authentication;
 #[cfg(test)]
+mod configuration;
+#[cfg(test)]
 mod consent;
 #[cfg(test)]
 mod cors;
