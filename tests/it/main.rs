@@ -26,6 +26,8 @@ mod layering;
 #[cfg(test)]
 mod refresh;
 #[cfg(test)]
+mod secrets;
+#[cfg(test)]
 mod sign_in;
 #[cfg(test)]
 mod support;
