@@ -20,8 +20,38 @@ mod receipts;
 #[cfg(test)]
 mod screenshots;
 #[cfg(test)]
+mod authorize;
+#[cfg(test)]
+mod browser;
+#[cfg(test)]
+mod client_authentication;
+#[cfg(test)]
+mod configuration;
+#[cfg(test)]
+mod consent;
+#[cfg(test)]
+mod cors;
+#[cfg(test)]
+mod discovery;
+#[cfg(test)]
+mod headers;
+#[cfg(test)]
+mod keys;
+#[cfg(test)]
+mod layering;
+#[cfg(test)]
+mod refresh;
+#[cfg(test)]
+mod secrets;
+#[cfg(test)]
+mod sign_in;
+#[cfg(test)]
 mod support;
 #[cfg(test)]
 mod templates;
+#[cfg(test)]
+mod token;
+#[cfg(test)]
+mod userinfo;
 #[cfg(test)]
 mod walk;

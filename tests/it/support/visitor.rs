@@ -1,7 +1,7 @@
 //! A browser without a screen: follows links, keeps cookies, fills in forms.
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
+use std::sync::{LazyLock, Mutex};
 
 use reqwest::header::{COOKIE, HeaderMap, LOCATION, SET_COOKIE};
 use reqwest::{Client, RequestBuilder, StatusCode};
@@ -36,17 +36,22 @@ pub struct Form {
     pub fields: Vec<(String, String)>,
 }
 
-/// A client that follows no redirects: tests want to see them.
+/// A client that follows no redirects: tests want to see them. There is one for all, because making one reads every
+/// root certificate; it keeps no connections, because each belongs to the runtime of one test.
 #[expect(
     clippy::disallowed_methods,
     reason = "the outside of the provider, not its way out"
 )]
 pub fn http_client() -> Client {
-    Client::builder()
-        .redirect(reqwest::redirect::Policy::none())
-        .no_proxy()
-        .build()
-        .unwrap()
+    static CLIENT: LazyLock<Client> = LazyLock::new(|| {
+        Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .pool_max_idle_per_host(0)
+            .no_proxy()
+            .build()
+            .unwrap()
+    });
+    CLIENT.clone()
 }
 
 impl Default for Visitor {
