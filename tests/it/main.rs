@@ -14,6 +14,8 @@ mod frontchannel;
 #[cfg(test)]
 mod layering;
 #[cfg(test)]
+mod sessions;
+#[cfg(test)]
 mod support;
 #[cfg(test)]
 mod templates;
