@@ -46,6 +46,8 @@ mod secrets;
 #[cfg(test)]
 mod sign_in;
 #[cfg(test)]
+mod sessions;
+#[cfg(test)]
 mod support;
 #[cfg(test)]
 mod templates;

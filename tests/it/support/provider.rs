@@ -74,7 +74,8 @@ pub async fn provider() -> Wish {
     }
 }
 
-async fn database(folder: &TempDir) -> DatabaseUrl {
+/// A fresh database, in `folder` if it is a file.
+pub async fn database(folder: &TempDir) -> DatabaseUrl {
     if environment("EXEUNT_TEST_DATABASE").as_deref() != Some("postgres") {
         let path = folder.path().join("exeunt.db");
         return DatabaseUrl::parse(&format!("sqlite://{}", path.display())).unwrap();
@@ -134,6 +135,12 @@ impl Wish {
     pub fn manual_clock(mut self) -> Self {
         self.manual = true;
         self
+    }
+
+    /// Opens it alone: nothing is served and no worker runs. The folder must outlive it.
+    pub async fn open(self) -> (exeunt::flows::Provider, Arc<TempDir>) {
+        let provider = server::open(self.config, self.seams).await.unwrap();
+        (provider, self.folder)
     }
 
     /// Starts it.

@@ -69,6 +69,19 @@ impl Visitor {
         self.send(url, self.client.get(url)).await
     }
 
+    /// As [`Visitor::get`]; none if the connection broke before there was a whole answer.
+    pub async fn try_get(&self, url: &str) -> Option<Answer> {
+        let request = self.client.get(url).header(COOKIE, self.cookie_header());
+        let answer = request.send().await.ok()?;
+        self.keep(answer.headers());
+        Some(Answer {
+            url: url.to_owned(),
+            status: answer.status(),
+            headers: answer.headers().clone(),
+            body: answer.text().await.ok()?,
+        })
+    }
+
     /// Posts a form as this site's own page would.
     pub async fn post(&self, url: &str, fields: &[(&str, &str)]) -> Answer {
         let origin = Url::parse(url).unwrap().origin().ascii_serialization();
