@@ -359,12 +359,12 @@ pub async fn watch(provider: &Provider, watched: Watched) -> Result<String, Flow
     Ok(handle)
 }
 
-/// A page that frames the session's front-channel applications is about to be sent.
+/// A page that frames the applications of these deliveries is about to be sent.
 ///
 /// # Errors
 /// When the database fails; the page may then not say that they were asked.
-pub async fn asked(provider: &Provider, session_id: Uuid) -> Result<(), FlowError> {
+pub async fn asked(provider: &Provider, delivery_ids: &[Uuid]) -> Result<(), FlowError> {
     let tx = provider.database.begin().await?;
-    deliveries::mark_asked(&tx, session_id, provider.clock.now()).await?;
+    deliveries::mark_asked(&tx, delivery_ids, provider.clock.now()).await?;
     Ok(store::commit(tx).await?)
 }

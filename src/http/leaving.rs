@@ -38,8 +38,9 @@ pub(super) async fn get(visitor: Visitor) -> HttpResponse {
         let receipts = if frames.is_empty() {
             receipts
         } else {
-            // Written before the page is sent: it says "asked" of what it frames.
-            end_session::asked(provider, leaving.session_id).await?;
+            // Written before the page is sent: it says "asked" of what it frames, and of that alone.
+            let framed: Vec<_> = frames.iter().map(|frame| frame.delivery_id).collect();
+            end_session::asked(provider, &framed).await?;
             match watched(&visitor).await? {
                 Some((_, receipts)) => receipts,
                 None => receipts,
@@ -108,11 +109,14 @@ pub(super) async fn signed_out(visitor: Visitor) -> HttpResponse {
         let page = SignedOut {
             ui: visitor.ui(None),
             was_signed_in: watched.is_some(),
+            again_href: departures
+                .iter()
+                .any(|departure| !departure.state.is_settled())
+                .then(|| visitor.path(SIGNED_OUT_PATH)),
             departures,
             notice: None,
             details: None,
             onward,
-            again_href: watched.map(|_| visitor.path(SIGNED_OUT_PATH)),
         };
         Ok(html(StatusCode::OK, &page))
     };

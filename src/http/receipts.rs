@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use uuid::Uuid;
+
 use super::error::PageError;
 use super::pages::{Application, Departure, DepartureState};
 use crate::clock::Timestamp;
@@ -32,7 +34,7 @@ pub(super) async fn receipts(
         let name = known.client.name().to_owned();
         applications.insert(known.client.client_id, (name, known.client.metadata));
     }
-    Ok(known
+    let mut receipts: Vec<Receipt> = known
         .into_iter()
         .map(|delivery| {
             let known = applications.get(&delivery.client_id).cloned();
@@ -44,7 +46,10 @@ pub(super) async fn receipts(
                 metadata,
             }
         })
-        .collect())
+        .collect();
+    // Where a person looks for one; the rows of one moment are in no order of their own.
+    receipts.sort_by_cached_key(|receipt| receipt.name.to_lowercase());
+    Ok(receipts)
 }
 
 impl Receipt {
@@ -87,6 +92,7 @@ impl Receipt {
             .filter(|_| !asked)?;
         let sid = self.delivery.sid.to_string();
         Some(Frame {
+            delivery_id: self.delivery.id,
             url: frontchannel::frame_url(uri, &provider.config.issuer, &sid),
             origin: frontchannel::origin(uri)?,
         })
@@ -95,6 +101,8 @@ impl Receipt {
 
 /// A page of an application, to be framed.
 pub(super) struct Frame {
+    /// The delivery that it carries out.
+    pub delivery_id: Uuid,
     pub url: String,
     /// What `frame-src` must allow.
     pub origin: String,

@@ -314,19 +314,19 @@ pub async fn retry(
     Ok(changed.rows_affected == 1)
 }
 
-/// The page that frames these applications was sent: they are asked.
+/// The page that frames the applications of these deliveries is sent: they are asked.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn mark_asked(
     db: &impl ConnectionTrait,
-    session_id: Uuid,
+    ids: &[Uuid],
     now: Timestamp,
 ) -> Result<(), StoreError> {
     Entity::update_many()
         .col_expr(Column::State, Expr::value(DeliveryState::Asked.as_str()))
         .col_expr(Column::FinishedAt, Expr::value(millis(now)))
-        .filter(Column::SessionId.eq(session_id))
+        .filter(Column::Id.is_in(ids.iter().copied()))
         .filter(Column::Channel.eq(Channel::Front.as_str()))
         .filter(Column::State.eq(DeliveryState::Unreachable.as_str()))
         .exec(db)

@@ -4,9 +4,21 @@
 
 // `cfg(test)` tells clippy that these are tests, where `unwrap` is welcome.
 #[cfg(test)]
+mod backchannel;
+#[cfg(test)]
 mod browser;
 #[cfg(test)]
+mod end_session;
+#[cfg(test)]
+mod frontchannel;
+#[cfg(test)]
+mod in_a_browser;
+#[cfg(test)]
 mod layering;
+#[cfg(test)]
+mod receipts;
+#[cfg(test)]
+mod screenshots;
 #[cfg(test)]
 mod support;
 #[cfg(test)]

@@ -24,6 +24,10 @@ use super::visitor::{Answer, Visitor, http_client};
 pub enum Reply {
     /// With this status.
     Status(u16),
+    /// With a redirect back to where the notice went, which keeps the method.
+    Redirect,
+    /// With 200 and a body that has no end.
+    Endless,
     /// Not at all.
     Hang,
 }
@@ -133,6 +137,13 @@ async fn hear(heard: web::Data<Arc<Mutex<Heard>>>, body: String) -> HttpResponse
             HttpResponse::build(status)
                 .insert_header(("Cache-Control", "no-store"))
                 .finish()
+        }
+        Reply::Redirect => HttpResponse::TemporaryRedirect()
+            .insert_header(("Location", "/backchannel"))
+            .finish(),
+        Reply::Endless => {
+            let piece = Ok::<_, std::convert::Infallible>(web::Bytes::from_static(&[b' '; 4096]));
+            HttpResponse::Ok().streaming(futures_util::stream::repeat(piece))
         }
         #[expect(
             clippy::disallowed_methods,
