@@ -8,11 +8,15 @@ mod backchannel;
 #[cfg(test)]
 mod browser;
 #[cfg(test)]
+mod crash;
+#[cfg(test)]
 mod end_session;
 #[cfg(test)]
 mod frontchannel;
 #[cfg(test)]
 mod layering;
+#[cfg(test)]
+mod races;
 #[cfg(test)]
 mod sessions;
 #[cfg(test)]

@@ -36,14 +36,24 @@ pub struct Form {
     pub fields: Vec<(String, String)>,
 }
 
-/// A client that follows no redirects: tests want to see them.
+thread_local! {
+    // One for each test: making one takes long enough to keep a server waiting.
+    static CLIENT: Client = new_client();
+}
+
+/// A client that follows no redirects: tests want to see them. It keeps no connection, since servers come and go.
+pub fn http_client() -> Client {
+    CLIENT.with(Client::clone)
+}
+
 #[expect(
     clippy::disallowed_methods,
     reason = "the outside of the provider, not its way out"
 )]
-pub fn http_client() -> Client {
+fn new_client() -> Client {
     Client::builder()
         .redirect(reqwest::redirect::Policy::none())
+        .pool_max_idle_per_host(0)
         .no_proxy()
         .build()
         .unwrap()
