@@ -5,10 +5,12 @@ use std::collections::HashMap;
 use chrono::TimeDelta;
 use exeunt::flows::end_session;
 use exeunt::oidc::logout::{Cause, Channel, DeliveryState};
+use exeunt::store;
 use exeunt::store::deliveries::{self, Delivery};
 use exeunt::store::orders::OrderScope;
-use exeunt::store::{self};
 use futures_util::future::join_all;
+use futures_util::stream::{self, StreamExt as _};
+use tokio::sync::Notify;
 
 use crate::support::eventually;
 use crate::support::provider::provider;
@@ -23,7 +25,7 @@ async fn p2_of_fifty_redemptions_against_a_sign_out_each_fails_or_its_applicatio
     let scene = Scene::of(&names).await;
     let issuer = &scene.provider.issuer;
     let (mut given, mut refused) = (0, 0);
-    // The sign-out comes first, in the middle, and last.
+    // The sign-out begins with the first, in between, and with the last.
     for place in [0, 12, 25, 49] {
         let ada = Visitor::default();
         let first = scene.applications[0].tokens(&ada, &[]).await;
@@ -35,20 +37,23 @@ async fn p2_of_fifty_redemptions_against_a_sign_out_each_fails_or_its_applicatio
         }
         let hint = first.get("id_token");
         let sign_out = scene.applications[0].end_session_url(&[("id_token_hint", &hint)]);
+        let now = Notify::new();
         let redemptions = codes
             .iter()
             .enumerate()
             .map(async |(number, (application, code))| {
                 if number == place {
-                    let (answer, left) =
-                        tokio::join!(application.redeem(code, &[]), ada.get(&sign_out));
-                    assert_eq!(left.status, 303);
-                    answer
-                } else {
-                    application.redeem(code, &[]).await
+                    now.notify_one();
                 }
+                application.redeem(code, &[]).await
             });
-        let answers = join_all(redemptions).await;
+        let redemptions = stream::iter(redemptions).buffered(10).collect::<Vec<_>>();
+        let leave = async {
+            now.notified().await;
+            ada.get(&sign_out).await
+        };
+        let (answers, left) = tokio::join!(redemptions, leave);
+        assert_eq!(left.status, 303);
         assert!(!scene.is_signed_in(&ada).await);
         for ((application, _), answer) in codes.iter().zip(answers) {
             if answer.status != 200 {
@@ -63,7 +68,7 @@ async fn p2_of_fifty_redemptions_against_a_sign_out_each_fails_or_its_applicatio
             assert_eq!(answer.status, 401);
         }
     }
-    assert_eq!(given + refused, 200);
+    assert!(given > 0 && refused > 0, "{given} given, {refused} refused");
     scene.provider.stop().await;
 }
 
