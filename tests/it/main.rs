@@ -4,23 +4,11 @@
 
 // `cfg(test)` tells clippy that these are tests, where `unwrap` is welcome.
 #[cfg(test)]
+mod authorize;
+#[cfg(test)]
 mod backchannel;
 #[cfg(test)]
 mod browser;
-#[cfg(test)]
-mod end_session;
-#[cfg(test)]
-mod frontchannel;
-#[cfg(test)]
-mod in_a_browser;
-#[cfg(test)]
-mod layering;
-#[cfg(test)]
-mod receipts;
-#[cfg(test)]
-mod screenshots;
-#[cfg(test)]
-mod authorize;
 #[cfg(test)]
 mod browser;
 #[cfg(test)]
@@ -32,21 +20,37 @@ mod consent;
 #[cfg(test)]
 mod cors;
 #[cfg(test)]
+mod crash;
+#[cfg(test)]
 mod discovery;
 #[cfg(test)]
+mod end_session;
+#[cfg(test)]
+mod frontchannel;
+#[cfg(test)]
 mod headers;
+#[cfg(test)]
+mod in_a_browser;
 #[cfg(test)]
 mod keys;
 #[cfg(test)]
 mod layering;
 #[cfg(test)]
+mod layering;
+#[cfg(test)]
+mod races;
+#[cfg(test)]
+mod receipts;
+#[cfg(test)]
 mod refresh;
+#[cfg(test)]
+mod screenshots;
 #[cfg(test)]
 mod secrets;
 #[cfg(test)]
-mod sign_in;
-#[cfg(test)]
 mod sessions;
+#[cfg(test)]
+mod sign_in;
 #[cfg(test)]
 mod support;
 #[cfg(test)]

@@ -1,0 +1,130 @@
+//! `exeunt demo`: the provider and three applications on this machine, or the applications alone.
+
+use std::io::Write as _;
+use std::sync::Arc;
+
+use secrecy::SecretString;
+use tokio::signal::ctrl_c;
+
+use super::arguments::DemoArguments;
+use crate::clock::{Clock, SystemClock};
+use crate::config::{Config, Credential, DatabaseUrl, DeclaredClient, DeclaredUser, Place};
+use crate::demo::{self, Applications, Options, Person};
+use crate::oidc::claims::UserClaims;
+use crate::oidc::issuer::Issuer;
+use crate::random::{OsRandom, Random};
+use crate::server::{self, Seams};
+
+/// Runs until Ctrl-C, or until the rehearsal is over.
+pub(super) async fn run(arguments: DemoArguments) -> anyhow::Result<()> {
+    match arguments.issuer.clone() {
+        Some(issuer) => applications_alone(&arguments, issuer).await,
+        None => everything(&arguments).await,
+    }
+}
+
+/// For docker-compose: the provider runs elsewhere, and knows the applications from its own file.
+async fn applications_alone(arguments: &DemoArguments, issuer: String) -> anyhow::Result<()> {
+    let place = |name: &str, port: u16| demo::Place {
+        port,
+        base_url: Some(format!("http://{name}.localhost:{port}")),
+        client_secret: SecretString::from(format!("{name}-demo-secret-for-trying-out")),
+    };
+    let applications = Applications::start(options(arguments, issuer.clone(), place))?;
+    announce(&issuer, &applications, None)?;
+    ctrl_c().await?;
+    applications.stop().await;
+    Ok(())
+}
+
+async fn everything(arguments: &DemoArguments) -> anyhow::Result<()> {
+    let random: &dyn Random = &OsRandom;
+    let issuer = Issuer::parse(&format!("http://localhost:{}", arguments.port))?;
+    let folder = tempfile::Builder::new().prefix("exeunt-demo-").tempdir()?;
+    let place = |_: &str, port: u16| demo::Place {
+        port,
+        base_url: None,
+        client_secret: SecretString::from(random.secret()),
+    };
+    let applications = Applications::start(options(arguments, issuer.as_str().to_owned(), place))?;
+    let person = Person {
+        username: "ada".to_owned(),
+        password: SecretString::from("analytical engine"),
+    };
+
+    let mut config = Config::for_issuer(issuer.clone());
+    let database = folder.path().join("exeunt.db");
+    config.database = DatabaseUrl::parse(&format!("sqlite://{}", database.display()))
+        .map_err(anyhow::Error::msg)?;
+    config.master_key_file = folder.path().join("exeunt.key");
+    config.outbound.allow_private_networks = vec!["127.0.0.0/8".parse()?, "::1/128".parse()?];
+    config.clients = applications
+        .clients()
+        .into_iter()
+        .map(|client| DeclaredClient {
+            client_id: client.client_id,
+            secret: Some(Credential::Plain(client.client_secret)),
+            metadata: client.metadata,
+            place: Place::Program,
+        })
+        .collect();
+    config.users = vec![DeclaredUser {
+        username: person.username.clone(),
+        password: Some(Credential::Plain(person.password.clone())),
+        claims: UserClaims {
+            name: Some("Ada Lovelace".to_owned()),
+            ..UserClaims::default()
+        },
+        place: Place::Program,
+    }];
+    let running = server::start(config, Seams::default())
+        .await
+        .map_err(|error| match error {
+            server::StartError::Listen { .. } => {
+                anyhow::anyhow!("{error}; --port chooses another port")
+            }
+            error => error.into(),
+        })?;
+
+    let played = if arguments.rehearse {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        demo::rehearse(&applications, &person, clock, &mut std::io::stdout()).await
+    } else {
+        announce(issuer.as_str(), &applications, Some(&person))?;
+        ctrl_c().await.map_err(anyhow::Error::from)
+    };
+    applications.stop().await;
+    running.stop().await;
+    played
+}
+
+fn options(
+    arguments: &DemoArguments,
+    issuer: String,
+    place: impl Fn(&str, u16) -> demo::Place,
+) -> Options {
+    Options {
+        issuer,
+        bind: arguments.bind,
+        ledger: place("ledger", arguments.ledger_port),
+        atlas: place("atlas", arguments.atlas_port),
+        gallery: place("gallery", arguments.gallery_port),
+        clock: Arc::new(SystemClock),
+        random: Arc::new(OsRandom),
+    }
+}
+
+fn announce(
+    issuer: &str,
+    applications: &Applications,
+    person: Option<&Person>,
+) -> anyhow::Result<()> {
+    let named: Vec<(&str, &str)> = applications
+        .all()
+        .iter()
+        .map(|known| (known.name, known.base_url.as_str()))
+        .collect();
+    let mut out = std::io::stdout().lock();
+    write!(out, "{}", demo::playbill(issuer, &named, person))?;
+    Ok(out.flush()?)
+}
