@@ -24,15 +24,23 @@ mod keys;
 #[cfg(test)]
 mod layering;
 #[cfg(test)]
+mod prompts;
+#[cfg(test)]
+mod redirect_uris;
+#[cfg(test)]
 mod refresh;
 #[cfg(test)]
 mod secrets;
+#[cfg(test)]
+mod sessions;
 #[cfg(test)]
 mod sign_in;
 #[cfg(test)]
 mod support;
 #[cfg(test)]
 mod templates;
+#[cfg(test)]
+mod throttles;
 #[cfg(test)]
 mod token;
 #[cfg(test)]
