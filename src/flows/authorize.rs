@@ -198,6 +198,8 @@ pub async fn issue_code(
     {
         return Ok(None);
     }
+    // Passing through to an application is using the session: no idling.
+    sessions::touch(&tx, session.id, now).await?;
     let grant = Grant {
         id: provider.random.row_id(now),
         session_id: Some(session.id),

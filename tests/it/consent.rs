@@ -3,7 +3,7 @@
 use chrono::TimeDelta;
 use exeunt::oidc::client::GrantType;
 
-use crate::support::ledger::{error, ledger_with, open, sign_in, sign_in_as};
+use crate::support::ledger::{add_grace, error, ledger_with, open, sign_in, sign_in_as};
 use crate::support::provider::{PASSWORD, Provider, Wish};
 use crate::support::relying_party::{RelyingParty, Tokens};
 use crate::support::visitor::{Answer, Visitor};
@@ -160,11 +160,7 @@ async fn only_the_page_itself_in_this_browser_can_allow_and_only_what_it_showed(
 /// Attack 72: two tabs, two people; the first one's consent page is answered by the second.
 #[actix_web::test]
 async fn nobody_allows_in_the_name_of_somebody_else() {
-    let wish = wish().await.configure(|config| {
-        let mut grace = config.users[0].clone();
-        grace.username = "grace".to_owned();
-        config.users.push(grace);
-    });
+    let wish = wish().await.configure(add_grace);
     let provider = wish.start().await;
     let (party, browser) = (RelyingParty::of(&provider, "ledger"), Visitor::default());
     let for_ada = page(&party, &browser, &[]).await;

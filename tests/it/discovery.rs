@@ -229,3 +229,26 @@ async fn another_method_gets_405_and_the_truth_about_those_allowed() {
     }
     provider.stop().await;
 }
+
+/// Attack 22 (CVE-2024-49757): something that is switched off, and answers who knows its address.
+#[actix_web::test]
+async fn what_discovery_does_not_name_is_not_there() {
+    let provider = ledger().await.start().await;
+    let visitor = Visitor::default();
+    for path in [
+        "/register",
+        "/par",
+        "/introspect",
+        "/revoke",
+        "/device_authorization",
+        "/admin",
+    ] {
+        let answer = visitor.post(&provider.url(path), &[]).await;
+        assert_eq!(
+            (answer.status.as_u16(), answer.page()),
+            (404, "page-error".to_owned()),
+            "{path}"
+        );
+    }
+    provider.stop().await;
+}

@@ -4,11 +4,11 @@
 
 // `cfg(test)` tells clippy that these are tests, where `unwrap` is welcome.
 #[cfg(test)]
+mod activity;
+#[cfg(test)]
 mod authorize;
 #[cfg(test)]
 mod backchannel;
-#[cfg(test)]
-mod browser;
 #[cfg(test)]
 mod browser;
 #[cfg(test)]
@@ -36,11 +36,13 @@ mod keys;
 #[cfg(test)]
 mod layering;
 #[cfg(test)]
-mod layering;
+mod prompts;
 #[cfg(test)]
 mod races;
 #[cfg(test)]
 mod receipts;
+#[cfg(test)]
+mod redirect_uris;
 #[cfg(test)]
 mod refresh;
 #[cfg(test)]
@@ -55,6 +57,8 @@ mod sign_in;
 mod support;
 #[cfg(test)]
 mod templates;
+#[cfg(test)]
+mod throttles;
 #[cfg(test)]
 mod token;
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! The valid example from which most tests change one thing: ada, and one application that asks her nothing.
 
+use exeunt::config::Config;
 use exeunt::oidc::client::{ClientMetadata, GrantType};
 use url::Url;
 
@@ -63,4 +64,18 @@ pub fn json_error(answer: &Answer) -> String {
         .as_str()
         .unwrap_or_default()
         .to_owned()
+}
+
+/// The answer is a page about an error: somewhere on our site, and nowhere else.
+pub fn assert_stays(answer: &Answer, what: &str) {
+    assert_eq!(answer.status, 400, "{what}: {answer:?}");
+    assert_eq!(answer.location(), None, "{what}");
+    assert_eq!(answer.page(), "page-error", "{what}");
+}
+
+/// Somebody else, with ada's password.
+pub fn add_grace(config: &mut Config) {
+    let mut grace = config.users[0].clone();
+    grace.username = "grace".to_owned();
+    config.users.push(grace);
 }

@@ -1,0 +1,115 @@
+//! A browser's session: its cookie, who it belongs to, how long it lasts.
+
+use chrono::TimeDelta;
+
+use crate::support::ledger::{add_grace, ledger, open, sign_in, sign_in_as};
+use crate::support::provider::{PASSWORD, Provider, Wish};
+use crate::support::relying_party::{RelyingParty, Tokens};
+use crate::support::visitor::{Answer, Visitor};
+
+async fn start() -> (Provider, RelyingParty, Visitor) {
+    start_as(ledger().await).await
+}
+
+async fn start_as(wish: Wish) -> (Provider, RelyingParty, Visitor) {
+    let provider = wish.start().await;
+    let party = RelyingParty::of(&provider, "ledger");
+    (provider, party, Visitor::default())
+}
+
+async fn page(party: &RelyingParty, visitor: &Visitor) -> Answer {
+    let page = open(visitor, &party.authorize_url(&[])).await;
+    assert_eq!(page.page(), "page-sign-in");
+    page
+}
+
+async fn is_signed_in(party: &RelyingParty, visitor: &Visitor) -> bool {
+    let silent = party.authorize_url(&[("prompt", "none")]);
+    visitor.get(&silent).await.parameter("code").is_some()
+}
+
+/// Attack 65 (CVE-2024-7341): a session whose identifier somebody knew before the sign-in.
+#[actix_web::test]
+async fn a_cookie_from_before_the_sign_in_is_worth_nothing_after_it() {
+    let (provider, party, ada) = start().await;
+    let name = format!("exeunt-session-{}", provider.config.listen.port());
+    let planted = "A".repeat(43);
+    ada.put_cookie(&name, &planted);
+    let page_of_ada = page(&party, &ada).await;
+    sign_in(&ada, &page_of_ada).await;
+    let first = ada.cookie(&name).unwrap();
+    assert_ne!(first, planted);
+
+    let page = open(&ada, &party.authorize_url(&[("prompt", "login")])).await;
+    sign_in(&ada, &page).await;
+    let second = ada.cookie(&name).unwrap();
+    assert_ne!(second, first);
+    assert!(is_signed_in(&party, &ada).await);
+    for known_before in [planted, first] {
+        let thief = Visitor::default();
+        thief.put_cookie(&name, &known_before);
+        assert!(!is_signed_in(&party, &thief).await);
+    }
+    provider.stop().await;
+}
+
+#[actix_web::test]
+async fn the_same_person_signing_in_again_keeps_the_session_that_applications_know() {
+    let (provider, party, ada) = start().await;
+    let first = party.tokens(&ada, &[]).await;
+    let again = party.tokens(&ada, &[("prompt", "login")]).await;
+    let sid = async |tokens: &Tokens| tokens.id_claims(&provider.issuer).await["sid"].clone();
+    assert_eq!(sid(&first).await, sid(&again).await);
+    let answer = party.userinfo(&first.get("access_token")).await;
+    assert_eq!(answer.status, 200);
+    provider.stop().await;
+}
+
+/// Attack 72: two people in one browser.
+#[actix_web::test]
+async fn when_somebody_else_signs_in_the_session_before_is_over() {
+    let wish = ledger().await.configure(add_grace);
+    let (provider, party, browser) = start_as(wish).await;
+    let of_ada = party.tokens(&browser, &[]).await;
+    let page = open(&browser, &party.authorize_url(&[("prompt", "login")])).await;
+    let answer = sign_in_as(&browser, &page, "grace", PASSWORD).await;
+    assert!(answer.parameter("code").is_some());
+    let answer = party.userinfo(&of_ada.get("access_token")).await;
+    assert_eq!(answer.status, 401);
+    provider.stop().await;
+}
+
+#[actix_web::test]
+async fn an_idle_session_ends_and_one_that_is_used_goes_on() {
+    let wish = ledger().await.manual_clock().configure(|config| {
+        config.session.idle = Some(TimeDelta::minutes(10));
+        config.tokens.access = TimeDelta::hours(1);
+    });
+    let (provider, party, ada) = start_as(wish).await;
+    let token = party.tokens(&ada, &[]).await.get("access_token");
+    for _ in 0..2 {
+        provider.advance(TimeDelta::minutes(9));
+        assert!(is_signed_in(&party, &ada).await);
+        provider.advance(TimeDelta::minutes(9));
+        assert_eq!(party.userinfo(&token).await.status, 200);
+    }
+    provider.advance(TimeDelta::minutes(10) + TimeDelta::milliseconds(1));
+    assert!(!is_signed_in(&party, &ada).await);
+    assert_eq!(party.userinfo(&token).await.status, 401);
+    provider.stop().await;
+}
+
+#[actix_web::test]
+async fn a_session_lasts_until_the_second_it_expires() {
+    let wish = ledger().await.manual_clock().configure(|config| {
+        config.session.absolute = TimeDelta::hours(1);
+    });
+    let (provider, party, ada) = start_as(wish).await;
+    let page = page(&party, &ada).await;
+    sign_in(&ada, &page).await;
+    provider.advance(TimeDelta::milliseconds(3_599_999));
+    assert!(is_signed_in(&party, &ada).await);
+    provider.advance(TimeDelta::milliseconds(1));
+    assert!(!is_signed_in(&party, &ada).await);
+    provider.stop().await;
+}

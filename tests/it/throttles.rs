@@ -1,0 +1,130 @@
+//! How often one may try to sign in, and what one learns by trying.
+
+use chrono::TimeDelta;
+use exeunt::flows::people;
+use futures_util::future::join_all;
+
+use crate::support::ledger::{add_grace, ledger, open, sign_in, sign_in_as};
+use crate::support::provider::{PASSWORD, Provider, Wish};
+use crate::support::relying_party::RelyingParty;
+use crate::support::visitor::{Answer, Visitor};
+
+async fn start_as(wish: Wish) -> (Provider, RelyingParty, Visitor) {
+    let provider = wish.start().await;
+    let party = RelyingParty::of(&provider, "ledger");
+    (provider, party, Visitor::default())
+}
+
+async fn page(party: &RelyingParty, visitor: &Visitor) -> Answer {
+    let page = open(visitor, &party.authorize_url(&[])).await;
+    assert_eq!(page.page(), "page-sign-in");
+    page
+}
+
+/// Attack 83 (CVE-2024-41952): who has an account here?
+#[actix_web::test]
+async fn an_unknown_name_a_wrong_password_and_a_person_shut_out_look_the_same() {
+    let wish = ledger().await.configure(add_grace);
+    let (provider, party, ada) = start_as(wish).await;
+    people::disable_user(provider.flows(), "grace")
+        .await
+        .unwrap()
+        .unwrap();
+    let page = page(&party, &ada).await;
+    let mut answers = Vec::new();
+    for (username, password) in [("ada", "wrong"), ("nobody", "wrong"), ("grace", PASSWORD)] {
+        let answer = sign_in_as(&ada, &page, username, password).await;
+        let request_id = answer.text("#request-id").unwrap_or_default();
+        let mut body = answer.body.replace(username, "NAME");
+        if !request_id.is_empty() {
+            body = body.replace(&request_id, "ID");
+        }
+        let cookie = answer.header("set-cookie").to_owned();
+        answers.push((answer.status, cookie, body));
+    }
+    assert!(answers[0].2.contains("role=\"alert\""));
+    assert!(
+        answers.iter().all(|answer| *answer == answers[0]),
+        "{answers:#?}"
+    );
+    provider.stop().await;
+}
+
+async fn attempt(page: &Answer, visitor: &Visitor, username: &str, forwarded: usize) -> u16 {
+    let mut fields = page.form().fields;
+    fields.retain(|(name, _)| name != "username");
+    fields.push(("username".to_owned(), username.to_owned()));
+    fields.push(("password".to_owned(), "wrong".to_owned()));
+    let url = page.url.split('?').next().unwrap().to_owned();
+    let request = visitor
+        .client()
+        .post(&url)
+        .header("x-forwarded-for", format!("192.0.2.{forwarded}"))
+        .header("forwarded", format!("for=192.0.2.{forwarded}"))
+        .form(&fields);
+    visitor.send(&url, request).await.status.as_u16()
+}
+
+/// Attack 84 (CVE-2024-4629, CVE-2026-47203): a parallel burst, other spellings of the name, made-up
+/// addresses. Attack 83: an unknown name is throttled alike.
+#[actix_web::test]
+async fn a_burst_of_wrong_passwords_gets_its_share_however_it_is_sent() {
+    let (provider, party, ada) = start_as(ledger().await.manual_clock()).await;
+    let page = page(&party, &ada).await;
+    for spellings in [["ada", "ADA", "\u{ff21}da"], ["nobody", "NOBODY", "Nobody"]] {
+        let burst = (0..30).map(|turn| attempt(&page, &ada, spellings[turn % 3], turn));
+        let statuses = join_all(burst).await;
+        let admitted = statuses.iter().filter(|status| **status == 200).count();
+        assert_eq!(admitted, 10, "{statuses:?}");
+        assert!(statuses.iter().all(|status| [200, 429].contains(status)));
+    }
+    // The right password is not tried either, until the next attempt is due.
+    let answer = sign_in_as(&ada, &page, "ada", PASSWORD).await;
+    assert_eq!(answer.status, 429);
+    provider.advance(TimeDelta::seconds(15));
+    let answer = sign_in_as(&ada, &page, "ada", PASSWORD).await;
+    assert!(answer.parameter("code").is_some(), "{answer:?}");
+    provider.stop().await;
+}
+
+/// Attack 85: a stranger who locks a person out by guessing.
+#[actix_web::test]
+async fn wrong_passwords_from_one_address_do_not_keep_the_person_out_at_another() {
+    let (provider, party, ada) = start_as(ledger().await.manual_clock()).await;
+    let page_of_ada = page(&party, &ada).await;
+    let url = provider.url("/sign-in");
+    let elsewhere = client_at("127.0.0.2");
+    let mut fields = page_of_ada.form().fields;
+    fields.retain(|(name, _)| name != "username");
+    fields.push(("username".to_owned(), "ada".to_owned()));
+    fields.push(("password".to_owned(), "wrong".to_owned()));
+    let mut last = 0;
+    for _ in 0..15 {
+        last = ada
+            .send(&url, elsewhere.post(&url).form(&fields))
+            .await
+            .status
+            .as_u16();
+    }
+    assert_eq!(last, 429);
+    assert!(
+        sign_in(&ada, &page_of_ada)
+            .await
+            .parameter("code")
+            .is_some()
+    );
+    provider.stop().await;
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the outside of the provider, not its way out"
+)]
+fn client_at(address: &str) -> reqwest::Client {
+    reqwest::Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .no_proxy()
+        .local_address(Some(address.parse().unwrap()))
+        .build()
+        .unwrap()
+}
