@@ -1,8 +1,8 @@
 //! Three example relying parties, the bill that announces them, and the rehearsal that plays a person's part.
 //!
 //! What belongs here: applications as their own developers would write them, on the `openidconnect` crate, that know
-//! of the provider only what it says over HTTP. What does not: anything that the provider needs; of its modules only
-//! the vocabulary of registration, the clock and randomness are used.
+//! of the provider only what it says over HTTP. What does not: anything that the provider needs. Of its modules only the
+//! clock and randomness are used.
 
 mod application;
 mod browser;
@@ -22,6 +22,7 @@ use actix_web::dev::ServerHandle;
 use actix_web::{App, HttpServer};
 use anyhow::{Context as _, anyhow};
 use secrecy::SecretString;
+use serde_json::{Value, json};
 
 pub use self::playbill::{Person, playbill};
 pub use self::rehearsal::rehearse;
@@ -29,7 +30,6 @@ pub use self::rehearsal::rehearse;
 use self::application::{Door, Link};
 use self::relying_party::{RelyingParty, Settings};
 use crate::clock::Clock;
-use crate::oidc::client::ClientMetadata;
 use crate::random::Random;
 
 /// How an application learns that a session has ended.
@@ -81,7 +81,7 @@ static GALLERY: Part = Part {
 
 /// Where one application runs, and its secret.
 #[derive(Debug, Clone)]
-pub struct Place {
+pub struct Venue {
     /// The port to listen on; 0 lets the system choose.
     pub port: u16,
     /// How browsers and the provider reach it, without a trailing slash; by default `http://localhost:{port}`.
@@ -98,26 +98,26 @@ pub struct Options {
     /// The address to listen on.
     pub bind: IpAddr,
     /// Back-channel logout.
-    pub ledger: Place,
+    pub ledger: Venue,
     /// Back-channel logout, and a switch to pretend to be down.
-    pub atlas: Place,
+    pub atlas: Venue,
     /// Front-channel logout alone.
-    pub gallery: Place,
+    pub gallery: Venue,
     /// The time by which tokens are judged.
     pub clock: Arc<dyn Clock>,
     /// Where cookies come from.
     pub random: Arc<dyn Random>,
 }
 
-/// A client for the provider's configuration.
+/// What the provider has to know of an application.
 #[derive(Debug, Clone)]
-pub struct DeclaredClient {
+pub struct Registration {
     /// Its name in the protocol.
-    pub client_id: String,
-    /// Its secret, for `client_secret_basic`.
+    pub client_id: &'static str,
+    /// What it authenticates with (`client_secret_basic`).
     pub client_secret: SecretString,
-    /// Everything else.
-    pub metadata: ClientMetadata,
+    /// Everything else, under the names of Dynamic Client Registration 1.0 §2.
+    pub metadata: Value,
 }
 
 /// One running application.
@@ -155,28 +155,26 @@ impl Application {
         self.part.hears
     }
 
-    fn client(&self) -> DeclaredClient {
+    fn registration(&self) -> Registration {
         let base_url = &self.base_url;
-        let mut metadata = ClientMetadata {
-            client_name: Some(self.name.to_owned()),
-            client_uri: Some(format!("{base_url}/")),
-            redirect_uris: vec![format!("{base_url}/callback")],
-            post_logout_redirect_uris: vec![format!("{base_url}/")],
-            skip_consent: true,
-            ..ClientMetadata::default()
-        };
+        let mut metadata = json!({
+            "client_name": self.name,
+            "client_uri": format!("{base_url}/"),
+            "redirect_uris": [format!("{base_url}/callback")],
+            "post_logout_redirect_uris": [format!("{base_url}/")],
+        });
         match self.part.hears {
             Hears::BackChannel => {
-                metadata.backchannel_logout_uri = Some(format!("{base_url}/backchannel"));
-                metadata.backchannel_logout_session_required = true;
+                metadata["backchannel_logout_uri"] = format!("{base_url}/backchannel").into();
+                metadata["backchannel_logout_session_required"] = true.into();
             }
             Hears::FrontChannel => {
-                metadata.frontchannel_logout_uri = Some(format!("{base_url}/frontchannel"));
-                metadata.frontchannel_logout_session_required = true;
+                metadata["frontchannel_logout_uri"] = format!("{base_url}/frontchannel").into();
+                metadata["frontchannel_logout_session_required"] = true.into();
             }
         }
-        DeclaredClient {
-            client_id: self.client_id.to_owned(),
+        Registration {
+            client_id: self.client_id,
             client_secret: self.client_secret.clone(),
             metadata,
         }
@@ -214,8 +212,8 @@ impl Applications {
     }
 
     /// What the provider has to know of them.
-    pub fn clients(&self) -> [DeclaredClient; 3] {
-        self.all().map(Application::client)
+    pub fn registrations(&self) -> [Registration; 3] {
+        self.all().map(Application::registration)
     }
 
     /// Stops answering; open requests are cut off.
@@ -235,9 +233,9 @@ struct Reserved {
 }
 
 impl Reserved {
-    fn new(part: &'static Part, bind: IpAddr, place: Place) -> Result<Self, anyhow::Error> {
-        let listener = TcpListener::bind((bind, place.port)).map_err(|error| {
-            let (name, port, option) = (part.name, place.port, part.port_option);
+    fn new(part: &'static Part, bind: IpAddr, venue: Venue) -> Result<Self, anyhow::Error> {
+        let listener = TcpListener::bind((bind, venue.port)).map_err(|error| {
+            let (name, port, option) = (part.name, venue.port, part.port_option);
             match error.kind() {
                 io::ErrorKind::AddrInUse => anyhow!(
                     "port {port}, meant for {name}, is in use: choose another with {option}"
@@ -251,11 +249,11 @@ impl Reserved {
         Ok(Self {
             part,
             listener,
-            base_url: place
+            base_url: venue
                 .base_url
                 .map(|url| url.trim_end_matches('/').to_owned())
                 .unwrap_or_else(|| format!("http://localhost:{port}")),
-            client_secret: place.client_secret,
+            client_secret: venue.client_secret,
         })
     }
 
@@ -311,3 +309,6 @@ impl Reserved {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,6 +8,8 @@ mod backchannel;
 #[cfg(test)]
 mod browser;
 #[cfg(test)]
+mod demo;
+#[cfg(test)]
 mod end_session;
 #[cfg(test)]
 mod frontchannel;
