@@ -2,7 +2,7 @@
 //!
 //! What belongs here: applications as their own developers would write them, on the `openidconnect` crate, that know
 //! of the provider only what it says over HTTP. What does not: anything that the provider needs. Of its modules only the
-//! clock and randomness are used.
+//! clock and randomness are used, and the words in which clients register.
 
 mod application;
 mod browser;
@@ -22,7 +22,6 @@ use actix_web::dev::ServerHandle;
 use actix_web::{App, HttpServer};
 use anyhow::{Context as _, anyhow};
 use secrecy::SecretString;
-use serde_json::{Value, json};
 
 pub use self::playbill::{Person, playbill};
 pub use self::rehearsal::rehearse;
@@ -30,6 +29,7 @@ pub use self::rehearsal::rehearse;
 use self::application::{Door, Link};
 use self::relying_party::{RelyingParty, Settings};
 use crate::clock::Clock;
+use crate::oidc::client::ClientMetadata;
 use crate::random::Random;
 
 /// How an application learns that a session has ended.
@@ -81,7 +81,7 @@ static GALLERY: Part = Part {
 
 /// Where one application runs, and its secret.
 #[derive(Debug, Clone)]
-pub struct Venue {
+pub struct Place {
     /// The port to listen on; 0 lets the system choose.
     pub port: u16,
     /// How browsers and the provider reach it, without a trailing slash; by default `http://localhost:{port}`.
@@ -98,26 +98,26 @@ pub struct Options {
     /// The address to listen on.
     pub bind: IpAddr,
     /// Back-channel logout.
-    pub ledger: Venue,
+    pub ledger: Place,
     /// Back-channel logout, and a switch to pretend to be down.
-    pub atlas: Venue,
+    pub atlas: Place,
     /// Front-channel logout alone.
-    pub gallery: Venue,
+    pub gallery: Place,
     /// The time by which tokens are judged.
     pub clock: Arc<dyn Clock>,
     /// Where cookies come from.
     pub random: Arc<dyn Random>,
 }
 
-/// What the provider has to know of an application.
+/// A client for the provider's configuration.
 #[derive(Debug, Clone)]
-pub struct Registration {
+pub struct DeclaredClient {
     /// Its name in the protocol.
-    pub client_id: &'static str,
-    /// What it authenticates with (`client_secret_basic`).
+    pub client_id: String,
+    /// Its secret, for `client_secret_basic`.
     pub client_secret: SecretString,
-    /// Everything else, under the names of Dynamic Client Registration 1.0 §2.
-    pub metadata: Value,
+    /// Everything else.
+    pub metadata: ClientMetadata,
 }
 
 /// One running application.
@@ -155,26 +155,28 @@ impl Application {
         self.part.hears
     }
 
-    fn registration(&self) -> Registration {
+    fn client(&self) -> DeclaredClient {
         let base_url = &self.base_url;
-        let mut metadata = json!({
-            "client_name": self.name,
-            "client_uri": format!("{base_url}/"),
-            "redirect_uris": [format!("{base_url}/callback")],
-            "post_logout_redirect_uris": [format!("{base_url}/")],
-        });
+        let mut metadata = ClientMetadata {
+            client_name: Some(self.name.to_owned()),
+            client_uri: Some(format!("{base_url}/")),
+            redirect_uris: vec![format!("{base_url}/callback")],
+            post_logout_redirect_uris: vec![format!("{base_url}/")],
+            skip_consent: true,
+            ..ClientMetadata::default()
+        };
         match self.part.hears {
             Hears::BackChannel => {
-                metadata["backchannel_logout_uri"] = format!("{base_url}/backchannel").into();
-                metadata["backchannel_logout_session_required"] = true.into();
+                metadata.backchannel_logout_uri = Some(format!("{base_url}/backchannel"));
+                metadata.backchannel_logout_session_required = true;
             }
             Hears::FrontChannel => {
-                metadata["frontchannel_logout_uri"] = format!("{base_url}/frontchannel").into();
-                metadata["frontchannel_logout_session_required"] = true.into();
+                metadata.frontchannel_logout_uri = Some(format!("{base_url}/frontchannel"));
+                metadata.frontchannel_logout_session_required = true;
             }
         }
-        Registration {
-            client_id: self.client_id,
+        DeclaredClient {
+            client_id: self.client_id.to_owned(),
             client_secret: self.client_secret.clone(),
             metadata,
         }
@@ -212,8 +214,8 @@ impl Applications {
     }
 
     /// What the provider has to know of them.
-    pub fn registrations(&self) -> [Registration; 3] {
-        self.all().map(Application::registration)
+    pub fn clients(&self) -> [DeclaredClient; 3] {
+        self.all().map(Application::client)
     }
 
     /// Stops answering; open requests are cut off.
@@ -233,9 +235,9 @@ struct Reserved {
 }
 
 impl Reserved {
-    fn new(part: &'static Part, bind: IpAddr, venue: Venue) -> Result<Self, anyhow::Error> {
-        let listener = TcpListener::bind((bind, venue.port)).map_err(|error| {
-            let (name, port, option) = (part.name, venue.port, part.port_option);
+    fn new(part: &'static Part, bind: IpAddr, place: Place) -> Result<Self, anyhow::Error> {
+        let listener = TcpListener::bind((bind, place.port)).map_err(|error| {
+            let (name, port, option) = (part.name, place.port, part.port_option);
             match error.kind() {
                 io::ErrorKind::AddrInUse => anyhow!(
                     "port {port}, meant for {name}, is in use: choose another with {option}"
@@ -249,11 +251,11 @@ impl Reserved {
         Ok(Self {
             part,
             listener,
-            base_url: venue
+            base_url: place
                 .base_url
                 .map(|url| url.trim_end_matches('/').to_owned())
                 .unwrap_or_else(|| format!("http://localhost:{port}")),
-            client_secret: venue.client_secret,
+            client_secret: place.client_secret,
         })
     }
 

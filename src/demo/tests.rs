@@ -3,6 +3,7 @@
 use std::net::Ipv4Addr;
 
 use reqwest::StatusCode;
+use serde_json::Value;
 use url::form_urlencoded;
 
 use super::relying_party::http_client;
@@ -11,7 +12,7 @@ use crate::clock::SystemClock;
 use crate::random::OsRandom;
 
 fn options() -> Options {
-    let venue = Venue {
+    let place = Place {
         port: 0,
         base_url: None,
         client_secret: "a secret that nobody needs here".into(),
@@ -20,9 +21,9 @@ fn options() -> Options {
         // Nobody answers there.
         issuer: "http://127.0.0.1:9".to_owned(),
         bind: Ipv4Addr::LOCALHOST.into(),
-        ledger: venue.clone(),
-        atlas: venue.clone(),
-        gallery: venue,
+        ledger: place.clone(),
+        atlas: place.clone(),
+        gallery: place,
         clock: Arc::new(SystemClock),
         random: Arc::new(OsRandom),
     }

@@ -4,8 +4,7 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use exeunt::clock::SystemClock;
-use exeunt::demo::{Applications, Options, Person, Venue, rehearse};
-use exeunt::oidc::client::ClientMetadata;
+use exeunt::demo::{Applications, Options, Person, Place, rehearse};
 use exeunt::oidc::registration;
 use exeunt::random::OsRandom;
 
@@ -14,7 +13,7 @@ use crate::support::provider::{PASSWORD, Provider, SECRET, provider};
 /// A provider that knows ada, and the applications that are registered with it.
 async fn stage() -> (Provider, Applications) {
     let mut wish = provider().await;
-    let venue = Venue {
+    let place = Place {
         port: 0,
         base_url: None,
         client_secret: SECRET.into(),
@@ -22,19 +21,17 @@ async fn stage() -> (Provider, Applications) {
     let options = Options {
         issuer: wish.issuer(),
         bind: Ipv4Addr::LOCALHOST.into(),
-        ledger: venue.clone(),
-        atlas: venue.clone(),
-        gallery: venue,
+        ledger: place.clone(),
+        atlas: place.clone(),
+        gallery: place,
         clock: Arc::new(SystemClock),
         random: Arc::new(OsRandom),
     };
     let applications = Applications::start(options).unwrap();
-    for registration in applications.registrations() {
-        let mut metadata: ClientMetadata = serde_json::from_value(registration.metadata).unwrap();
+    for client in applications.clients() {
         let loopback = ["127.0.0.0/8".parse().unwrap()];
-        assert_eq!(registration::check(&metadata, true, &loopback), []);
-        metadata.skip_consent = true;
-        wish = wish.client(registration.client_id, metadata);
+        assert_eq!(registration::check(&client.metadata, true, &loopback), []);
+        wish = wish.client(&client.client_id, client.metadata);
     }
     (wish.start().await, applications)
 }
