@@ -22,6 +22,8 @@ mod cors;
 #[cfg(test)]
 mod crash;
 #[cfg(test)]
+mod demo;
+#[cfg(test)]
 mod discovery;
 #[cfg(test)]
 mod end_session;

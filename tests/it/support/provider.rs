@@ -119,6 +119,11 @@ impl Wish {
         self
     }
 
+    /// The issuer's URL that it will have, without a slash at its end.
+    pub fn issuer(&self) -> String {
+        self.config.issuer.as_str().to_owned()
+    }
+
     /// With other settings.
     pub fn configure(mut self, change: impl FnOnce(&mut Config)) -> Self {
         change(&mut self.config);
