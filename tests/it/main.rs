@@ -62,6 +62,8 @@ mod templates;
 #[cfg(test)]
 mod throttles;
 #[cfg(test)]
+mod tls;
+#[cfg(test)]
 mod token;
 #[cfg(test)]
 mod userinfo;

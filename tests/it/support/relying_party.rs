@@ -331,8 +331,12 @@ impl RelyingParty {
 
     /// Asks the token endpoint, with [`SECRET`] in the header.
     pub async fn token(&self, fields: &[(&str, &str)]) -> Answer {
+        self.token_over(&Visitor::default(), fields).await
+    }
+
+    /// As [`RelyingParty::token`], over a client of the test's own.
+    pub async fn token_over(&self, visitor: &Visitor, fields: &[(&str, &str)]) -> Answer {
         let url = format!("{}/token", self.issuer);
-        let visitor = Visitor::default();
         let request = visitor
             .client()
             .post(&url)

@@ -64,6 +64,14 @@ impl Default for Visitor {
 }
 
 impl Visitor {
+    /// A browser over a client of the test's own.
+    pub fn over(client: Client) -> Self {
+        Self {
+            client,
+            cookies: Mutex::default(),
+        }
+    }
+
     /// Fetches an address; follows nothing.
     pub async fn get(&self, url: &str) -> Answer {
         self.send(url, self.client.get(url)).await

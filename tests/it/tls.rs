@@ -1,0 +1,91 @@
+//! https in process, and authorities of one's own.
+
+use exeunt::config::Tls;
+use exeunt::oidc::issuer::Issuer;
+use exeunt::oidc::logout::DeliveryState;
+use exeunt::store::deliveries;
+use reqwest::{Certificate, Client};
+
+use crate::support::eventually;
+use crate::support::provider::{Provider, metadata, provider};
+use crate::support::relying_party::RelyingParty;
+use crate::support::visitor::Visitor;
+
+/// A provider at https, and a client that trusts its certificate. The application's notices go to the provider's own
+/// token endpoint, which is at hand and answers them with 400.
+async fn https_provider(trusted: bool) -> (Provider, Client) {
+    let certified = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let pem = certified.cert.pem();
+    let wish = provider().await.configure(|config| {
+        let folder = config.master_key_file.parent().unwrap().to_owned();
+        let (certificate, private_key) = (folder.join("cert.pem"), folder.join("key.pem"));
+        std::fs::write(&certificate, &pem).unwrap();
+        std::fs::write(&private_key, certified.signing_key.serialize_pem()).unwrap();
+        let issuer = format!("https://localhost:{}", config.listen.port());
+        config.issuer = Issuer::parse(&issuer).unwrap();
+        config.outbound.extra_ca_file = trusted.then(|| certificate.clone());
+        config.tls = Some(Tls { certificate, private_key });
+    });
+    let mut metadata = metadata("https://ledger.example");
+    metadata.backchannel_logout_uri = Some(format!("{}/token", wish.issuer()));
+    let provider = wish.client("ledger", metadata).start().await;
+    #[expect(clippy::disallowed_methods, reason = "the outside of the provider, not its way out")]
+    let client = Client::builder()
+        .add_root_certificate(Certificate::from_pem(pem.as_bytes()).unwrap())
+        .redirect(reqwest::redirect::Policy::none())
+        .no_proxy()
+        .build()
+        .unwrap();
+    (provider, client)
+}
+
+/// Signs in and out, and answers how the one delivery went.
+async fn delivered(provider: &Provider, client: Client, done: &[DeliveryState]) -> deliveries::Delivery {
+    let ada = Visitor::over(client);
+    let ledger = RelyingParty::of(provider, "ledger");
+    let answer = ledger.sign_in(&ada, &[]).await;
+    let code = answer.parameter("code").unwrap();
+    let fields =
+        [("grant_type", "authorization_code"), ("code", &code), ("redirect_uri", &ledger.redirect_uri)];
+    let tokens = ledger.token_over(&ada, &fields).await.json();
+    let hint = tokens["id_token"].as_str().unwrap();
+    ada.get(&ledger.end_session_url(&[("id_token_hint", hint)])).await;
+    let known = eventually(async || {
+        let known = deliveries::list(provider.flows().database.read(), None, None, 10).await.unwrap();
+        known.into_iter().find(|delivery| done.contains(&delivery.state))
+    });
+    known.await.expect("the delivery was tried")
+}
+
+/// Attack 66: a cookie that another host of the domain, or plain http, could set or read.
+#[actix_web::test]
+async fn over_https_cookies_are_bound_to_the_host_and_the_connection() {
+    let (provider, client) = https_provider(true).await;
+    let answer = client.get(provider.url("/.well-known/openid-configuration")).send().await.unwrap();
+    assert_eq!(answer.status(), 200);
+    let answer = client.get(RelyingParty::of(&provider, "ledger").authorize_url(&[])).send().await.unwrap();
+    let cookie = answer.headers()["set-cookie"].to_str().unwrap().to_owned();
+    assert!(cookie.starts_with("__Host-exeunt-browser="), "{cookie}");
+    for attribute in ["Secure", "HttpOnly", "SameSite=Lax", "Path=/"] {
+        assert!(cookie.contains(attribute), "{attribute}: {cookie}");
+    }
+    assert!(answer.headers().contains_key("strict-transport-security"));
+    provider.stop().await;
+}
+
+#[actix_web::test]
+async fn an_application_certified_by_an_authority_of_the_operators_is_told() {
+    let (provider, client) = https_provider(true).await;
+    let delivery = delivered(&provider, client, &[DeliveryState::Refused]).await;
+    assert_eq!(delivery.last_status, Some(400));
+    provider.stop().await;
+}
+
+#[actix_web::test]
+async fn an_application_whose_certificate_nobody_vouches_for_is_not_spoken_to() {
+    let (provider, client) = https_provider(false).await;
+    let delivery = delivered(&provider, client, &[DeliveryState::Retrying]).await;
+    assert_eq!(delivery.last_status, None);
+    assert_eq!(delivery.last_problem.as_deref(), Some("no trusted TLS connection"));
+    provider.stop().await;
+}
