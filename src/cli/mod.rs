@@ -6,6 +6,7 @@ pub mod arguments;
 mod client;
 pub mod config;
 mod delivery;
+mod demo;
 mod healthcheck;
 mod keys;
 mod migrate;
@@ -74,7 +75,7 @@ fn obey(arguments: Arguments) -> anyhow::Result<()> {
             Command::Serve => serve::run(load(path)?).await,
             Command::Migrate => migrate::run(load(path)?).await,
             Command::Healthcheck => healthcheck::run(load(path)?).await,
-            Command::Demo(_) => anyhow::bail!("not here"),
+            Command::Demo(wanted) => demo::run(wanted).await,
             Command::Client(command) => {
                 act(path, async |provider| client::run(provider, command).await).await
             }

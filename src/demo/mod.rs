@@ -1,8 +1,8 @@
 //! Three example relying parties, the bill that announces them, and the rehearsal that plays a person's part.
 //!
 //! What belongs here: applications as their own developers would write them, on the `openidconnect` crate, that know
-//! of the provider only what it says over HTTP. What does not: anything that the provider needs; of its modules only
-//! the vocabulary of registration, the clock and randomness are used.
+//! of the provider only what it says over HTTP. What does not: anything that the provider needs. Of its modules only the
+//! clock and randomness are used, and the words in which clients register.
 
 mod application;
 mod browser;
@@ -311,3 +311,6 @@ impl Reserved {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

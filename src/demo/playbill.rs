@@ -49,10 +49,13 @@ pub fn playbill(issuer: &str, applications: &[(&str, &str)], person: Option<&Per
 }
 
 fn framed(lines: &[String]) -> String {
-    let border = "─".repeat(WIDTH);
+    // An address may be longer than the block is wide: then the block grows, and nothing is cut off.
+    let longest = lines.iter().map(|line| line.chars().count()).max();
+    let width = WIDTH.max(longest.unwrap_or_default() + 6);
+    let border = "─".repeat(width);
     let mut block = format!("  ┌{border}┐\n");
     for line in lines {
-        let inside = WIDTH - 3;
+        let inside = width - 3;
         block.push_str(&format!("  │   {line:<inside$}│\n"));
     }
     block.push_str(&format!("  └{border}┘\n"));
@@ -78,7 +81,29 @@ mod tests {
 
     #[test]
     fn the_block_says_where_who_and_what_to_try() {
-        insta::assert_snapshot!(playbill("http://localhost:8080", &APPLICATIONS, Some(&ada())), @"");
+        insta::assert_snapshot!(playbill("http://localhost:8080", &APPLICATIONS, Some(&ada())), @"
+        ┌──────────────────────────────────────────────────────────────────────────┐
+        │                                                                          │
+        │   [Exeunt]                                                               │
+        │                                                                          │
+        │   Ledger      http://localhost:8081/                                     │
+        │   Atlas       http://localhost:8082/                                     │
+        │   Gallery     http://localhost:8083/                                     │
+        │   Provider    http://localhost:8080                                      │
+        │                                                                          │
+        │   Username    ada                                                        │
+        │   Password    analytical-engine                                          │
+        │                                                                          │
+        │   Try this:                                                              │
+        │   1. Open the three applications and sign in at each: one password.      │
+        │   2. Sign out at one, and watch the others leave.                        │
+        │   3. Sign in again, let Atlas pretend to be down, sign out, and see      │
+        │      the provider try again until Atlas is back up.                      │
+        │                                                                          │
+        │   Ctrl-C ends it.                                                        │
+        │                                                                          │
+        └──────────────────────────────────────────────────────────────────────────┘
+        ");
     }
 
     #[test]
@@ -87,6 +112,16 @@ mod tests {
         for line in block.lines() {
             assert_eq!(line.chars().count(), 78, "{line}");
         }
+    }
+
+    #[test]
+    fn a_long_address_widens_the_block_and_is_not_cut_off() {
+        let issuer = format!("https://{}.example", "x".repeat(80));
+        let block = playbill(&issuer, &APPLICATIONS, None);
+        assert!(block.contains(&issuer));
+        let mut widths = block.lines().map(|line| line.chars().count());
+        let first = widths.next().unwrap();
+        assert!(widths.all(|width| width == first));
     }
 
     #[test]

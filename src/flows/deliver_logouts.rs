@@ -6,8 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use futures_util::StreamExt as _;
-use futures_util::stream::FuturesUnordered;
+use tokio::task::{Id, JoinSet};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -34,28 +33,33 @@ const IN_FLIGHT_OF_ONE: usize = 4;
 
 /// Delivers until `stop` is cancelled; what is under way then is finished first.
 pub async fn run(provider: Arc<Provider>, stop: CancellationToken) {
-    let mut under_way = FuturesUnordered::new();
-    let mut busy: HashMap<String, usize> = HashMap::new();
+    // Tasks of their own: an attempt that holds a connection must go on while this one waits for one.
+    let mut under_way = JoinSet::new();
+    let mut busy: HashMap<Id, String> = HashMap::new();
     while !stop.is_cancelled() {
         let room = IN_FLIGHT - under_way.len();
         match claim(&provider, &busy, room).await {
             Ok(claimed) => {
                 for (delivery, lease) in claimed {
-                    *busy.entry(delivery.client_id.clone()).or_default() += 1;
-                    under_way.push(attempt(&provider, delivery, lease));
+                    let client_id = delivery.client_id.clone();
+                    let task = under_way.spawn(attempt(Arc::clone(&provider), delivery, lease));
+                    busy.insert(task.id(), client_id);
                 }
             }
             Err(error) => tracing::error!(%error, "due deliveries could not be claimed"),
         }
         let again = provider.clock.now() + POLL;
         tokio::select! {
-            Some(client_id) = under_way.next(), if !under_way.is_empty() => free(&mut busy, &client_id),
+            Some(done) = under_way.join_next_with_id() => {
+                let id = done.map_or_else(|panicked| panicked.id(), |(id, ())| id);
+                busy.remove(&id);
+            }
             () = provider.work.notified(), if under_way.len() < IN_FLIGHT => {}
             () = provider.clock.sleep_until(again), if under_way.len() < IN_FLIGHT => {}
             () = stop.cancelled() => {}
         }
     }
-    while under_way.next().await.is_some() {}
+    while under_way.join_next().await.is_some() {}
 }
 
 /// Makes undelivered notices due again, now, and as long as a new one is; answers how many were.
@@ -75,20 +79,11 @@ pub async fn retry(provider: &Provider, delivery_ids: &[Uuid]) -> Result<usize, 
     Ok(due)
 }
 
-fn free(busy: &mut HashMap<String, usize>, client_id: &str) {
-    if let Some(count) = busy.get_mut(client_id) {
-        *count -= 1;
-        if *count == 0 {
-            busy.remove(client_id);
-        }
-    }
-}
-
 /// Claims rows for as many attempts as there is room for, of each application at most its share: a
 /// slow one never takes the others' places.
 async fn claim(
     provider: &Provider,
-    busy: &HashMap<String, usize>,
+    busy: &HashMap<Id, String>,
     mut room: usize,
 ) -> Result<Vec<(Delivery, Uuid)>, FlowError> {
     let now = provider.clock.now();
@@ -99,7 +94,7 @@ async fn claim(
         .await?
         .into_iter()
         .map(|client_id| {
-            let under_way = busy.get(&client_id).copied().unwrap_or_default();
+            let under_way = busy.values().filter(|busy| **busy == client_id).count();
             (client_id, IN_FLIGHT_OF_ONE.saturating_sub(under_way))
         })
         .filter(|(_, share)| *share > 0)
@@ -124,14 +119,13 @@ async fn claim(
     Ok(claimed)
 }
 
-/// One attempt, from the token to the record; answers whose it was.
-async fn attempt(provider: &Provider, delivery: Delivery, lease: Uuid) -> String {
+/// One attempt, from the token to the record.
+async fn attempt(provider: Arc<Provider>, delivery: Delivery, lease: Uuid) {
     let client_id = delivery.client_id.clone();
-    if let Err(error) = try_once(provider, delivery, lease).await {
+    if let Err(error) = try_once(&provider, delivery, lease).await {
         // The lease runs out and the row is claimed again.
         tracing::error!(%error, client_id, "a delivery could not be carried out");
     }
-    client_id
 }
 
 async fn try_once(

@@ -41,7 +41,7 @@ pub(super) async fn get(visitor: Visitor, request: HttpRequest) -> HttpResponse 
                 .map(|user| user.display_name().to_owned())
                 .unwrap_or_default(),
             scopes: in_reading_order(&scope),
-            form: sign_in::form(&visitor, PATH, handle),
+            form: sign_in::form(&visitor, PATH, handle, &subject(handle, session)),
         };
         Ok(html(StatusCode::OK, &page))
     };
@@ -56,24 +56,36 @@ pub(super) async fn post(visitor: Visitor, body: Bytes) -> HttpResponse {
         let form = authorize::form(&body)?;
         let (interaction, answerable) = authorize::parked(&visitor, &form).await?;
         let handle = form.get("interaction").unwrap_or_default();
-        visitor.check_form(&form, handle)?;
+        let session = visitor.session().await?.ok_or(PageError::Expired)?;
+        visitor.check_form(&form, &subject(handle, &session))?;
         match form.get("decision") {
             Some("allow") => {}
             Some("deny") => return authorize::cancel(&visitor, &answerable, &interaction).await,
             _ => return Err(PageError::Expired),
         }
-        let session = visitor.session().await?;
         if let Some((session, scope)) =
-            asked(&visitor, &answerable, &interaction, session.as_ref()).await?
+            asked(&visitor, &answerable, &interaction, Some(&session)).await?
         {
             flows::authorize::consent(&visitor.provider, session, &answerable.client, &scope)
                 .await?;
         }
-        authorize::advance(&visitor, answerable, Some((handle, &interaction)), session).await
+        authorize::advance(
+            &visitor,
+            answerable,
+            Some((handle, &interaction)),
+            Some(session),
+        )
+        .await
     };
     answer
         .await
         .unwrap_or_else(|error: PageError| error.page(&visitor))
+}
+
+/// What the form is about: the request, and the person who was asked. Another one, who has signed in
+/// since in another tab, can't answer for them (attack 72).
+fn subject(handle: &str, session: &Session) -> String {
+    format!("{handle} {}", session.id)
 }
 
 /// Whom to ask, and for what: decided again, never taken from the form.

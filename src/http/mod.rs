@@ -59,9 +59,9 @@ impl Routes {
             below(paths::OPENID_CONFIGURATION),
             format!("{}{}", paths::OAUTH_AUTHORIZATION_SERVER, self.prefix),
         ] {
-            app.service(get_and_head(&path, discovery::metadata).route(cors::preflight()));
+            app.service(public(&path, discovery::metadata));
         }
-        app.service(get_and_head(&below(paths::JWKS), discovery::jwks).route(cors::preflight()));
+        app.service(public(&below(paths::JWKS), discovery::jwks));
 
         let pages = web::scope(&self.prefix)
             .wrap(from_fn(headers::secure))
@@ -140,9 +140,22 @@ where
     Args: actix_web::FromRequest + 'static,
     F::Output: actix_web::Responder + 'static,
 {
+    methods(path, "GET, HEAD")
+        .route(web::get().to(handler.clone()))
+        .route(web::head().to(handler))
+}
+
+/// The same, for a document that scripts of every origin may read.
+fn public<F, Args>(path: &str, handler: F) -> Resource
+where
+    F: actix_web::Handler<Args> + Clone,
+    Args: actix_web::FromRequest + 'static,
+    F::Output: actix_web::Responder + 'static,
+{
     methods(path, "GET, HEAD, OPTIONS")
         .route(web::get().to(handler.clone()))
         .route(web::head().to(handler))
+        .route(cors::preflight())
 }
 
 /// HEAD where GET would change something: it is there, and nothing happens.

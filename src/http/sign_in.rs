@@ -98,19 +98,20 @@ fn page(
         Some(SignInNotice::Throttled { .. }) => StatusCode::TOO_MANY_REQUESTS,
         _ => StatusCode::OK,
     };
+    let handle = params.get("interaction").unwrap_or_default();
     let page = pages::SignIn {
         ui: visitor.ui(answerable.params.get("ui_locales")),
         application: Application::of(&answerable.client),
-        form: form(visitor, PATH, params.get("interaction").unwrap_or_default()),
+        form: form(visitor, PATH, handle, handle),
         username: username.to_owned(),
         notice,
     };
     html(status, &page)
 }
 
-/// A form about a parked request.
-pub(super) fn form(visitor: &Visitor, path: &str, handle: &str) -> Form {
+/// A form about a parked request, whose token is about `subject`.
+pub(super) fn form(visitor: &Visitor, path: &str, handle: &str, subject: &str) -> Form {
     Form::to(visitor.path(path))
         .with("interaction", handle)
-        .with("csrf", visitor.csrf(handle))
+        .with("csrf", visitor.csrf(subject))
 }

@@ -1,4 +1,5 @@
-//! Request parameters: each at most once, empty ones absent, unknown ones ignored (RFC 6749 §3.1).
+//! Request parameters: each at most once, empty ones absent, unknown ones ignored (RFC 6749 §3.1); none with a NUL,
+//! which no parameter needs and not every database can keep.
 
 use crate::oidc::error::OAuthError;
 
@@ -13,8 +14,8 @@ impl Params {
     /// Reads `application/x-www-form-urlencoded` text.
     ///
     /// # Errors
-    /// `invalid_request` when a parameter other than `resource` (RFC 8707 §2) stands twice, or when
-    /// there is more than [`MOST_BYTES`].
+    /// `invalid_request` when a parameter other than `resource` (RFC 8707 §2) stands twice or has a
+    /// NUL, or when there is more than [`MOST_BYTES`].
     pub fn parse(text: &[u8]) -> Result<Self, OAuthError> {
         if text.len() > MOST_BYTES {
             return Err(OAuthError::invalid_request("the request is too long"));
@@ -39,6 +40,9 @@ impl Params {
                 return Err(OAuthError::invalid_request(format!(
                     "the parameter {name} stands twice"
                 )));
+            }
+            if value.contains('\0') {
+                return Err(OAuthError::invalid_request("a parameter has a NUL"));
             }
             if !value.is_empty() {
                 kept.push((name, value));
@@ -96,6 +100,12 @@ mod tests {
     fn resource_may_stand_more_than_once() {
         let params = Params::parse(b"resource=a&resource=b").unwrap();
         assert_eq!(params.all("resource").collect::<Vec<_>>(), ["a", "b"]);
+    }
+
+    /// Attack 91: a NUL, which one reader keeps and another stumbles over.
+    #[test]
+    fn a_parameter_with_a_nul_is_refused() {
+        assert!(Params::parse(b"nonce=a%00b").is_err());
     }
 
     #[test]

@@ -4,24 +4,58 @@
 
 // `cfg(test)` tells clippy that these are tests, where `unwrap` is welcome.
 #[cfg(test)]
+mod authorize;
+#[cfg(test)]
 mod backchannel;
 #[cfg(test)]
 mod browser;
+#[cfg(test)]
+mod browser;
+#[cfg(test)]
+mod client_authentication;
+#[cfg(test)]
+mod configuration;
+#[cfg(test)]
+mod consent;
+#[cfg(test)]
+mod cors;
+#[cfg(test)]
+mod demo;
+#[cfg(test)]
+mod discovery;
 #[cfg(test)]
 mod end_session;
 #[cfg(test)]
 mod frontchannel;
 #[cfg(test)]
+mod headers;
+#[cfg(test)]
 mod in_a_browser;
+#[cfg(test)]
+mod keys;
+#[cfg(test)]
+mod layering;
 #[cfg(test)]
 mod layering;
 #[cfg(test)]
 mod receipts;
 #[cfg(test)]
+mod refresh;
+#[cfg(test)]
 mod screenshots;
+#[cfg(test)]
+mod secrets;
+#[cfg(test)]
+mod sessions;
+#[cfg(test)]
+mod sign_in;
 #[cfg(test)]
 mod support;
 #[cfg(test)]
 mod templates;
+#[cfg(test)]
+mod token;
+#[cfg(test)]
+mod userinfo;
 #[cfg(test)]
 mod walk;

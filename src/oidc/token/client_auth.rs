@@ -93,6 +93,10 @@ impl PresentedCredentials {
             Some(named) if named != presented.client_id() => Err(OAuthError::invalid_request(
                 "client_id is another than the one that authenticates",
             )),
+            // No client's name has a NUL, and not every database can look for one.
+            _ if presented.client_id().contains('\0') => {
+                Err(OAuthError::invalid_client("client_id has a NUL"))
+            }
             _ => Ok(presented),
         }
     }
@@ -251,8 +255,8 @@ pub fn check_assertion(
     if claims.iat.is_some_and(|iat| iat > latest) || claims.nbf.is_some_and(|nbf| nbf > latest) {
         return refuse("the assertion is from the future");
     }
-    if claims.jti.is_empty() || claims.jti.len() > LONGEST_JTI {
-        return refuse("jti of the assertion is empty or too long");
+    if claims.jti.is_empty() || claims.jti.len() > LONGEST_JTI || claims.jti.contains('\0') {
+        return refuse("jti of the assertion is empty, too long or has a NUL");
     }
     Ok(Assertion {
         jti: claims.jti,

@@ -14,7 +14,7 @@ use crate::support::provider::{Provider, SECRET, provider};
 use crate::support::stage::fill_in_password;
 
 /// The demo's applications at a provider of their own.
-async fn open() -> (Provider, Applications) {
+pub(super) async fn open() -> (Provider, Applications) {
     let mut issuer = String::new();
     let mut wish = provider()
         .await
@@ -41,7 +41,7 @@ async fn open() -> (Provider, Applications) {
 }
 
 /// Opens an application and signs in; answers whether the password was asked for.
-async fn sign_in(page: &Page, base_url: &str) -> bool {
+pub(super) async fn sign_in(page: &Page, base_url: &str) -> bool {
     page.goto(base_url).await;
     page.click("#sign-in").await;
     page.wait_for("#page-sign-in, #state[data-signed-in=true]")

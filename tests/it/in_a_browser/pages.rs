@@ -1,5 +1,7 @@
 //! Every page for everybody: in both themes, on a small screen and a large one, under its own policy.
 
+use super::journey;
+use crate::support::browser::{Browser, Page};
 use crate::support::tour::{PAGES, visit_every_page};
 
 #[tokio::test]
@@ -8,31 +10,51 @@ async fn every_page_is_accessible_fits_its_screen_and_keeps_its_policy() {
     let mut faults = Vec::new();
     let mut seen = Vec::new();
     visit_every_page(async |name, page| {
-        for (width, height) in [(1100, 800), (320, 640)] {
-            page.viewport(width, height).await;
-            for dark in [false, true] {
-                page.dark(dark).await;
-                let theme = if dark { "dark" } else { "light" };
-                let found = page.axe().await;
-                faults.extend(
-                    found
-                        .iter()
-                        .map(|it| format!("{name} {width} {theme}: {it}")),
-                );
-            }
-            let overflow =
-                "document.documentElement.scrollWidth - document.documentElement.clientWidth";
-            let overflow = page.eval::<i64>(overflow).await;
-            if overflow > 0 {
-                faults.push(format!("{name} {width}: scrolls sideways by {overflow} px"));
-            }
-        }
-        let errors = page.console_errors().into_iter();
-        let errors = errors.filter(|error| error.contains("Content Security Policy"));
-        faults.extend(errors.map(|error| format!("{name}: {error}")));
+        faults.extend(faults_of(name, page).await);
         seen.push(name.to_owned());
     })
     .await;
     assert_eq!(seen, PAGES);
     assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium: run scripts/test"]
+async fn the_example_applications_are_accessible_fit_their_screen_and_keep_their_policy() {
+    let (provider, applications) = journey::open().await;
+    let browser = Browser::launch().await;
+    let page = browser.page("about:blank").await;
+    let mut faults = Vec::new();
+    for application in applications.all() {
+        page.goto(&application.base_url).await;
+        faults.extend(faults_of(application.name, &page).await);
+        journey::sign_in(&page, &application.base_url).await;
+        faults.extend(faults_of(application.name, &page).await);
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+    applications.stop().await;
+    provider.stop().await;
+}
+
+async fn faults_of(name: &str, page: &Page) -> Vec<String> {
+    let mut faults = Vec::new();
+    for (width, height) in [(1100, 800), (320, 640)] {
+        page.viewport(width, height).await;
+        for dark in [false, true] {
+            page.dark(dark).await;
+            let theme = if dark { "dark" } else { "light" };
+            let found = page.axe().await.into_iter();
+            faults.extend(found.map(|it| format!("{name} {width} {theme}: {it}")));
+        }
+        let overflow =
+            "document.documentElement.scrollWidth - document.documentElement.clientWidth";
+        let overflow = page.eval::<i64>(overflow).await;
+        if overflow > 0 {
+            faults.push(format!("{name} {width}: scrolls sideways by {overflow} px"));
+        }
+    }
+    let errors = page.console_errors().into_iter();
+    let errors = errors.filter(|error| error.contains("Content Security Policy"));
+    faults.extend(errors.map(|error| format!("{name}: {error}")));
+    faults
 }

@@ -74,7 +74,8 @@ pub async fn provider() -> Wish {
     }
 }
 
-async fn database(folder: &TempDir) -> DatabaseUrl {
+/// A fresh database, in `folder` if it is a file.
+pub async fn database(folder: &TempDir) -> DatabaseUrl {
     if environment("EXEUNT_TEST_DATABASE").as_deref() != Some("postgres") {
         let path = folder.path().join("exeunt.db");
         return DatabaseUrl::parse(&format!("sqlite://{}", path.display())).unwrap();
@@ -118,6 +119,11 @@ impl Wish {
         self
     }
 
+    /// The issuer's URL that it will have, without a slash at its end.
+    pub fn issuer(&self) -> String {
+        self.config.issuer.as_str().to_owned()
+    }
+
     /// With other settings.
     pub fn configure(mut self, change: impl FnOnce(&mut Config)) -> Self {
         change(&mut self.config);
@@ -134,6 +140,12 @@ impl Wish {
     pub fn manual_clock(mut self) -> Self {
         self.manual = true;
         self
+    }
+
+    /// Opens it alone: nothing is served and no worker runs. The folder must outlive it.
+    pub async fn open(self) -> (exeunt::flows::Provider, Arc<TempDir>) {
+        let provider = server::open(self.config, self.seams).await.unwrap();
+        (provider, self.folder)
     }
 
     /// Starts it.

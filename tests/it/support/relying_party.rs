@@ -258,6 +258,15 @@ impl RelyingParty {
         }
     }
 
+    /// A client at an issuer that runs elsewhere.
+    pub fn at(issuer: &str, client_id: &str, base: &str) -> Self {
+        Self {
+            client_id: client_id.to_owned(),
+            redirect_uri: format!("{base}/callback"),
+            issuer: issuer.to_owned(),
+        }
+    }
+
     /// The address of an authorization request, with more parameters or others.
     pub fn authorize_url(&self, more: &[(&str, &str)]) -> String {
         let mut fields = vec![

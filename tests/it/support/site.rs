@@ -3,7 +3,6 @@
 use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
 
-use actix_web::http::header::COOKIE;
 use actix_web::web::{self, Bytes};
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer};
 use url::form_urlencoded;
@@ -22,8 +21,6 @@ pub struct Asked {
     pub target: String,
     /// The form that came with it, decoded.
     pub fields: Vec<(String, String)>,
-    /// Its cookies.
-    pub cookies: String,
 }
 
 /// A site at `127.0.0.1`: to a browser another *site* than the provider at `localhost`.
@@ -98,10 +95,6 @@ async fn answer(
         method: request.method().to_string(),
         target,
         fields: form_urlencoded::parse(&body).into_owned().collect(),
-        cookies: request
-            .headers()
-            .get(COOKIE)
-            .map_or_else(String::new, |cookies| cookies.to_str().unwrap().to_owned()),
     });
     HttpResponse::Ok()
         .content_type("text/html; charset=utf-8")

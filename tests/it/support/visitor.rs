@@ -1,7 +1,7 @@
 //! A browser without a screen: follows links, keeps cookies, fills in forms.
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
+use std::sync::{LazyLock, Mutex};
 
 use reqwest::header::{COOKIE, HeaderMap, LOCATION, SET_COOKIE};
 use reqwest::{Client, RequestBuilder, StatusCode};
@@ -36,17 +36,22 @@ pub struct Form {
     pub fields: Vec<(String, String)>,
 }
 
-/// A client that follows no redirects: tests want to see them.
+/// A client that follows no redirects: tests want to see them. There is one for all, because making one reads every
+/// root certificate; it keeps no connections, because each belongs to the runtime of one test.
 #[expect(
     clippy::disallowed_methods,
     reason = "the outside of the provider, not its way out"
 )]
 pub fn http_client() -> Client {
-    Client::builder()
-        .redirect(reqwest::redirect::Policy::none())
-        .no_proxy()
-        .build()
-        .unwrap()
+    static CLIENT: LazyLock<Client> = LazyLock::new(|| {
+        Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .pool_max_idle_per_host(0)
+            .no_proxy()
+            .build()
+            .unwrap()
+    });
+    CLIENT.clone()
 }
 
 impl Default for Visitor {
@@ -62,6 +67,19 @@ impl Visitor {
     /// Fetches an address; follows nothing.
     pub async fn get(&self, url: &str) -> Answer {
         self.send(url, self.client.get(url)).await
+    }
+
+    /// As [`Visitor::get`]; none if the connection broke before there was a whole answer.
+    pub async fn try_get(&self, url: &str) -> Option<Answer> {
+        let request = self.client.get(url).header(COOKIE, self.cookie_header());
+        let answer = request.send().await.ok()?;
+        self.keep(answer.headers());
+        Some(Answer {
+            url: url.to_owned(),
+            status: answer.status(),
+            headers: answer.headers().clone(),
+            body: answer.text().await.ok()?,
+        })
     }
 
     /// Posts a form as this site's own page would.

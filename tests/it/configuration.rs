@@ -1,0 +1,175 @@
+//! What the configuration file declares: applied at every start, and never against what was done since.
+
+use exeunt::config::{Config, Credential};
+use exeunt::flows::people;
+use secrecy::SecretString;
+
+use crate::support::ledger::{ledger, open, sign_in_as};
+use crate::support::provider::{PASSWORD, Provider, metadata, provider};
+use crate::support::relying_party::{Ear, RelyingParty};
+use crate::support::visitor::Visitor;
+
+const ANOTHER: &str = "the difference engine";
+
+async fn gets_in(provider: &Provider, username: &str, password: &str) -> bool {
+    let (party, visitor) = (RelyingParty::of(provider, "ledger"), Visitor::default());
+    let page = open(&visitor, &party.authorize_url(&[])).await;
+    let answer = sign_in_as(&visitor, &page, username, password).await;
+    answer.parameter("code").is_some()
+}
+
+fn declare_password(config: &mut Config, password: &str) {
+    config.users[0].password = Some(Credential::Plain(SecretString::from(password)));
+}
+
+#[actix_web::test]
+async fn applying_it_again_changes_nothing() {
+    let provider = ledger().await.start().await;
+    let (party, ada) = (RelyingParty::of(&provider, "ledger"), Visitor::default());
+    let tokens = party.tokens(&ada, &[("scope", "openid profile")]).await;
+    let token = tokens.get("access_token");
+    let before = party.userinfo(&token).await;
+    let provider = provider.restart(|_| {}).await;
+    let after = party.userinfo(&token).await;
+    assert_eq!(after.status, 200);
+    // `updated_at` is among the claims.
+    assert_eq!(after.json(), before.json());
+    let silent = party.authorize_url(&[("prompt", "none")]);
+    assert!(ada.get(&silent).await.parameter("code").is_some());
+    provider.stop().await;
+}
+
+#[actix_web::test]
+async fn a_password_that_was_changed_since_is_not_set_back() {
+    let provider = ledger().await.start().await;
+    let password = SecretString::from(ANOTHER);
+    let changed = people::reset_password(provider.flows(), "ada", &password).await;
+    changed.unwrap().unwrap();
+    let provider = provider.restart(|_| {}).await;
+    assert!(!gets_in(&provider, "ada", PASSWORD).await);
+    assert!(gets_in(&provider, "ada", ANOTHER).await);
+    provider.stop().await;
+}
+
+#[actix_web::test]
+async fn a_password_that_changes_in_the_file_is_set_and_ends_the_sessions_of_the_old_one() {
+    let provider = ledger().await.start().await;
+    let (party, ada) = (RelyingParty::of(&provider, "ledger"), Visitor::default());
+    let token = party.tokens(&ada, &[]).await.get("access_token");
+    let provider = provider
+        .restart(|config| declare_password(config, ANOTHER))
+        .await;
+    assert!(!gets_in(&provider, "ada", PASSWORD).await);
+    assert!(gets_in(&provider, "ada", ANOTHER).await);
+    assert_eq!(party.userinfo(&token).await.status, 401);
+    let silent = ada.get(&party.authorize_url(&[("prompt", "none")])).await;
+    assert_eq!(silent.parameter("error").unwrap(), "login_required");
+    provider.stop().await;
+}
+
+#[actix_web::test]
+async fn who_was_shut_out_stays_so_even_with_another_password_in_the_file() {
+    let provider = ledger().await.start().await;
+    people::disable_user(provider.flows(), "ada")
+        .await
+        .unwrap()
+        .unwrap();
+    let provider = provider.restart(|_| {}).await;
+    assert!(!gets_in(&provider, "ada", PASSWORD).await);
+    let provider = provider
+        .restart(|config| declare_password(config, ANOTHER))
+        .await;
+    assert!(!gets_in(&provider, "ada", ANOTHER).await);
+    provider.stop().await;
+}
+
+#[actix_web::test]
+async fn claims_that_change_in_the_file_are_told_from_then_on() {
+    let provider = ledger().await.start().await;
+    let (party, ada) = (RelyingParty::of(&provider, "ledger"), Visitor::default());
+    let tokens = party.tokens(&ada, &[("scope", "openid email")]).await;
+    let provider = provider
+        .restart(|config| config.users[0].claims.email = Some("ada@new.example".to_owned()))
+        .await;
+    let person = party.userinfo(&tokens.get("access_token")).await.json();
+    assert_eq!(person["email"], "ada@new.example");
+    provider.stop().await;
+}
+
+#[actix_web::test]
+async fn a_client_that_leaves_the_file_is_shut_out_and_told_of_everyone_it_loses() {
+    let (ledger, atlas) = (Ear::open().await, Ear::open().await);
+    let mut wish = provider().await;
+    for (client_id, ear) in [("ledger", &ledger), ("atlas", &atlas)] {
+        let mut metadata = metadata(&ear.base);
+        metadata.backchannel_logout_uri = Some(ear.backchannel_logout_uri());
+        wish = wish.client(client_id, metadata);
+    }
+    let provider = wish.start().await;
+    let (at_ledger, at_atlas) = (
+        RelyingParty::of(&provider, "ledger"),
+        RelyingParty::of(&provider, "atlas"),
+    );
+    let ada = Visitor::default();
+    let tokens = at_ledger.tokens(&ada, &[]).await;
+    let sid = tokens.id_claims(&provider.issuer).await["sid"].clone();
+    let elsewhere = at_atlas.tokens(&ada, &[]).await;
+    let code = at_ledger
+        .sign_in(&ada, &[])
+        .await
+        .parameter("code")
+        .unwrap();
+
+    let declared = provider.config.clients.clone();
+    let provider = provider
+        .restart(|config| config.clients.retain(|known| known.client_id != "ledger"))
+        .await;
+
+    let notices = ledger.wait_for(1).await;
+    assert_eq!(notices[0].claims(&provider.issuer).await["sid"], sid);
+    let answer = ada
+        .get(&at_ledger.authorize_url(&[("prompt", "none")]))
+        .await;
+    assert_eq!((answer.status.as_u16(), answer.location()), (400, None));
+    assert_eq!(at_ledger.redeem(&code, &[]).await.status, 401);
+    assert_eq!(
+        at_ledger.userinfo(&tokens.get("access_token")).await.status,
+        401
+    );
+    assert_eq!(
+        at_atlas
+            .userinfo(&elsewhere.get("access_token"))
+            .await
+            .status,
+        200
+    );
+    assert!(atlas.notices().is_empty());
+
+    let provider = provider.restart(|config| config.clients = declared).await;
+    assert_eq!(
+        at_ledger.userinfo(&tokens.get("access_token")).await.status,
+        401
+    );
+    let anew = at_ledger.tokens(&ada, &[]).await;
+    assert_ne!(anew.id_claims(&provider.issuer).await["sid"], sid);
+    assert_eq!(
+        at_ledger.userinfo(&anew.get("access_token")).await.status,
+        200
+    );
+    assert_eq!(ledger.notices().len(), 1);
+    provider.stop().await;
+}
+
+#[actix_web::test]
+async fn a_secret_that_changes_in_the_file_is_the_only_one_from_then_on() {
+    let provider = ledger().await.start().await;
+    let (party, ada) = (RelyingParty::of(&provider, "ledger"), Visitor::default());
+    let code = party.sign_in(&ada, &[]).await.parameter("code").unwrap();
+    let secret = SecretString::from("another-secret-of-24-characters");
+    let provider = provider
+        .restart(|config| config.clients[0].secret = Some(Credential::Plain(secret)))
+        .await;
+    let answer = party.redeem(&code, &[]).await;
+    assert_eq!(answer.status, 401);
+    provider.stop().await;
+}

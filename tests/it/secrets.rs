@@ -1,0 +1,115 @@
+//! Secrets stay where they belong: not in the log, not in the database (attack 95).
+
+use std::io;
+use std::sync::{Arc, Mutex};
+
+use tracing_subscriber::EnvFilter;
+
+use crate::support::ledger::{open, sign_in, sign_in_as, with_refresh};
+use crate::support::provider::{PASSWORD, SECRET, metadata, provider};
+use crate::support::relying_party::{Ear, RelyingParty, Reply, Tokens};
+use crate::support::visitor::Visitor;
+
+/// What was logged by anybody in this process.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Attack 95: secrets in logs; attack 27: secrets at rest; attack 18: what only passes through.
+#[actix_web::test]
+async fn no_secret_of_a_whole_journey_is_in_the_log_or_in_the_database() {
+    let log = Log::default();
+    let writer = log.clone();
+    tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::new(
+            "exeunt=trace,actix_web=trace,actix_server=trace,actix_http=debug,sqlx=trace,sea_orm=trace",
+        ))
+        .with_ansi(false)
+        .with_writer(move || writer.clone())
+        .init();
+
+    let ear = Ear::open().await;
+    ear.answer_next(&[Reply::Status(500)]);
+    let mut metadata = metadata(&ear.base);
+    with_refresh(&mut metadata);
+    metadata.skip_consent = false;
+    metadata.backchannel_logout_uri = Some(ear.backchannel_logout_uri());
+    let provider = provider().await.client("ledger", metadata).start().await;
+    let (party, ada) = (RelyingParty::of(&provider, "ledger"), Visitor::default());
+    let verifier = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+    let more = [
+        (
+            "code_challenge",
+            "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM",
+        ),
+        ("code_challenge_method", "S256"),
+    ];
+    let page = open(&ada, &party.authorize_url(&more)).await;
+    sign_in_as(&ada, &page, "ada", "a-wrong-password").await;
+    let consent = sign_in(&ada, &page).await;
+    let answer = ada
+        .submit(&consent, &consent.form(), &[("decision", "allow")])
+        .await;
+    let code = answer.parameter("code").unwrap();
+    let with_verifier = [("code_verifier", verifier)];
+    let first = Tokens {
+        all: party.redeem(&code, &with_verifier).await.json(),
+    };
+    let second = Tokens {
+        all: party.refresh(&first.get("refresh_token")).await.json(),
+    };
+    party.userinfo(&second.get("access_token")).await;
+    party.userinfo("no token at all").await;
+    let mut secrets = vec![
+        PASSWORD.to_owned(),
+        "a-wrong-password".to_owned(),
+        SECRET.to_owned(),
+        code.clone(),
+        verifier.to_owned(),
+        ada.cookie("exeunt-session").unwrap(),
+        ada.cookie("exeunt-browser").unwrap(),
+    ];
+    secrets.extend(page.form().fields.into_iter().map(|(_, value)| value));
+    secrets.extend(consent.form().fields.into_iter().map(|(_, value)| value));
+    for tokens in [&first, &second] {
+        for name in ["access_token", "id_token", "refresh_token"] {
+            secrets.push(tokens.get(name));
+        }
+    }
+    let hint = [("id_token_hint", second.get("id_token"))];
+    ada.get(&party.end_session_url(&[(hint[0].0, &hint[0].1)]))
+        .await;
+    secrets.extend(ada.cookie("exeunt-leaving"));
+    for notice in ear.wait_for(2).await {
+        secrets.extend(notice.fields.into_iter().map(|(_, value)| value));
+    }
+    party.redeem(&code, &with_verifier).await;
+
+    let mut kept = Vec::new();
+    for file in std::fs::read_dir(provider.folder()).unwrap() {
+        let path = file.unwrap().path();
+        if path.to_string_lossy().contains("exeunt.db") {
+            kept.extend(std::fs::read(path).unwrap());
+        }
+    }
+    provider.stop().await;
+    let written = String::from_utf8_lossy(&log.0.lock().unwrap()).into_owned();
+    let kept = String::from_utf8_lossy(&kept).into_owned();
+    assert!(written.contains("/token"), "the log was heard");
+    secrets.retain(|secret| secret.len() > 12);
+    assert!(secrets.len() > 15);
+    for secret in secrets {
+        assert!(!written.contains(&secret), "in the log: {secret}");
+        assert!(!kept.contains(&secret), "in the database: {secret}");
+    }
+}
