@@ -10,9 +10,9 @@ mod backchannel;
 #[cfg(test)]
 mod browser;
 #[cfg(test)]
-mod browser;
-#[cfg(test)]
 mod client_authentication;
+#[cfg(test)]
+mod command_line;
 #[cfg(test)]
 mod configuration;
 #[cfg(test)]
@@ -33,8 +33,6 @@ mod headers;
 mod in_a_browser;
 #[cfg(test)]
 mod keys;
-#[cfg(test)]
-mod layering;
 #[cfg(test)]
 mod layering;
 #[cfg(test)]
