@@ -75,7 +75,7 @@ fn obey(arguments: Arguments) -> anyhow::Result<()> {
             Command::Serve => serve::run(load(path)?).await,
             Command::Migrate => migrate::run(load(path)?).await,
             Command::Healthcheck => healthcheck::run(load(path)?).await,
-            Command::Demo(wanted) => demo::run(wanted).await,
+            Command::Demo(arguments) => demo::run(arguments).await,
             Command::Client(command) => {
                 act(path, async |provider| client::run(provider, command).await).await
             }

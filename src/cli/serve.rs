@@ -13,7 +13,7 @@ const DEFAULT_LOG: &str = "info,actix_server=warn,sea_orm_migration=warn";
 
 /// Serves until SIGTERM or Ctrl-C; then finishes what is under way.
 pub(super) async fn run(config: Config) -> anyhow::Result<()> {
-    log_to_stderr(DEFAULT_LOG);
+    log_to_stderr();
     for hint in config.hints() {
         tracing::warn!("{hint}");
     }
@@ -41,12 +41,11 @@ pub(super) fn stop_signal() -> io::Result<impl Future<Output = &'static str>> {
     })
 }
 
-/// Logs for people when standard error is a terminal, else as JSON, one object a line; what is logged says `RUST_LOG`,
-/// else `default`.
-pub(super) fn log_to_stderr(default: &str) {
+/// Logs for people when standard error is a terminal, else as JSON, one object a line; `RUST_LOG` says what.
+fn log_to_stderr() {
     let wanted = process_environment()
         .find(|(name, value)| name == "RUST_LOG" && !value.is_empty())
-        .map_or_else(|| default.to_owned(), |(_, value)| value);
+        .map_or_else(|| DEFAULT_LOG.to_owned(), |(_, value)| value);
     let log = tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::new(wanted))
         .with_writer(io::stderr);

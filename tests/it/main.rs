@@ -20,6 +20,8 @@ mod consent;
 #[cfg(test)]
 mod cors;
 #[cfg(test)]
+mod crash;
+#[cfg(test)]
 mod demo;
 #[cfg(test)]
 mod discovery;
@@ -35,6 +37,8 @@ mod in_a_browser;
 mod keys;
 #[cfg(test)]
 mod layering;
+#[cfg(test)]
+mod races;
 #[cfg(test)]
 mod receipts;
 #[cfg(test)]
