@@ -327,6 +327,9 @@ pub struct DemoArguments {
     #[arg(long, value_name = "PORT", default_value_t = 8083)]
     pub gallery_port: u16,
     /// Run the applications alone, against the provider of this issuer
+    ///
+    /// They are then http://ledger.localhost, atlas.localhost and gallery.localhost at their ports, with the public
+    /// secrets that docs/compose/exeunt.toml declares.
     #[arg(long, value_name = "URL", conflicts_with_all = ["rehearse", "port"])]
     pub issuer: Option<String>,
     /// The address on which the applications listen

@@ -192,7 +192,7 @@ async fn show(provider: &Provider, id: Uuid, output: Output) -> anyhow::Result<(
         ("cause", delivery.cause.to_owned()),
         ("session ended", show::time(delivery.created_at)),
         ("next try", show::time_or_dash(delivery.due_at)),
-        ("given up", show::time(delivery.give_up_at)),
+        ("given up at", show::time(delivery.give_up_at)),
         ("final since", show::time_or_dash(delivery.finished_at)),
     ];
     show::item(output, &shown, &facts)?;

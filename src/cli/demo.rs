@@ -4,9 +4,9 @@ use std::io::Write as _;
 use std::sync::Arc;
 
 use secrecy::SecretString;
-use tokio::signal::ctrl_c;
 
 use super::arguments::DemoArguments;
+use super::serve::stop_signal;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, Credential, DatabaseUrl, DeclaredClient, DeclaredUser, Place};
 use crate::demo::{self, Applications, Options, Person};
@@ -15,7 +15,7 @@ use crate::oidc::issuer::Issuer;
 use crate::random::{OsRandom, Random};
 use crate::server::{self, Seams};
 
-/// Runs until Ctrl-C, or until the rehearsal is over.
+/// Runs until Ctrl-C or SIGTERM, or until the rehearsal is over.
 pub(super) async fn run(arguments: DemoArguments) -> anyhow::Result<()> {
     match arguments.issuer.clone() {
         Some(issuer) => applications_alone(&arguments, issuer).await,
@@ -25,6 +25,7 @@ pub(super) async fn run(arguments: DemoArguments) -> anyhow::Result<()> {
 
 /// For docker-compose: the provider runs elsewhere, and knows the applications from its own file.
 async fn applications_alone(arguments: &DemoArguments, issuer: String) -> anyhow::Result<()> {
+    let stop = stop_signal()?;
     let place = |name: &str, port: u16| demo::Place {
         port,
         base_url: Some(format!("http://{name}.localhost:{port}")),
@@ -32,12 +33,13 @@ async fn applications_alone(arguments: &DemoArguments, issuer: String) -> anyhow
     };
     let applications = Applications::start(options(arguments, issuer.clone(), place))?;
     announce(&issuer, &applications, None)?;
-    ctrl_c().await?;
+    stop.await;
     applications.stop().await;
     Ok(())
 }
 
 async fn everything(arguments: &DemoArguments) -> anyhow::Result<()> {
+    let stop = stop_signal()?;
     let random: &dyn Random = &OsRandom;
     let issuer = Issuer::parse(&format!("http://localhost:{}", arguments.port))?;
     let folder = tempfile::Builder::new().prefix("exeunt-demo-").tempdir()?;
@@ -90,8 +92,11 @@ async fn everything(arguments: &DemoArguments) -> anyhow::Result<()> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         demo::rehearse(&applications, &person, clock, &mut std::io::stdout()).await
     } else {
-        announce(issuer.as_str(), &applications, Some(&person))?;
-        ctrl_c().await.map_err(anyhow::Error::from)
+        let announced = announce(issuer.as_str(), &applications, Some(&person));
+        if announced.is_ok() {
+            stop.await;
+        }
+        announced
     };
     applications.stop().await;
     running.stop().await;

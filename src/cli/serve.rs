@@ -1,6 +1,6 @@
 //! `exeunt serve`.
 
-use std::io::IsTerminal as _;
+use std::io::{self, IsTerminal as _};
 
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
@@ -17,31 +17,39 @@ pub(super) async fn run(config: Config) -> anyhow::Result<()> {
     for hint in config.hints() {
         tracing::warn!("{hint}");
     }
-    // Listened for from here on: a signal during the start stops us as soon as we run.
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
+    let stop = stop_signal()?;
     let issuer = config.issuer.clone();
     let running = server::start(config, Seams::default()).await?;
     tracing::info!(issuer = issuer.as_str(), address = %running.address(), "ready");
-    let reason = tokio::select! {
-        _ = terminate.recv() => "SIGTERM",
-        _ = interrupt.recv() => "SIGINT",
-    };
+    let reason = stop.await;
     tracing::info!(reason, "stopping: what is under way is finished first");
     running.stop().await;
     tracing::info!("stopped");
     Ok(())
 }
 
-/// For people when standard error is a terminal, else as JSON, one object a line.
-pub(super) fn log_to_stderr() {
+/// Resolves to the name of the signal that asks us to stop. Signals are heard from the call on, not from the first
+/// poll: one that comes during the start is not lost.
+pub(super) fn stop_signal() -> io::Result<impl Future<Output = &'static str>> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => "SIGTERM",
+            _ = interrupt.recv() => "SIGINT",
+        }
+    })
+}
+
+/// Logs for people when standard error is a terminal, else as JSON, one object a line; `RUST_LOG` says what.
+fn log_to_stderr() {
     let wanted = process_environment()
         .find(|(name, value)| name == "RUST_LOG" && !value.is_empty())
         .map_or_else(|| DEFAULT_LOG.to_owned(), |(_, value)| value);
     let log = tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::new(wanted))
-        .with_writer(std::io::stderr);
-    if std::io::stderr().is_terminal() {
+        .with_writer(io::stderr);
+    if io::stderr().is_terminal() {
         log.init();
     } else {
         log.json().flatten_event(true).init();

@@ -36,6 +36,9 @@ pub(super) fn table(headers: &[&str], rows: impl Iterator<Item = Vec<String>>) -
     for row in rows {
         table.add_row(row.iter().map(|cell| printable(cell)));
     }
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 2));
+    }
     if io::stdout().is_terminal() {
         table.set_content_arrangement(ContentArrangement::Dynamic);
     }

@@ -14,6 +14,8 @@ mod browser;
 #[cfg(test)]
 mod client_authentication;
 #[cfg(test)]
+mod command_line;
+#[cfg(test)]
 mod configuration;
 #[cfg(test)]
 mod consent;
