@@ -23,10 +23,10 @@ use chrono::TimeDelta;
 use ipnet::IpNet;
 use secrecy::SecretString;
 
-pub use clients::DeclaredClient;
+pub use clients::{DeclaredClient, check_client_id};
 pub use database::DatabaseUrl;
 pub use error::{ConfigError, ConfigErrors, Place};
-pub use users::{DeclaredUser, canonical_name};
+pub use users::{DeclaredUser, canonical_name, check_password, check_username};
 
 use crate::oidc::issuer::Issuer;
 

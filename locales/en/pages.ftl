@@ -71,6 +71,7 @@ confirm-lede = { $count ->
    *[other] Signing out ends your session here and at these applications.
 }
 confirm-since = for { $duration }
+confirm-since-now = since just now
 confirm-everywhere = { $count ->
     [0] Sign out
     [one] Sign out
@@ -90,21 +91,22 @@ leaving-title = Signing you out of { $count ->
 leaving-ended = You are already signed out here. We go on telling the applications, even when you close this page.
 leaving-frame = Signs you out of an application
 
+# No line ends between a number and what it counts.
 summary-separator = {", "}
 summary-all-confirmed = { $count ->
     [one] The application has confirmed it.
     [2] Both applications have confirmed it.
    *[other] All { $count } applications have confirmed it.
 }
-summary-confirmed = { $count } confirmed
-summary-asked = { $count } asked
-summary-telling = { $count } being told
-summary-retrying = { $count } being tried again
-summary-refused = { $count } refused
-summary-failed = { $count } not reached
+summary-confirmed = { $count }{"\u00A0"}confirmed
+summary-asked = { $count }{"\u00A0"}asked
+summary-telling = { $count }{"\u00A0"}being told
+summary-retrying = { $count }{"\u00A0"}being tried again
+summary-refused = { $count }{"\u00A0"}refused
+summary-failed = { $count }{"\u00A0"}not reached
 summary-ends = { $count ->
-    [one] 1 ends by itself
-   *[other] { $count } end by themselves
+    [one] 1{"\u00A0"}ends by itself
+   *[other] { $count }{"\u00A0"}end by themselves
 }
 
 state-telling = Being told

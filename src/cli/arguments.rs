@@ -3,10 +3,11 @@
 use std::net::IpAddr;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, value_parser};
 use uuid::Uuid;
 
 use crate::oidc::algorithm::SigningAlgorithm;
+use crate::oidc::logout::DeliveryState;
 
 /// An OpenID Connect provider that signs everyone out as dependably as it signs them in.
 #[derive(Debug, Parser)]
@@ -145,6 +146,9 @@ pub struct ClientAdd {
     /// People are not asked before it learns of them
     #[arg(long)]
     pub skip_consent: bool,
+    /// For people or for programs.
+    #[command(flatten)]
+    pub output: Output,
 }
 
 /// `exeunt user ...`
@@ -203,6 +207,9 @@ pub enum SessionCommand {
         /// Those that ended too
         #[arg(long)]
         ended: bool,
+        /// At most so many
+        #[arg(long, value_name = "NUMBER", default_value_t = 100, value_parser = value_parser!(u32).range(1..=10_000))]
+        limit: u32,
         /// For people or for programs.
         #[command(flatten)]
         output: Output,
@@ -240,9 +247,15 @@ pub enum DeliveryCommand {
         /// Only those to this application
         #[arg(long, value_name = "CLIENT_ID")]
         client: Option<String>,
-        /// Only those that are neither confirmed nor pointless
-        #[arg(long)]
+        /// Only those in this state; may stand more than once
+        #[arg(long = "state", value_name = "STATE", value_parser = state)]
+        states: Vec<DeliveryState>,
+        /// Only those that did not arrive: pending, retrying, refused, failed and dead ones
+        #[arg(long, conflicts_with = "states")]
         open: bool,
+        /// At most so many
+        #[arg(long, value_name = "NUMBER", default_value_t = 100, value_parser = value_parser!(u32).range(1..=10_000))]
+        limit: u32,
         /// For people or for programs.
         #[command(flatten)]
         output: Output,
@@ -319,6 +332,13 @@ pub struct DemoArguments {
     /// The address on which the applications listen
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
     pub bind: IpAddr,
+}
+
+fn state(name: &str) -> Result<DeliveryState, String> {
+    DeliveryState::from_name(name).ok_or_else(|| {
+        let known = DeliveryState::ALL.map(DeliveryState::as_str);
+        format!("known are {}", known.join(", "))
+    })
 }
 
 fn algorithm(name: &str) -> Result<SigningAlgorithm, String> {

@@ -1,7 +1,6 @@
 //! `exeunt migrate`.
 
-use std::io::Write as _;
-
+use super::show;
 use crate::config::Config;
 use crate::store::Database;
 
@@ -16,10 +15,5 @@ pub(super) async fn run(config: Config) -> anyhow::Result<()> {
     } else {
         "is up to date now"
     };
-    writeln!(
-        std::io::stdout().lock(),
-        "The database {} {answer}.",
-        config.database
-    )?;
-    Ok(())
+    show::say(format!("The database {} {answer}.", config.database))
 }

@@ -3,9 +3,16 @@
 //! What belongs here: reading arguments, printing answers, exit codes. What commands do is done by `flows` and `store`.
 
 pub mod arguments;
+mod client;
 pub mod config;
+mod delivery;
+mod healthcheck;
+mod keys;
 mod migrate;
 mod serve;
+mod session;
+mod show;
+mod user;
 
 use std::ffi::OsString;
 use std::io::{self, Write as _};
@@ -16,6 +23,8 @@ use clap::Parser as _;
 
 use self::arguments::{Arguments, Command, ConfigCommand};
 use crate::config::{Config, ConfigErrors, process_environment};
+use crate::flows::Provider;
+use crate::server::{self, Seams};
 
 /// The command line or the configuration is wrong; nothing was done.
 const WRONG_INPUT: u8 = 2;
@@ -53,20 +62,51 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
 }
 
 fn obey(arguments: Arguments) -> anyhow::Result<()> {
-    let path = arguments.config.as_deref();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
-    match arguments.command {
-        Command::Config(ConfigCommand::Check) => Ok(write!(
-            io::stdout().lock(),
-            "{}",
-            config::check(path, process_environment())?
-        )?),
-        Command::Serve => runtime.block_on(serve::run(load(path)?)),
-        Command::Migrate => runtime.block_on(migrate::run(load(path)?)),
-        _ => anyhow::bail!("not here"),
-    }
+    let path = arguments.config.as_deref();
+    runtime.block_on(async {
+        match arguments.command {
+            Command::Config(ConfigCommand::Check) => {
+                show::say(config::check(path, process_environment())?.trim_end())
+            }
+            Command::Serve => serve::run(load(path)?).await,
+            Command::Migrate => migrate::run(load(path)?).await,
+            Command::Healthcheck => healthcheck::run(load(path)?).await,
+            Command::Demo(_) => anyhow::bail!("not here"),
+            Command::Client(command) => {
+                act(path, async |provider| client::run(provider, command).await).await
+            }
+            Command::User(command) => {
+                act(path, async |provider| user::run(provider, command).await).await
+            }
+            Command::Session(command) => {
+                act(path, async |provider| session::run(provider, command).await).await
+            }
+            Command::Delivery(command) => {
+                act(path, async |provider| {
+                    delivery::run(provider, command).await
+                })
+                .await
+            }
+            Command::Keys(command) => {
+                act(path, async |provider| keys::run(provider, command).await).await
+            }
+        }
+    })
+}
+
+/// Acts on the database of the configuration, beside a server that may be running. What the file declares is not
+/// applied: only `serve` does that.
+async fn act(
+    path: Option<&Path>,
+    what: impl AsyncFnOnce(&Provider) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    let provider = server::open(load(path)?, Seams::default()).await?;
+    let done = what(&provider).await;
+    provider.database.close().await;
+    done
 }
 
 fn load(path: Option<&Path>) -> Result<Config, ConfigErrors> {

@@ -87,6 +87,14 @@ pub(super) fn read(tables: Vec<Section<'_, '_>>, networks: &[IpNet]) -> Vec<Decl
     clients
 }
 
+/// What is wrong with `text` as a `client_id`, and what to do about it.
+///
+/// # Errors
+/// Says so in whole sentences.
+pub fn check_client_id(text: &str) -> Result<(), String> {
+    client_id(text).map(drop).map_err(Mistake::into_sentence)
+}
+
 /// RFC 6749 appendix A.1: `client_id` is visible ASCII and spaces. We do without the spaces.
 fn client_id(text: &str) -> Result<String, Mistake> {
     let fits = (1..=255).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());

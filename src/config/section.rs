@@ -36,6 +36,11 @@ impl Mistake {
             mend: mend.into(),
         }
     }
+
+    /// For where no key stands before it.
+    pub(super) fn into_sentence(self) -> String {
+        format!("it {}. {}", self.problem, self.mend)
+    }
 }
 
 impl<'r, 'a> Section<'r, 'a> {

@@ -78,6 +78,22 @@ pub(super) fn read(tables: Vec<Section<'_, '_>>) -> Vec<DeclaredUser> {
     users
 }
 
+/// What is wrong with `text` as a name to sign in with, and what to do about it.
+///
+/// # Errors
+/// Says so in whole sentences.
+pub fn check_username(text: &str) -> Result<(), String> {
+    username(text).map(drop).map_err(Mistake::into_sentence)
+}
+
+/// What is wrong with `text` as a new password.
+///
+/// # Errors
+/// As [`check_username`].
+pub fn check_password(text: &str) -> Result<(), String> {
+    password(text).map(drop).map_err(Mistake::into_sentence)
+}
+
 fn username(text: &str) -> Result<String, Mistake> {
     let fits = (1..=255).contains(&text.len())
         && text.trim() == text

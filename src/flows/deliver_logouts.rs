@@ -62,6 +62,23 @@ pub async fn run(provider: Arc<Provider>, stop: CancellationToken) {
     while under_way.join_next().await.is_some() {}
 }
 
+/// Makes undelivered notices due again, now, and as long as a new one is; answers how many were.
+///
+/// # Errors
+/// When the database fails; then none was.
+pub async fn retry(provider: &Provider, delivery_ids: &[Uuid]) -> Result<usize, FlowError> {
+    let now = provider.clock.now();
+    let give_up_at = now + provider.config.logout.give_up_after;
+    let tx = provider.database.begin().await?;
+    let mut due = 0;
+    for id in delivery_ids {
+        due += usize::from(deliveries::retry(&tx, *id, give_up_at, now).await?);
+    }
+    store::commit(tx).await?;
+    provider.work.notify_one();
+    Ok(due)
+}
+
 /// Claims rows for as many attempts as there is room for, of each application at most its share: a
 /// slow one never takes the others' places.
 async fn claim(

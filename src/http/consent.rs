@@ -11,7 +11,7 @@ use super::{pages, sign_in};
 use crate::flows;
 use crate::oidc::authorization::decision::NextStep;
 use crate::oidc::params::Params;
-use crate::oidc::scope::Scope;
+use crate::oidc::scope::{STANDARD, Scope};
 use crate::store::interactions::Interaction;
 use crate::store::sessions::Session;
 use crate::store::users;
@@ -40,7 +40,7 @@ pub(super) async fn get(visitor: Visitor, request: HttpRequest) -> HttpResponse 
             account: user
                 .map(|user| user.display_name().to_owned())
                 .unwrap_or_default(),
-            scopes: scope.iter().map(str::to_owned).collect(),
+            scopes: in_reading_order(&scope),
             form: sign_in::form(&visitor, PATH, handle),
         };
         Ok(html(StatusCode::OK, &page))
@@ -97,4 +97,11 @@ async fn asked<'a>(
         NextStep::Consent { scope } => Some((session, scope)),
         _ => None,
     })
+}
+
+/// The standard scopes from the plainest on, then the application's own.
+fn in_reading_order(scope: &Scope) -> Vec<String> {
+    let known = STANDARD.into_iter().filter(|token| scope.contains(token));
+    let own = scope.iter().filter(|token| !STANDARD.contains(token));
+    known.chain(own).map(str::to_owned).collect()
 }

@@ -109,11 +109,14 @@ pub(super) async fn signed_out(visitor: Visitor) -> HttpResponse {
         let page = SignedOut {
             ui: visitor.ui(None),
             was_signed_in: watched.is_some(),
+            again_href: departures
+                .iter()
+                .any(|departure| !departure.state.is_settled())
+                .then(|| visitor.path(SIGNED_OUT_PATH)),
             departures,
             notice: None,
             details: None,
             onward,
-            again_href: watched.map(|_| visitor.path(SIGNED_OUT_PATH)),
         };
         Ok(html(StatusCode::OK, &page))
     };

@@ -34,7 +34,7 @@ pub(super) async fn receipts(
         let name = known.client.name().to_owned();
         applications.insert(known.client.client_id, (name, known.client.metadata));
     }
-    Ok(known
+    let mut receipts: Vec<Receipt> = known
         .into_iter()
         .map(|delivery| {
             let known = applications.get(&delivery.client_id).cloned();
@@ -46,7 +46,10 @@ pub(super) async fn receipts(
                 metadata,
             }
         })
-        .collect())
+        .collect();
+    // Where a person looks for one; the rows of one moment are in no order of their own.
+    receipts.sort_by_cached_key(|receipt| receipt.name.to_lowercase());
+    Ok(receipts)
 }
 
 impl Receipt {

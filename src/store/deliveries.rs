@@ -266,18 +266,18 @@ pub async fn find(db: &impl ConnectionTrait, id: Uuid) -> Result<Option<Delivery
         .transpose()
 }
 
-/// At most `limit` deliveries, newest first, of one state or client or of all.
+/// At most `limit` deliveries, newest first, in one of `states`, of one client or of all.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn list(
     db: &impl ConnectionTrait,
-    state: Option<DeliveryState>,
+    states: &[DeliveryState],
     client_id: Option<&str>,
     limit: u64,
 ) -> Result<Vec<Delivery>, StoreError> {
     let wanted = Condition::all()
-        .add_option(state.map(|state| Column::State.eq(state.as_str())))
+        .add(Column::State.is_in(states.iter().map(|state| state.as_str())))
         .add_option(client_id.map(|client_id| Column::ClientId.eq(client_id)));
     Entity::find()
         .filter(wanted)

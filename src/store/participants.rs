@@ -4,7 +4,8 @@
 use sea_orm::entity::prelude::*;
 use sea_orm::{ActiveValue::Set, ConnectionTrait, QueryOrder as _, QuerySelect as _};
 
-use super::{StoreError, millis, time, time_or_none};
+use super::orders::OrderScope;
+use super::{StoreError, millis, sessions, time, time_or_none};
 use crate::clock::Timestamp;
 
 #[derive(Debug, Clone, PartialEq, Eq, DeriveEntityModel)]
@@ -146,6 +147,41 @@ pub async fn list_open(
         .into_iter()
         .map(TryInto::try_into)
         .collect()
+}
+
+/// Everyone who took part in one of these sessions, in the order they came; their part may be over.
+///
+/// # Errors
+/// When the database fails.
+pub async fn list(
+    db: &impl ConnectionTrait,
+    session_ids: &[Uuid],
+) -> Result<Vec<Participant>, StoreError> {
+    Entity::find()
+        .filter(Column::SessionId.is_in(session_ids.iter().copied()))
+        .order_by_asc(Column::JoinedAt)
+        .order_by_asc(Column::Sid)
+        .all(db)
+        .await?
+        .into_iter()
+        .map(TryInto::try_into)
+        .collect()
+}
+
+/// How many parts are not over that an order of this scope would end.
+///
+/// # Errors
+/// When the database fails.
+pub async fn count_open(db: &impl ConnectionTrait, scope: &OrderScope) -> Result<u64, StoreError> {
+    let open = Entity::find().filter(Column::EndedAt.is_null());
+    let meant = match scope {
+        OrderScope::All => open,
+        OrderScope::Client(client_id) => open.filter(Column::ClientId.eq(client_id)),
+        OrderScope::User(user_id) => {
+            open.filter(Column::SessionId.in_subquery(sessions::of_user(*user_id)))
+        }
+    };
+    Ok(meant.count(db).await?)
 }
 
 /// Sessions in which the client's part that began before a moment is not over, at most `limit`.

@@ -1,7 +1,7 @@
 //! `sessions`: a browser's session with us. Its cookie's value is never its identifier.
 
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::Condition;
+use sea_orm::sea_query::{Condition, Query, SelectStatement};
 use sea_orm::{ActiveValue::Set, ConnectionTrait, QueryOrder as _, QuerySelect as _};
 
 use super::{StoreError, millis, orders, time, time_or_none};
@@ -264,7 +264,7 @@ pub async fn touch(db: &impl ConnectionTrait, id: Uuid, now: Timestamp) -> Resul
     Ok(())
 }
 
-/// Sessions that live, of one person or of all, newest first.
+/// At most `limit` sessions that live, of one person or of all, newest first.
 ///
 /// # Errors
 /// When the database fails.
@@ -272,16 +272,53 @@ pub async fn list_living(
     db: &impl ConnectionTrait,
     user_id: Option<Uuid>,
     alive: Liveness,
+    limit: u64,
 ) -> Result<Vec<Session>, StoreError> {
     Entity::find()
         .filter(alive.condition())
         .filter(Condition::all().add_option(user_id.map(|user_id| Column::UserId.eq(user_id))))
         .order_by_desc(Column::CreatedAt)
+        .limit(limit)
         .all(db)
         .await?
         .into_iter()
         .map(TryInto::try_into)
         .collect()
+}
+
+/// At most `limit` sessions, ended or not, of one person or of all, newest first.
+///
+/// # Errors
+/// When the database fails.
+pub async fn list(
+    db: &impl ConnectionTrait,
+    user_id: Option<Uuid>,
+    limit: u64,
+) -> Result<Vec<Session>, StoreError> {
+    Entity::find()
+        .filter(Condition::all().add_option(user_id.map(|user_id| Column::UserId.eq(user_id))))
+        .order_by_desc(Column::CreatedAt)
+        .limit(limit)
+        .all(db)
+        .await?
+        .into_iter()
+        .map(TryInto::try_into)
+        .collect()
+}
+
+/// How many sessions have no recorded end, of one person or of all.
+///
+/// # Errors
+/// When the database fails.
+pub async fn count_unended(
+    db: &impl ConnectionTrait,
+    user_id: Option<Uuid>,
+) -> Result<u64, StoreError> {
+    Ok(Entity::find()
+        .filter(Column::EndedAt.is_null())
+        .filter(Condition::all().add_option(user_id.map(|user_id| Column::UserId.eq(user_id))))
+        .count(db)
+        .await?)
 }
 
 /// Identifiers of at most `limit` sessions without a recorded end that began before a moment.
@@ -331,4 +368,13 @@ pub async fn expired(
         .into_tuple()
         .all(db)
         .await?)
+}
+
+/// "The session is one of this person's", for queries on what belongs to sessions.
+pub(super) fn of_user(user_id: Uuid) -> SelectStatement {
+    Query::select()
+        .column(Column::Id)
+        .from(Entity)
+        .and_where(Column::UserId.eq(user_id))
+        .to_owned()
 }

@@ -95,6 +95,20 @@ pub async fn find_by_username(
         .transpose()
 }
 
+/// The people with these identifiers.
+///
+/// # Errors
+/// When the database fails.
+pub async fn find_all(db: &impl ConnectionTrait, ids: &[Uuid]) -> Result<Vec<User>, StoreError> {
+    Entity::find()
+        .filter(Column::Id.is_in(ids.iter().copied()))
+        .all(db)
+        .await?
+        .into_iter()
+        .map(TryInto::try_into)
+        .collect()
+}
+
 /// Everyone, by username.
 ///
 /// # Errors

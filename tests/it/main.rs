@@ -14,9 +14,15 @@ mod end_session;
 #[cfg(test)]
 mod frontchannel;
 #[cfg(test)]
+mod in_a_browser;
+#[cfg(test)]
 mod layering;
 #[cfg(test)]
 mod races;
+#[cfg(test)]
+mod receipts;
+#[cfg(test)]
+mod screenshots;
 #[cfg(test)]
 mod sessions;
 #[cfg(test)]

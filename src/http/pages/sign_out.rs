@@ -1,6 +1,7 @@
 //! Confirm that someone wants to sign out (RP-Initiated Logout 1.0 §2).
 
 use askama::Template;
+use chrono::TimeDelta;
 
 use super::{Application, Details, Form, Ui};
 use crate::clock::Timestamp;
@@ -56,7 +57,11 @@ impl SignOutNotice {
 
 impl ConfirmSignOut {
     fn since(&self, participation: &Participation) -> String {
-        let lasted = self.ui.duration(self.now - participation.since);
+        let lasted = self.now - participation.since;
+        if lasted < TimeDelta::minutes(1) {
+            return self.ui.text("confirm-since-now");
+        }
+        let lasted = self.ui.duration(lasted);
         self.ui.text_with("confirm-since", "duration", lasted)
     }
 }

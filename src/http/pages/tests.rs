@@ -296,6 +296,22 @@ fn the_leaving_page_waits_longer_when_it_loads_frames() {
 }
 
 #[test]
+fn who_has_joined_within_the_minute_has_just_joined() {
+    let page = Html::parse_document(&confirm(None).render().unwrap());
+    let since: Vec<String> = all(&page, ".since")
+        .iter()
+        .map(|it| it.inner_html())
+        .collect();
+    let expected = [
+        "since just now",
+        "for 2 minutes",
+        "for 2 hours",
+        "for 2 days",
+    ];
+    assert_eq!(since, expected);
+}
+
+#[test]
 fn all_is_known_once_nobody_is_told_or_retried() {
     let status = |departures: &[Departure]| LeavingStatus::new(&ui(), departures);
     let mut departures = departures("Ledger");
@@ -303,8 +319,8 @@ fn all_is_known_once_nobody_is_told_or_retried() {
     assert_eq!(json["finished"], false);
     assert_eq!(
         json["summary"],
-        "1 confirmed, 1 asked, 1 being told, 2 being tried again, 2 refused, 2 not reached, \
-         2 end by themselves"
+        "1\u{a0}confirmed, 1\u{a0}asked, 1\u{a0}being told, 2\u{a0}being tried again, \
+         2\u{a0}refused, 2\u{a0}not reached, 2\u{a0}end by themselves"
     );
     insta::assert_json_snapshot!(json["applications"][6], @r#"
     {
@@ -345,7 +361,7 @@ fn only_receipts_make_the_page_say_that_all_have_confirmed() {
     );
     assert_eq!(
         summary([confirmed, DepartureState::Asked]),
-        "1 confirmed, 1 asked"
+        "1\u{a0}confirmed, 1\u{a0}asked"
     );
 }
 

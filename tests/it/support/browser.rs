@@ -222,20 +222,26 @@ impl Page {
         self.tab.execute(disabled).await.unwrap();
     }
 
+    /// Runs scripts again, from now on: those that the page has missed stay missed.
+    pub async fn enable_javascript(&self) {
+        let enabled = SetScriptExecutionDisabledParams::new(false);
+        self.tab.execute(enabled).await.unwrap();
+    }
+
     /// Makes the page `width` by `height` CSS pixels.
     pub async fn viewport(&self, width: i64, height: i64) {
         let size = SetDeviceMetricsOverrideParams::new(width, height, 1.0, false);
         self.tab.execute(size).await.unwrap();
     }
 
-    /// Has the person prefer dark colours, or light ones.
+    /// Has the person prefer dark colours, or light ones; and no motion, so that no colour is on its way to another.
     pub async fn dark(&self, dark: bool) {
         let scheme = if dark { "dark" } else { "light" };
-        let feature = MediaFeature::new("prefers-color-scheme", scheme);
-        self.tab
-            .emulate_media_features(vec![feature])
-            .await
-            .unwrap();
+        let features = vec![
+            MediaFeature::new("prefers-color-scheme", scheme),
+            MediaFeature::new("prefers-reduced-motion", "reduce"),
+        ];
+        self.tab.emulate_media_features(features).await.unwrap();
     }
 
     /// Writes the whole page, as far as it scrolls, to a PNG file.

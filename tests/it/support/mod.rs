@@ -4,6 +4,9 @@ pub mod browser;
 pub mod provider;
 pub mod relying_party;
 pub mod scene;
+pub mod site;
+pub mod stage;
+pub mod tour;
 pub mod visitor;
 
 use std::path::{Path, PathBuf};

@@ -1,0 +1,50 @@
+//! What the provider's work costs, each beside what it could cost at least: `cargo bench`, or `cargo bench -- --json`.
+//! docs/benchmarks.md says how each figure is measured.
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a program for developers: it stops at what it did not expect, and prints"
+)]
+
+mod documents;
+mod load;
+mod process;
+mod program;
+mod report;
+mod servers;
+mod signing;
+mod tokens;
+
+use report::Row;
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match &arguments[..] {
+        [role, folder] if servers::ROLES.contains(&role.as_str()) => {
+            servers::serve(role, folder.as_ref());
+        }
+        // `cargo bench` adds `--bench`, which means nothing here.
+        options => measure(options.iter().any(|option| option == "--json")),
+    }
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn measure(json: bool) {
+    let mut rows: Vec<Row> = Vec::new();
+    eprintln!("signing ...");
+    let (signing, rs256) = signing::measure();
+    rows.extend(signing);
+    eprintln!("discovery and JWKS ...");
+    rows.extend(documents::measure().await);
+    eprintln!("tokens ...");
+    rows.extend(tokens::measure(rs256).await);
+    eprintln!("the program ...");
+    rows.extend(program::measure());
+
+    if json {
+        println!("{}", serde_json::to_string_pretty(&rows).unwrap());
+    } else {
+        println!("{}", report::table(&rows));
+    }
+}

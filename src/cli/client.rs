@@ -1,0 +1,290 @@
+//! `exeunt client ...`. Applications that the configuration file declares are changed there.
+
+use std::path::Path;
+
+use anyhow::{Context as _, anyhow, bail};
+use serde::Serialize;
+
+use super::arguments::{ClientAdd, ClientCommand, Output};
+use super::show;
+use crate::clock::Timestamp;
+use crate::config::{Place, canonical_name, check_client_id};
+use crate::flows::people::{self, NotDone};
+use crate::flows::{Provider, keys};
+use crate::jose::{HashPurpose, check_client_jwks};
+use crate::oidc::client::{ApplicationType, Client, ClientAuthMethod, ClientMetadata};
+use crate::oidc::registration;
+use crate::store::clients::{self, KnownClient};
+
+/// An application as programs see it. Its secret's hash is nobody's business.
+#[derive(Serialize)]
+struct Shown {
+    client_id: String,
+    declared: bool,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+    disabled_at: Option<Timestamp>,
+    metadata: ClientMetadata,
+}
+
+impl From<KnownClient> for Shown {
+    fn from(known: KnownClient) -> Self {
+        Self {
+            client_id: known.client.client_id,
+            declared: known.declared,
+            created_at: known.created_at,
+            updated_at: known.updated_at,
+            disabled_at: known.disabled_at,
+            metadata: known.client.metadata,
+        }
+    }
+}
+
+/// What an application needs to know of itself.
+#[derive(Serialize)]
+struct Added {
+    client_id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_secret: Option<String>,
+}
+
+pub(super) async fn run(provider: &Provider, command: ClientCommand) -> anyhow::Result<()> {
+    match command {
+        ClientCommand::Add(wanted) => add(provider, *wanted).await,
+        ClientCommand::List(output) => list(provider, output).await,
+        ClientCommand::Show { client_id, output } => show(provider, &client_id, output).await,
+        ClientCommand::Remove { client_id } => remove(provider, &client_id).await,
+    }
+}
+
+async fn add(provider: &Provider, wanted: ClientAdd) -> anyhow::Result<()> {
+    let (client_id, output) = (wanted.client_id.clone(), wanted.output);
+    check_client_id(&client_id)
+        .map_err(|problem| anyhow!("{client_id:?} does not do as a client_id: {problem}"))?;
+    if let Some(place) = declared(provider, &client_id) {
+        return Err(lives_in(&client_id, place));
+    }
+    let name = canonical_name(&client_id);
+    for known in clients::list(provider.database.read()).await? {
+        let taken = known.client.client_id;
+        if taken != client_id && canonical_name(&taken) == name {
+            bail!("{client_id} and {taken} are the same but for upper and lower case");
+        }
+    }
+    let metadata = metadata(wanted)?;
+    let has_secret = matches!(
+        metadata.token_endpoint_auth_method,
+        ClientAuthMethod::ClientSecretBasic | ClientAuthMethod::ClientSecretPost
+    );
+    check(provider, &metadata, has_secret)?;
+
+    // Before the client is: nothing could be signed for it otherwise.
+    keys::ensure(provider, metadata.id_token_signed_response_alg).await?;
+    let client_secret = has_secret.then(|| provider.random.secret());
+    let client = Client {
+        client_id: client_id.clone(),
+        client_secret_hash: client_secret
+            .as_ref()
+            .map(|secret| provider.master.hash(HashPurpose::ClientSecret, secret)),
+        metadata,
+    };
+    match people::add_client(provider, client).await? {
+        Ok(()) => {}
+        Err(NotDone::Exists) => bail!("there is an application {client_id} already"),
+        Err(_) => return Err(lives_elsewhere(&client_id)),
+    }
+    let mut facts = vec![("client_id", client_id.clone())];
+    if let Some(secret) = &client_secret {
+        facts.push(("client_secret", secret.clone()));
+    }
+    let kept = client_secret.is_some() && !output.json;
+    let added = Added {
+        client_id,
+        client_secret,
+    };
+    show::item(output, &added, &facts)?;
+    if kept {
+        show::say("\nThe secret is shown this once: only a hash of it is kept.")?;
+    }
+    Ok(())
+}
+
+/// What the file says, outranked by the options.
+fn metadata(wanted: ClientAdd) -> anyhow::Result<ClientMetadata> {
+    let mut metadata = match &wanted.metadata {
+        Some(path) => read(path)?,
+        None => ClientMetadata::default(),
+    };
+    let replace = |old: &mut Vec<String>, new: Vec<String>| {
+        if !new.is_empty() {
+            *old = new;
+        }
+    };
+    replace(&mut metadata.redirect_uris, wanted.redirect_uris);
+    replace(
+        &mut metadata.post_logout_redirect_uris,
+        wanted.post_logout_redirect_uris,
+    );
+    metadata.client_name = wanted.name.or(metadata.client_name);
+    metadata.backchannel_logout_uri = wanted
+        .backchannel_logout_uri
+        .or(metadata.backchannel_logout_uri);
+    metadata.frontchannel_logout_uri = wanted
+        .frontchannel_logout_uri
+        .or(metadata.frontchannel_logout_uri);
+    if wanted.public {
+        metadata.token_endpoint_auth_method = ClientAuthMethod::None;
+    }
+    if wanted.native {
+        metadata.application_type = ApplicationType::Native;
+    }
+    metadata.skip_consent |= wanted.skip_consent;
+    Ok(metadata)
+}
+
+fn read(path: &Path) -> anyhow::Result<ClientMetadata> {
+    let name = || path.display().to_string();
+    let text = std::fs::read_to_string(path).with_context(name)?;
+    serde_json::from_str(&text).with_context(name)
+}
+
+fn check(provider: &Provider, metadata: &ClientMetadata, has_secret: bool) -> anyhow::Result<()> {
+    let networks = &provider.config.outbound.allow_private_networks;
+    let mut problems: Vec<String> = registration::check(metadata, has_secret, networks)
+        .into_iter()
+        .map(|problem| format!("\n  {}: {}", problem.field, problem.message))
+        .collect();
+    if problems.is_empty()
+        && let Some(Err(problem)) = metadata.jwks.as_ref().map(check_client_jwks)
+    {
+        problems.push(format!("\n  jwks: {problem}"));
+    }
+    if problems.is_empty() {
+        return Ok(());
+    }
+    bail!(
+        "the application can't be registered like this:{}",
+        problems.concat()
+    )
+}
+
+async fn list(provider: &Provider, output: Output) -> anyhow::Result<()> {
+    let clients: Vec<Shown> = clients::list(provider.database.read())
+        .await?
+        .into_iter()
+        .map(Shown::from)
+        .collect();
+    show::list(
+        output,
+        &clients,
+        "No application is known yet: `exeunt client add` adds one.",
+        &[
+            "Client",
+            "Name",
+            "Hears of sign-outs",
+            "Known by",
+            "State (UTC)",
+        ],
+        |client| {
+            vec![
+                client.client_id.clone(),
+                client.metadata.client_name.clone().unwrap_or_default(),
+                hears(&client.metadata),
+                show::known_by(client.declared),
+                show::enabled(client.disabled_at),
+            ]
+        },
+    )
+}
+
+fn hears(metadata: &ClientMetadata) -> String {
+    match (
+        &metadata.backchannel_logout_uri,
+        &metadata.frontchannel_logout_uri,
+    ) {
+        (Some(_), _) => "on its server",
+        (None, Some(_)) => "in the browser",
+        (None, None) => "not at all",
+    }
+    .to_owned()
+}
+
+async fn show(provider: &Provider, client_id: &str, output: Output) -> anyhow::Result<()> {
+    let Some(known) = clients::find(provider.database.read(), client_id).await? else {
+        return Err(unknown(provider, client_id));
+    };
+    let known_by = match declared(provider, client_id) {
+        Some(place) if known.declared => place.to_string(),
+        _ => show::known_by(known.declared),
+    };
+    let client = Shown::from(known);
+    let metadata = serde_json::to_value(&client.metadata)?;
+    let mut facts = vec![
+        ("client_id", client.client_id.clone()),
+        ("known by", known_by),
+        ("state", show::enabled(client.disabled_at)),
+        ("created", show::time(client.created_at)),
+        ("changed", show::time(client.updated_at)),
+    ];
+    for (name, value) in metadata.as_object().into_iter().flatten() {
+        facts.push((name, in_words(value)));
+    }
+    show::item(output, &client, &facts)
+}
+
+/// Texts without their quotes, lists without their brackets.
+fn in_words(value: &serde_json::Value) -> String {
+    match value {
+        serde_json::Value::String(text) => text.clone(),
+        serde_json::Value::Array(values) if values.is_empty() => "none".to_owned(),
+        serde_json::Value::Array(values) => {
+            values.iter().map(in_words).collect::<Vec<_>>().join(" ")
+        }
+        value => value.to_string(),
+    }
+}
+
+async fn remove(provider: &Provider, client_id: &str) -> anyhow::Result<()> {
+    if let Some(place) = declared(provider, client_id) {
+        return Err(lives_in(client_id, place));
+    }
+    match people::remove_client(provider, client_id).await? {
+        Ok(()) => show::say(format!(
+            "{client_id} is removed, and everyone's part in it is over. {}",
+            show::WHO_TELLS
+        )),
+        Err(NotDone::Declared) => Err(lives_elsewhere(client_id)),
+        Err(_) => Err(unknown(provider, client_id)),
+    }
+}
+
+/// Where the configuration declares this application, if it does.
+fn declared<'a>(provider: &'a Provider, client_id: &str) -> Option<&'a Place> {
+    let name = canonical_name(client_id);
+    let mut clients = provider.config.clients.iter();
+    clients
+        .find(|client| canonical_name(&client.client_id) == name)
+        .map(|client| &client.place)
+}
+
+fn lives_in(client_id: &str, place: &Place) -> anyhow::Error {
+    anyhow!("{client_id} is declared in {place}: change it there")
+}
+
+fn lives_elsewhere(client_id: &str) -> anyhow::Error {
+    anyhow!(
+        "{client_id} was declared by a configuration file, though not by this one: name that file with --config, or, if \
+         the application has left it, start `exeunt serve`, which shuts it out"
+    )
+}
+
+fn unknown(provider: &Provider, client_id: &str) -> anyhow::Error {
+    match declared(provider, client_id) {
+        Some(place) => anyhow!(
+            "{client_id} is declared in {place}, but not known to the database before the next `exeunt serve`"
+        ),
+        None => anyhow!(
+            "there is no application {client_id}: `exeunt client list` shows those that there are"
+        ),
+    }
+}

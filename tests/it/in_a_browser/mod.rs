@@ -1,0 +1,6 @@
+//! What only a real browser can prove: cookies across sites, policies, frames, scripts and their absence.
+
+mod cross_site;
+mod journey;
+mod leaving;
+mod pages;

@@ -1,0 +1,109 @@
+//! A site that answers every address with the same small page, and remembers what it was asked.
+
+use std::net::TcpListener;
+use std::sync::{Arc, Mutex};
+
+use actix_web::http::header::COOKIE;
+use actix_web::web::{self, Bytes};
+use actix_web::{App, HttpRequest, HttpResponse, HttpServer};
+use url::form_urlencoded;
+
+use super::browser::Page;
+
+const PAGE: &str = "<!doctype html><html lang=en><meta charset=utf-8><title>A site</title>
+    <link rel=icon href=data:,><main><h1>A site of its own</h1></main></html>";
+
+/// A request that came in.
+#[derive(Debug, Clone)]
+pub struct Asked {
+    /// GET or POST.
+    pub method: String,
+    /// Path and query.
+    pub target: String,
+    /// The form that came with it, decoded.
+    pub fields: Vec<(String, String)>,
+    /// Its cookies.
+    pub cookies: String,
+}
+
+/// A site at `127.0.0.1`: to a browser another *site* than the provider at `localhost`.
+#[derive(Clone)]
+pub struct Site {
+    /// Its address, without a slash at its end.
+    pub base: String,
+    asked: Arc<Mutex<Vec<Asked>>>,
+}
+
+impl Site {
+    /// Opens at a free port.
+    pub async fn open() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let base = format!("http://{}", listener.local_addr().unwrap());
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let data = web::Data::from(Arc::clone(&asked));
+        let server = HttpServer::new(move || {
+            App::new()
+                .app_data(data.clone())
+                .default_service(web::to(answer))
+        })
+        .workers(1)
+        .disable_signals()
+        .shutdown_timeout(0)
+        .listen(listener)
+        .unwrap()
+        .run();
+        tokio::spawn(server);
+        Self { base, asked }
+    }
+
+    /// What it was asked below `path`, in order.
+    pub fn asked(&self, path: &str) -> Vec<Asked> {
+        let mut asked = self.asked.lock().unwrap().clone();
+        asked.retain(|request| request.target.starts_with(path));
+        asked
+    }
+
+    /// Opens this site in the tab and sends a form from there to `action`, as an application's page would.
+    pub async fn post_from(&self, page: &Page, action: &str, fields: &[(&str, &str)]) {
+        page.goto(&self.base).await;
+        let send = format!(
+            "(() => {{
+                const form = document.createElement('form');
+                form.method = 'post';
+                form.action = {};
+                for (const [name, value] of {}) {{
+                    const input = document.createElement('input');
+                    input.type = 'hidden';
+                    input.name = name;
+                    input.value = value;
+                    form.append(input);
+                }}
+                document.body.append(form);
+                form.submit();
+            }})()",
+            serde_json::json!(action),
+            serde_json::json!(fields)
+        );
+        page.eval::<()>(&send).await;
+    }
+}
+
+async fn answer(
+    asked: web::Data<Mutex<Vec<Asked>>>,
+    request: HttpRequest,
+    body: Bytes,
+) -> HttpResponse {
+    let target = request.uri().to_string();
+    asked.lock().unwrap().push(Asked {
+        method: request.method().to_string(),
+        target,
+        fields: form_urlencoded::parse(&body).into_owned().collect(),
+        cookies: request
+            .headers()
+            .get(COOKIE)
+            .map_or_else(String::new, |cookies| cookies.to_str().unwrap().to_owned()),
+    });
+    HttpResponse::Ok()
+        .content_type("text/html; charset=utf-8")
+        .body(PAGE)
+}
