@@ -3,13 +3,13 @@
 use std::time::{Duration, Instant};
 
 use chrono::{TimeDelta, Utc};
-use exeunt::flows::end_session;
+use exeunt::flows::{deliver_logouts, end_session};
 use exeunt::oidc::algorithm::SigningAlgorithm;
 use exeunt::oidc::logout::{Cause, Channel, DeliveryState};
 use exeunt::store::orders::OrderScope;
 use exeunt::store::participants::{self, Participant};
 use exeunt::store::sessions::{self, Session};
-use exeunt::store::{self, deliveries, delivery_attempts};
+use exeunt::store::{self, delivery_attempts};
 use serde_json::{Value, json};
 
 use crate::support::provider::{Wish, metadata};
@@ -374,12 +374,8 @@ async fn p2_what_is_given_up_is_dead_visible_and_can_be_sent_again() {
     assert_eq!(ada.get(&page.url).await.states(), ["failed"]);
 
     ear.answer(Reply::Status(200));
-    let provider = scene.provider.flows();
-    let now = provider.clock.now();
-    let tx = provider.database.begin().await.unwrap();
-    let found = deliveries::retry(&tx, dead.id, now + TimeDelta::hours(1), now).await;
-    assert!(found.unwrap());
-    store::commit(tx).await.unwrap();
+    let again = deliver_logouts::retry(scene.provider.flows(), &[dead.id]).await;
+    assert_eq!(again.unwrap(), 1);
     scene.wait_for_state(&sid, DeliveryState::Confirmed).await;
     scene.provider.stop().await;
 }
