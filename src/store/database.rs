@@ -159,6 +159,8 @@ fn sqlite(url: &str, connections: u32, read_only: bool) -> ConnectOptions {
         .max_connections(connections)
         .min_connections(1)
         .acquire_timeout(BUSY_TIMEOUT)
+        // A file does not hang up. To ask it first would be a switch to SQLite's thread and back for each query.
+        .test_before_acquire(false)
         .sqlx_logging(false)
         .map_sqlx_sqlite_opts(move |sqlite| {
             let sqlite = sqlite
