@@ -24,12 +24,18 @@ async fn https_provider(trusted: bool) -> (Provider, Client) {
         let issuer = format!("https://localhost:{}", config.listen.port());
         config.issuer = Issuer::parse(&issuer).unwrap();
         config.outbound.extra_ca_file = trusted.then(|| certificate.clone());
-        config.tls = Some(Tls { certificate, private_key });
+        config.tls = Some(Tls {
+            certificate,
+            private_key,
+        });
     });
     let mut metadata = metadata("https://ledger.example");
     metadata.backchannel_logout_uri = Some(format!("{}/token", wish.issuer()));
     let provider = wish.client("ledger", metadata).start().await;
-    #[expect(clippy::disallowed_methods, reason = "the outside of the provider, not its way out")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the outside of the provider, not its way out"
+    )]
     let client = Client::builder()
         .add_root_certificate(Certificate::from_pem(pem.as_bytes()).unwrap())
         .redirect(reqwest::redirect::Policy::none())
@@ -40,19 +46,36 @@ async fn https_provider(trusted: bool) -> (Provider, Client) {
 }
 
 /// Signs in and out, and answers how the one delivery went.
-async fn delivered(provider: &Provider, client: Client, done: &[DeliveryState]) -> deliveries::Delivery {
+async fn delivered(
+    provider: &Provider,
+    client: Client,
+    done: &[DeliveryState],
+) -> deliveries::Delivery {
     let ada = Visitor::over(client);
     let ledger = RelyingParty::of(provider, "ledger");
     let answer = ledger.sign_in(&ada, &[]).await;
     let code = answer.parameter("code").unwrap();
-    let fields =
-        [("grant_type", "authorization_code"), ("code", &code), ("redirect_uri", &ledger.redirect_uri)];
+    let fields = [
+        ("grant_type", "authorization_code"),
+        ("code", &code),
+        ("redirect_uri", &ledger.redirect_uri),
+    ];
     let tokens = ledger.token_over(&ada, &fields).await.json();
     let hint = tokens["id_token"].as_str().unwrap();
-    ada.get(&ledger.end_session_url(&[("id_token_hint", hint)])).await;
+    ada.get(&ledger.end_session_url(&[("id_token_hint", hint)]))
+        .await;
     let known = eventually(async || {
-        let known = deliveries::list(provider.flows().database.read(), None, None, 10).await.unwrap();
-        known.into_iter().find(|delivery| done.contains(&delivery.state))
+        let known = deliveries::list(
+            provider.flows().database.read(),
+            &DeliveryState::ALL,
+            None,
+            10,
+        )
+        .await
+        .unwrap();
+        known
+            .into_iter()
+            .find(|delivery| done.contains(&delivery.state))
     });
     known.await.expect("the delivery was tried")
 }
@@ -61,9 +84,17 @@ async fn delivered(provider: &Provider, client: Client, done: &[DeliveryState]) 
 #[actix_web::test]
 async fn over_https_cookies_are_bound_to_the_host_and_the_connection() {
     let (provider, client) = https_provider(true).await;
-    let answer = client.get(provider.url("/.well-known/openid-configuration")).send().await.unwrap();
+    let answer = client
+        .get(provider.url("/.well-known/openid-configuration"))
+        .send()
+        .await
+        .unwrap();
     assert_eq!(answer.status(), 200);
-    let answer = client.get(RelyingParty::of(&provider, "ledger").authorize_url(&[])).send().await.unwrap();
+    let answer = client
+        .get(RelyingParty::of(&provider, "ledger").authorize_url(&[]))
+        .send()
+        .await
+        .unwrap();
     let cookie = answer.headers()["set-cookie"].to_str().unwrap().to_owned();
     assert!(cookie.starts_with("__Host-exeunt-browser="), "{cookie}");
     for attribute in ["Secure", "HttpOnly", "SameSite=Lax", "Path=/"] {
@@ -86,6 +117,9 @@ async fn an_application_whose_certificate_nobody_vouches_for_is_not_spoken_to() 
     let (provider, client) = https_provider(false).await;
     let delivery = delivered(&provider, client, &[DeliveryState::Retrying]).await;
     assert_eq!(delivery.last_status, None);
-    assert_eq!(delivery.last_problem.as_deref(), Some("no trusted TLS connection"));
+    assert_eq!(
+        delivery.last_problem.as_deref(),
+        Some("no trusted TLS connection")
+    );
     provider.stop().await;
 }
