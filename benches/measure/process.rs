@@ -1,11 +1,8 @@
 //! What the system says of a process.
 
 use std::io::{BufRead as _, BufReader, Read as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
-
-/// Ticks a second in `/proc/*/stat`; Linux promises this number whatever its own clock does.
-const TICKS: f64 = 100.0;
 
 /// The name of the threads that SQLite runs in, cut as Linux cuts it.
 const DATABASE_THREAD: &str = "sqlx-sqlite-wor";
@@ -52,37 +49,41 @@ impl Server {
 
     /// The processor time it has had so far.
     pub fn spent(&self) -> Spent {
-        let tasks = PathBuf::from(format!("/proc/{}/task", self.child.id()));
-        let mut spent = Spent {
-            all: 0.0,
-            database: 0.0,
-        };
-        for task in std::fs::read_dir(tasks).unwrap() {
-            // A thread may end while we look.
-            let Ok(stat) = std::fs::read_to_string(task.unwrap().path().join("stat")) else {
-                continue;
-            };
-            let (name, seconds) = read_stat(&stat);
-            spent.all += seconds;
-            if name == DATABASE_THREAD {
-                spent.database += seconds;
-            }
-        }
-        spent
+        spent(self.child.id())
     }
 }
 
-/// Name and processor seconds: the second field, in parentheses, and the 14th and 15th (proc_pid_stat(5)).
-fn read_stat(stat: &str) -> (&str, f64) {
-    let (start, fields) = stat.rsplit_once(')').unwrap();
-    let name = start.split_once('(').unwrap().1;
-    let ticks: u32 = fields
-        .split_ascii_whitespace()
-        .skip(11)
-        .take(2)
-        .map(|ticks| ticks.parse::<u32>().unwrap())
-        .sum();
-    (name, f64::from(ticks) / TICKS)
+/// The processor time that a process has had so far.
+pub fn spent(process: u32) -> Spent {
+    let mut spent = Spent {
+        all: 0.0,
+        database: 0.0,
+    };
+    for task in std::fs::read_dir(format!("/proc/{process}/task")).unwrap() {
+        let task = task.unwrap().path();
+        let name = std::fs::read_to_string(task.join("comm"));
+        // A thread may end while we look.
+        let (Ok(name), Some(seconds)) = (name, seconds(&task.join("schedstat"))) else {
+            continue;
+        };
+        spent.all += seconds;
+        if name.trim_end() == DATABASE_THREAD {
+            spent.database += seconds;
+        }
+    }
+    spent
+}
+
+/// The processor time that this thread has had so far, in seconds.
+pub fn spent_by_this_thread() -> f64 {
+    seconds(Path::new("/proc/thread-self/schedstat")).unwrap()
+}
+
+/// The first number of the file: nanoseconds on a processor, with none of the waiting for one.
+fn seconds(schedstat: &Path) -> Option<f64> {
+    let text = std::fs::read_to_string(schedstat).ok()?;
+    let nanoseconds: f64 = text.split_ascii_whitespace().next()?.parse().ok()?;
+    Some(nanoseconds / 1e9)
 }
 
 impl std::ops::Sub for Spent {

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use crate::process::spent;
 use crate::report::{Goal, Row, median};
 
 const ROUNDS: usize = 11;
@@ -21,10 +22,12 @@ pub fn measure() -> Vec<Row> {
     stop(start(folder.path(), port).0);
 
     let mut starts = Vec::new();
+    let mut busy = Vec::new();
     let mut idle = Vec::new();
     for round in 0..ROUNDS {
         let (program, took) = start(folder.path(), port);
         starts.push(took.as_secs_f64() * 1000.0);
+        busy.push(spent(program.id()).all * 1000.0);
         if round % 4 == 0 {
             std::thread::sleep(IDLE);
             idle.push(resident_mebibytes(program.id()));
@@ -38,6 +41,11 @@ pub fn measure() -> Vec<Row> {
             "ms",
         )
         .goal(Goal::LessThan(100.0)),
+        Row::alone(
+            "start, processor time of all threads",
+            median(busy.into_iter()),
+            "ms",
+        ),
         Row::alone("idle memory", median(idle.into_iter()), "MiB").goal(Goal::LessThan(25.0)),
     ]
 }

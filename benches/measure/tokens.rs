@@ -14,7 +14,7 @@ const ROUNDS: usize = 7;
 /// On each connection and in each round.
 const TIMES: usize = 60;
 
-/// A row for each grant. `signing` is what one RS256 token costs, in seconds.
+/// A row for each grant. `signing` is what one RS256 token costs, in processor seconds.
 pub async fn measure(signing: f64) -> Vec<Row> {
     let folder = tempfile::tempdir().unwrap();
     let provider = Server::start(PROVIDER, folder.path());
