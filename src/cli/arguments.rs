@@ -217,7 +217,7 @@ pub enum SessionCommand {
     /// End sessions, and tell every application that took part
     #[command(
         after_help = "Examples:\n  exeunt session end 0192f3c1-8b5e-7c4d-9d7a-2f6b1c0e4a11\n  \
-                      exeunt session end --user ada\n  exeunt session end --everyone"
+                      exeunt session end --user ada\n  exeunt session end --all"
     )]
     End(SessionEnd),
 }
@@ -236,7 +236,7 @@ pub struct SessionEnd {
     pub client: Option<String>,
     /// All there are
     #[arg(long)]
-    pub everyone: bool,
+    pub all: bool,
 }
 
 /// `exeunt delivery ...`
@@ -380,7 +380,7 @@ mod tests {
             "user set-password ada",
             "session list --user ada --json",
             &format!("session end {id}"),
-            "session end --everyone",
+            "session end --all",
             "delivery list --open --json",
             &format!("delivery show {id}"),
             "delivery retry --client ledger",
@@ -401,7 +401,7 @@ mod tests {
     fn sessions_are_ended_only_when_it_is_said_which() {
         for line in [
             "exeunt session end",
-            "exeunt session end --everyone --user ada",
+            "exeunt session end --all --user ada",
             "exeunt delivery retry",
             "exeunt keys rotate --algorithm none",
             "exeunt demo --rehearse --issuer x",

@@ -76,11 +76,12 @@ pub async fn disable_user(
     provider: &Provider,
     username: &str,
 ) -> Result<Result<(), NotDone>, FlowError> {
-    let now = provider.clock.now();
     let tx = provider.database.begin().await?;
-    let Some(user) = users::find_by_username(&tx, &canonical_name(username)).await? else {
+    let Some(user) = users::lock_by_username(&tx, &canonical_name(username)).await? else {
         return Ok(Err(NotDone::Unknown));
     };
+    // Read with the person held: a session that began before the lock is one that the order names.
+    let now = provider.clock.now();
     let user = User {
         disabled_at: user.disabled_at.or(Some(now)),
         updated_at: now,
@@ -109,12 +110,12 @@ pub async fn reset_password(
     username: &str,
     password: &SecretString,
 ) -> Result<Result<(), NotDone>, FlowError> {
-    let now = provider.clock.now();
     let hash = provider.passwords.hash(password).await?;
     let tx = provider.database.begin().await?;
-    let Some(user) = users::find_by_username(&tx, &canonical_name(username)).await? else {
+    let Some(user) = users::lock_by_username(&tx, &canonical_name(username)).await? else {
         return Ok(Err(NotDone::Unknown));
     };
+    let now = provider.clock.now();
     // What the file declared stays noted: it does not undo this change until it changes itself.
     let declared_fingerprint = passwords::find(&tx, user.id)
         .await?

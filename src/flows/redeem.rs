@@ -102,10 +102,7 @@ async fn give<'a>(
     else {
         return Ok(None);
     };
-    let Some(grant) = grants::find(tx, code.grant_id)
-        .await?
-        .filter(|grant| grant.revoked_at.is_none())
-    else {
+    let Some(grant) = grants::lock_good(tx, code.grant_id).await? else {
         return Ok(None);
     };
     let sid = join(provider, tx, client, session.id, now).await?;

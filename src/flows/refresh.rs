@@ -14,7 +14,7 @@ use crate::oidc::token::TokenResponse;
 use crate::oidc::token::refresh::{IssuedRefreshToken, Rotation};
 use crate::store::grants::{self, Grant, Of};
 use crate::store::refresh_tokens::{self, RefreshToken};
-use crate::store::{self, Transaction, sessions, users};
+use crate::store::{self, Transaction, participants, sessions, users};
 
 /// Rotates a refresh token. Within the grace the same successor is given again; after it, reuse takes
 /// the family back and ends the application's part in the session (or the session, by policy).
@@ -118,13 +118,24 @@ async fn person(
     {
         return Ok(None);
     }
-    let sid = match sessions::lock_living(tx, session_id, provider.alive(now)).await? {
-        Some(session) => {
+    let session = sessions::lock_living(tx, session_id, provider.alive(now)).await?;
+    // With the session held, so that it has not ended since and taken the grant along.
+    if grants::lock_good(tx, grant.id).await?.is_none() {
+        return Ok(None);
+    }
+    let takes_part = match &session {
+        Some(session) => participants::find_open(tx, session.id, &client.client_id)
+            .await?
+            .is_some(),
+        None => false,
+    };
+    let sid = match session {
+        Some(session) if takes_part => {
             sessions::touch(tx, session.id, now).await?;
             Some(join(provider, tx, client, session.id, now).await?)
         }
-        None if grant.offline_access => None,
-        None => return Ok(None),
+        _ if grant.offline_access => None,
+        _ => return Ok(None),
     };
     Ok(Some(Person {
         user_id,

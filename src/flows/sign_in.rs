@@ -11,6 +11,7 @@ use crate::config::canonical_name;
 use crate::jose::{HashPurpose, PasswordError, PasswordHash};
 use crate::oidc::authorization::decision::AMR_PASSWORD;
 use crate::oidc::logout::Cause;
+use crate::store::passwords::Password;
 use crate::store::sessions::Session;
 use crate::store::throttles::{self, Pace};
 use crate::store::users::User;
@@ -75,16 +76,18 @@ pub async fn sign_in(provider: &Provider, attempt: &Attempt<'_>) -> Result<SignI
     if let Err(again_at) = admit(provider, &username, attempt.address, now).await? {
         return Ok(SignIn::TooOften(again_at));
     }
-    let Some(user) = verify(provider, &username, attempt.password).await? else {
+    let Some((user, password)) = verify(provider, &username, attempt.password).await? else {
         return Ok(SignIn::Refused);
     };
     let cookie = provider.random.secret();
     let tx = provider.database.begin().await?;
-    // Read again: they may have been shut out while the password was hashed.
-    if users::find(&tx, user.id)
-        .await?
-        .is_none_or(|user| user.disabled_at.is_some())
-    {
+    // Read again, and held: they may have been shut out, or given another password, while this one
+    // was hashed.
+    let user = users::lock(&tx, user.id).await?;
+    let Some(user) = user.filter(|user| user.disabled_at.is_none()) else {
+        return Ok(SignIn::Refused);
+    };
+    if passwords::find(&tx, user.id).await?.as_ref() != Some(&password) {
         return Ok(SignIn::Refused);
     }
     let before = match attempt.cookie {
@@ -143,21 +146,24 @@ pub async fn sign_in(provider: &Provider, attempt: &Attempt<'_>) -> Result<SignI
     Ok(SignIn::Done { cookie })
 }
 
-/// Whether the password is the person's; the same work whether or not there is such a person.
+/// The person whose password it is, and how it is kept; the same work whether or not there is such a
+/// person.
 async fn verify(
     provider: &Provider,
     username: &str,
     password: &SecretString,
-) -> Result<Option<User>, FlowError> {
+) -> Result<Option<(User, Password)>, FlowError> {
     let db = provider.database.read();
     let user = users::find_by_username(db, username).await?;
     let stored = match &user {
         Some(user) => passwords::find(db, user.id).await?,
         None => None,
     };
-    let hash = stored.and_then(|stored| PasswordHash::parse(&stored.hash).ok());
+    let hash = stored
+        .as_ref()
+        .and_then(|stored| PasswordHash::parse(&stored.hash).ok());
     match provider.passwords.verify(password, hash.as_ref()).await {
-        Ok(true) => Ok(user.filter(|user| user.disabled_at.is_none())),
+        Ok(true) => Ok(user.filter(|user| user.disabled_at.is_none()).zip(stored)),
         Ok(false) | Err(PasswordError::Empty | PasswordError::TooLong) => Ok(None),
         Err(error) => Err(error.into()),
     }

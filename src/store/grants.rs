@@ -3,7 +3,7 @@
 
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::Condition;
-use sea_orm::{ActiveValue::Set, ConnectionTrait};
+use sea_orm::{ActiveValue::Set, ConnectionTrait, QuerySelect as _};
 
 use super::{StoreError, millis, time_or_none};
 use crate::clock::Timestamp;
@@ -94,6 +94,20 @@ pub async fn find(db: &impl ConnectionTrait, id: Uuid) -> Result<Option<Grant>, 
         .await?
         .map(TryInto::try_into)
         .transpose()
+}
+
+/// The grant with that identifier, unless it was taken back; nobody takes it back until this
+/// transaction is over.
+///
+/// # Errors
+/// When the database fails.
+pub async fn lock_good(db: &impl ConnectionTrait, id: Uuid) -> Result<Option<Grant>, StoreError> {
+    let row = Entity::find_by_id(id)
+        .filter(Column::RevokedAt.is_null())
+        .lock_exclusive()
+        .one(db)
+        .await?;
+    row.map(TryInto::try_into).transpose()
 }
 
 /// The standing grant of a client to itself for `scope` (client_credentials).

@@ -1,7 +1,7 @@
 //! `users`: people. A row's identifier is the person's `sub`, and is never used again.
 
 use sea_orm::entity::prelude::*;
-use sea_orm::{ActiveValue::Set, ConnectionTrait, QueryOrder as _};
+use sea_orm::{ActiveValue::Set, ConnectionTrait, QueryOrder as _, QuerySelect as _};
 
 use super::{StoreError, millis, time, time_or_none};
 use crate::clock::Timestamp;
@@ -77,6 +77,31 @@ pub async fn find(db: &impl ConnectionTrait, id: Uuid) -> Result<Option<User>, S
         .await?
         .map(TryInto::try_into)
         .transpose()
+}
+
+/// As [`find`], and nobody else changes them until this transaction is over.
+///
+/// # Errors
+/// When the database fails.
+pub async fn lock(db: &impl ConnectionTrait, id: Uuid) -> Result<Option<User>, StoreError> {
+    let row = Entity::find_by_id(id).lock_exclusive().one(db).await?;
+    row.map(TryInto::try_into).transpose()
+}
+
+/// As [`find_by_username`], and nobody else changes them until this transaction is over.
+///
+/// # Errors
+/// When the database fails.
+pub async fn lock_by_username(
+    db: &impl ConnectionTrait,
+    username: &str,
+) -> Result<Option<User>, StoreError> {
+    let row = Entity::find()
+        .filter(Column::Username.eq(username))
+        .lock_exclusive()
+        .one(db)
+        .await?;
+    row.map(TryInto::try_into).transpose()
 }
 
 /// The person who signs in as `username`, given in its canonical form.

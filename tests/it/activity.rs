@@ -2,9 +2,9 @@
 
 use chrono::TimeDelta;
 
-use crate::support::ledger::{add_grace, ledger, open, sign_in, sign_in_as};
-use crate::support::provider::{PASSWORD, Provider, Wish};
-use crate::support::relying_party::{RelyingParty, Tokens};
+use crate::support::ledger::{ledger, open, sign_in};
+use crate::support::provider::{Provider, Wish};
+use crate::support::relying_party::RelyingParty;
 use crate::support::visitor::{Answer, Visitor};
 
 async fn start() -> (Provider, RelyingParty, Visitor) {
@@ -50,32 +50,6 @@ async fn a_cookie_from_before_the_sign_in_is_worth_nothing_after_it() {
         thief.put_cookie(&name, &known_before);
         assert!(!is_signed_in(&party, &thief).await);
     }
-    provider.stop().await;
-}
-
-#[actix_web::test]
-async fn the_same_person_signing_in_again_keeps_the_session_that_applications_know() {
-    let (provider, party, ada) = start().await;
-    let first = party.tokens(&ada, &[]).await;
-    let again = party.tokens(&ada, &[("prompt", "login")]).await;
-    let sid = async |tokens: &Tokens| tokens.id_claims(&provider.issuer).await["sid"].clone();
-    assert_eq!(sid(&first).await, sid(&again).await);
-    let answer = party.userinfo(&first.get("access_token")).await;
-    assert_eq!(answer.status, 200);
-    provider.stop().await;
-}
-
-/// Attack 72: two people in one browser.
-#[actix_web::test]
-async fn when_somebody_else_signs_in_the_session_before_is_over() {
-    let wish = ledger().await.configure(add_grace);
-    let (provider, party, browser) = start_as(wish).await;
-    let of_ada = party.tokens(&browser, &[]).await;
-    let page = open(&browser, &party.authorize_url(&[("prompt", "login")])).await;
-    let answer = sign_in_as(&browser, &page, "grace", PASSWORD).await;
-    assert!(answer.parameter("code").is_some());
-    let answer = party.userinfo(&of_ada.get("access_token")).await;
-    assert_eq!(answer.status, 401);
     provider.stop().await;
 }
 

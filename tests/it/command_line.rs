@@ -441,7 +441,7 @@ async fn everyones_sessions_are_ended_by_one_order() {
     for line in [
         "session end --client ledger",
         "session end --user ada",
-        "session end --everyone",
+        "session end --all",
     ] {
         let before = ear.notices().len();
         party.tokens(&Visitor::default(), &[]).await;

@@ -53,7 +53,7 @@ async fn what_was_allowed_is_not_asked_again_and_what_was_not_is() {
     let first = page(&party, &ada, &[("scope", "openid email")]).await;
     assert_eq!(
         first.attributes("#scopes li", "data-scope"),
-        ["email", "openid"]
+        ["openid", "email"]
     );
     let answer = allow(&ada, &first).await;
     assert_eq!(answer.status, 303);
@@ -224,7 +224,7 @@ async fn offline_access_wants_to_be_asked_for_and_is_remembered_then() {
     let asked = page(&party, &ada, &[offline, ("prompt", "consent")]).await;
     assert_eq!(
         asked.attributes("#scopes li", "data-scope"),
-        ["offline_access", "openid"]
+        ["openid", "offline_access"]
     );
     assert!(is_offline(&party, &allow(&ada, &asked).await).await);
 

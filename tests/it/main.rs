@@ -28,6 +28,8 @@ mod demo;
 #[cfg(test)]
 mod discovery;
 #[cfg(test)]
+mod egress;
+#[cfg(test)]
 mod end_session;
 #[cfg(test)]
 mod frontchannel;

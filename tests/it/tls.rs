@@ -65,9 +65,14 @@ async fn delivered(
     ada.get(&ledger.end_session_url(&[("id_token_hint", hint)]))
         .await;
     let known = eventually(async || {
-        let known = deliveries::list(provider.flows().database.read(), None, None, 10)
-            .await
-            .unwrap();
+        let known = deliveries::list(
+            provider.flows().database.read(),
+            &DeliveryState::ALL,
+            None,
+            10,
+        )
+        .await
+        .unwrap();
         known
             .into_iter()
             .find(|delivery| done.contains(&delivery.state))
