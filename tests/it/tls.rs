@@ -12,7 +12,7 @@ use crate::support::relying_party::RelyingParty;
 use crate::support::visitor::Visitor;
 
 /// A provider at https, and a client that trusts its certificate. The application's notices go to the provider's own
-/// token endpoint, which is at hand and answers them with 400.
+/// token endpoint, which is at hand and answers them with 401.
 async fn https_provider(trusted: bool) -> (Provider, Client) {
     let certified = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     let pem = certified.cert.pem();
@@ -107,8 +107,8 @@ async fn over_https_cookies_are_bound_to_the_host_and_the_connection() {
 #[actix_web::test]
 async fn an_application_certified_by_an_authority_of_the_operators_is_told() {
     let (provider, client) = https_provider(true).await;
-    let delivery = delivered(&provider, client, &[DeliveryState::Refused]).await;
-    assert_eq!(delivery.last_status, Some(400));
+    let delivery = delivered(&provider, client, &[DeliveryState::Failed]).await;
+    assert_eq!(delivery.last_status, Some(401));
     provider.stop().await;
 }
 
