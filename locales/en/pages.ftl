@@ -58,7 +58,7 @@ scope-address = See your postal address
 scope-phone = See your telephone number
     .details = And whether it has been verified.
 scope-offline_access = Keep its access while you are away
-    .details = It goes on after you sign out, until you or an administrator take it back.
+    .details = It goes on after you sign out.
 scope-unknown = A permission that this application defines.
 
 ## Confirm sign-out
