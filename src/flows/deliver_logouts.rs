@@ -37,6 +37,8 @@ pub async fn run(provider: Arc<Provider>, stop: CancellationToken) {
     let mut under_way = JoinSet::new();
     let mut busy: HashMap<Id, String> = HashMap::new();
     while !stop.is_cancelled() {
+        // Before the work: what becomes due during it is claimed right after it.
+        let again = provider.clock.now() + POLL;
         let room = IN_FLIGHT - under_way.len();
         match claim(&provider, &busy, room).await {
             Ok(claimed) => {
@@ -48,7 +50,6 @@ pub async fn run(provider: Arc<Provider>, stop: CancellationToken) {
             }
             Err(error) => tracing::error!(%error, "due deliveries could not be claimed"),
         }
-        let again = provider.clock.now() + POLL;
         tokio::select! {
             Some(done) = under_way.join_next_with_id() => {
                 let id = done.map_or_else(|panicked| panicked.id(), |(id, ())| id);

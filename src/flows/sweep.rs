@@ -20,6 +20,8 @@ const REMEMBER_CODES: TimeDelta = TimeDelta::days(1);
 pub async fn run(provider: Arc<Provider>, mut keys_seen: i64, stop: CancellationToken) {
     let mut swept_at = None;
     while !stop.is_cancelled() {
+        // Before the work: what becomes due during it is looked at right after it.
+        let now = provider.clock.now();
         match keys::reload_if_changed(&provider, keys_seen).await {
             Ok(version) => keys_seen = version,
             Err(error) => tracing::error!(%error, "changed signing keys could not be loaded"),
@@ -30,7 +32,6 @@ pub async fn run(provider: Arc<Provider>, mut keys_seen: i64, stop: Cancellation
         if let Err(error) = end_session::end_expired(&provider).await {
             tracing::error!(%error, "expired sessions could not be ended");
         }
-        let now = provider.clock.now();
         if swept_at.is_none_or(|at| now - at >= SWEEP) {
             match forget(&provider).await {
                 Ok(()) => swept_at = Some(now),
