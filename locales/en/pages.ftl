@@ -89,6 +89,7 @@ leaving-title = Signing you out of { $count ->
    *[other] { $count } applications
 }
 leaving-ended = You are already signed out here. We go on telling the applications, even when you close this page.
+leaving-goes-on = You are still signed in here, and at your other applications.
 leaving-frame = Signs you out of an application
 
 # No line ends between a number and what it counts.

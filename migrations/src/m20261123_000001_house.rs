@@ -353,12 +353,17 @@ fn indexes() -> Vec<IndexCreateStatement> {
     one_sid_each
         .unique()
         .and_where(Expr::col("ended_at").is_null());
+    // What is done has no due date, and there is ever more of it.
+    let mut due = index("logout_deliveries", &["due_at", "client_id"]);
+    due.and_where(Expr::col("due_at").is_not_null());
     vec![
         one_sid_each,
+        due,
         index("participants", &["client_id", "ended_at"]),
         index("sessions", &["user_id", "ended_at"]),
         index("sessions", &["ended_at", "expires_at"]),
         index("grants", &["session_id"]),
+        index("grants", &["user_id"]),
         index("grants", &["client_id", "user_id"]),
         index("authorization_codes", &["grant_id"]),
         index("refresh_tokens", &["grant_id"]),

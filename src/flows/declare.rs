@@ -153,7 +153,18 @@ async fn apply_user(
         return Ok(());
     }
     let tx = provider.database.begin().await?;
-    users::save(&tx, &user).await?;
+    // Read again, and held: they may have been shut out while the password was hashed.
+    let held = users::lock(&tx, user.id).await?;
+    let now = provider.clock.now();
+    let disabled_at = held.and_then(|held| held.disabled_at);
+    users::save(
+        &tx,
+        &User {
+            disabled_at,
+            ..user.clone()
+        },
+    )
+    .await?;
     if let Some(hash) = hash {
         let password = Password {
             hash,

@@ -247,6 +247,8 @@ async fn tell(
         .collect();
     let sids: Vec<Uuid> = participants.iter().map(|known| known.sid).collect();
     let known = clients::find_all(tx, &client_ids).await?;
+    // The grants that this cause takes back are taken back by now: of these nobody knows an end.
+    let stay = grants::clients_with_offline_access(tx, participants[0].session_id).await?;
     let channel_of = |client_id: &str| {
         known
             .iter()
@@ -258,6 +260,11 @@ async fn tell(
         .map(|participant| {
             let channel = channel_of(&participant.client_id);
             let by_server = channel == Channel::Back;
+            let believes_until = if stay.contains(&participant.client_id) {
+                now
+            } else {
+                participant.believes_until
+            };
             Delivery {
                 id: provider.random.row_id(now),
                 session_id: participant.session_id,
@@ -276,7 +283,7 @@ async fn tell(
                 created_at: now,
                 due_at: by_server.then_some(now),
                 give_up_at: now + provider.config.logout.give_up_after,
-                believes_until: participant.believes_until,
+                believes_until,
                 finished_at: (!by_server).then_some(now),
                 last_status: None,
                 last_problem: None,

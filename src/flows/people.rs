@@ -165,8 +165,8 @@ pub async fn remove_client(
     provider: &Provider,
     client_id: &str,
 ) -> Result<Result<(), NotDone>, FlowError> {
-    let now = provider.clock.now();
     let tx = provider.database.begin().await?;
+    let now = provider.clock.now();
     let known = match clients::find(&tx, client_id).await? {
         None => return Ok(Err(NotDone::Unknown)),
         Some(known) if known.declared => return Ok(Err(NotDone::Declared)),

@@ -153,7 +153,7 @@ async fn reused(
     grant: &Grant,
     now: Timestamp,
 ) -> Result<Result<TokenResponse, OAuthError>, FlowError> {
-    grants::revoke(&tx, Of::Grant(grant.id), now).await?;
+    // The session before the grant, as everywhere: two orders would wait for each other.
     if let Some(session_id) = grant.session_id {
         let cause = Cause::RefreshReuse;
         match provider.config.tokens.refresh_reuse {
@@ -173,6 +173,7 @@ async fn reused(
             }
         }
     }
+    grants::revoke(&tx, Of::Grant(grant.id), now).await?;
     store::commit(tx).await?;
     provider.work.notify_one();
     Ok(Err(OAuthError::invalid_grant(

@@ -116,6 +116,8 @@ pub(super) async fn post(visitor: Visitor, request: HttpRequest, body: Bytes) ->
         if visitor.has_cookies() {
             return begin(&visitor, params).await;
         }
+        // Only what could be answered is kept.
+        Answerable::read(&visitor, params.clone()).await?;
         let handle = authorize::park_post(&visitor.provider, &params).await?;
         Ok(see_other(
             &visitor.path(&format!("/authorize?{PARKED}={handle}")),

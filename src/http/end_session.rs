@@ -23,15 +23,18 @@ use crate::oidc::logout::{
 };
 use crate::oidc::params::Params;
 use crate::store::participants::{self, Participant};
-use crate::store::sessions::Session;
+use crate::store::sessions::{self, Session};
 use crate::store::{clients, users};
 
 /// Where the page that asks posts to.
 pub(super) const CONFIRM_PATH: &str = "/end_session/confirm";
 /// The parameter under which a parked POST comes back.
 const PARKED: &str = "parked";
-/// What the confirm page's form is about.
-const SUBJECT: &str = "end_session";
+/// What the confirm page's form is about: the session whose end the person is asked for. One that began
+/// since, in another tab, is not what they were shown (attack 72).
+fn subject(session: &Session) -> String {
+    format!("end_session {}", session.id)
+}
 
 /// A request, with everything that its decision needs.
 struct Request {
@@ -85,7 +88,6 @@ pub(super) async fn post(visitor: Visitor, request: HttpRequest, body: Bytes) ->
 pub(super) async fn confirm(visitor: Visitor, body: Bytes) -> HttpResponse {
     let answer = async {
         let form = form(&body)?;
-        visitor.check_form(&form, SUBJECT)?;
         let params = Params::parse(form.get("request").unwrap_or_default().as_bytes())?;
         let known = read(&visitor, params).await?;
         let then = match &known.decision {
@@ -95,8 +97,13 @@ pub(super) async fn confirm(visitor: Visitor, body: Bytes) -> HttpResponse {
             EndSession::Unfit(_) => Then::SignedOutPage { link: None },
         };
         let Some((session, _)) = &known.session else {
-            return Ok(already_out(&visitor, &known, then));
+            return Ok(already_out(
+                &visitor,
+                &known,
+                Then::SignedOutPage { link: None },
+            ));
         };
+        visitor.check_form(&form, &subject(session))?;
         match (form.get("scope"), &known.client) {
             (Some("client"), Some(client)) => {
                 leave(&visitor, session, Some(&client.client_id), &known, then).await
@@ -223,7 +230,7 @@ async fn ask(visitor: &Visitor, known: &Request) -> Result<HttpResponse, PageErr
         details,
         form: Form::to(visitor.path(CONFIRM_PATH))
             .with("request", known.params.to_text())
-            .with("csrf", visitor.csrf(SUBJECT)),
+            .with("csrf", visitor.csrf(&subject(session))),
         now: provider.clock.now(),
     };
     Ok(html(StatusCode::OK, &page))
@@ -239,12 +246,17 @@ async fn leave(
 ) -> Result<HttpResponse, PageError> {
     let provider = &visitor.provider;
     let began_at = provider.clock.now();
-    match only {
+    let ended = match only {
         Some(client_id) => {
             end_session::end_participation(provider, session.id, client_id, Cause::OneApplication)
                 .await?
         }
         None => end_session::end_session(provider, session.id, Cause::Logout).await?,
+    };
+    // Another request may have ended it a moment ago: then what it told is what there is to show.
+    let began_at = match sessions::find(provider.database.read(), session.id).await? {
+        Some(known) if !ended => known.ended_at.unwrap_or(began_at),
+        _ => began_at,
     };
     let deadline = provider.clock.now() + provider.config.logout.grace;
     let mut told = end_session::wait_for_receipts(provider, session.id, deadline).await?;

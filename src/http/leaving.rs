@@ -14,7 +14,7 @@ use super::visitor::Visitor;
 use crate::flows::end_session;
 use crate::jose::HashPurpose;
 use crate::store::leavings::{self, Leaving};
-use crate::store::{clients, deliveries};
+use crate::store::{clients, deliveries, sessions};
 
 /// Where applications are seen leaving.
 pub(super) const PATH: &str = "/leaving";
@@ -49,7 +49,9 @@ pub(super) async fn get(visitor: Visitor) -> HttpResponse {
         let mut origins: Vec<String> = frames.iter().map(|frame| frame.origin.clone()).collect();
         origins.sort_unstable();
         origins.dedup();
+        let ended = sessions::find(provider.database.read(), leaving.session_id).await?;
         let page = pages::Leaving {
+            session_lives: ended.is_some_and(|session| session.ended_at.is_none()),
             ui: visitor.ui(None),
             departures: departures(&receipts, now),
             frames: frames.into_iter().map(|frame| frame.url).collect(),
@@ -98,6 +100,10 @@ pub(super) async fn status(visitor: Visitor) -> HttpResponse {
 /// The end.
 pub(super) async fn signed_out(visitor: Visitor) -> HttpResponse {
     let answer = async {
+        // Whoever is signed in is not told that they are signed out.
+        if visitor.session().await?.is_some() {
+            return Ok(see_other(&visitor.path("/")));
+        }
         let now = visitor.provider.clock.now();
         let watched = watched(&visitor).await?;
         let (departures, onward) = match &watched {

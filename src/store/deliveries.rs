@@ -222,20 +222,6 @@ pub async fn acknowledge(
     Ok(changed.rows_affected == 1)
 }
 
-/// Gives leases back without a try: the worker stops.
-///
-/// # Errors
-/// When the database fails.
-pub async fn release(db: &impl ConnectionTrait, lease: Uuid) -> Result<(), StoreError> {
-    Entity::update_many()
-        .col_expr(Column::Lease, Expr::value(None::<Uuid>))
-        .col_expr(Column::LeaseUntil, Expr::value(None::<i64>))
-        .filter(Column::Lease.eq(lease))
-        .exec(db)
-        .await?;
-    Ok(())
-}
-
 /// What the applications of one session were told, in the order the rows were written.
 ///
 /// # Errors

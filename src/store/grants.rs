@@ -129,6 +129,25 @@ pub async fn find_of_client(
     row.map(TryInto::try_into).transpose()
 }
 
+/// The applications that hold a grant of the session which outlives it.
+///
+/// # Errors
+/// When the database fails.
+pub async fn clients_with_offline_access(
+    db: &impl ConnectionTrait,
+    session_id: Uuid,
+) -> Result<Vec<String>, StoreError> {
+    Ok(Entity::find()
+        .select_only()
+        .column(Column::ClientId)
+        .filter(Column::SessionId.eq(session_id))
+        .filter(Column::OfflineAccess.eq(true))
+        .filter(Column::RevokedAt.is_null())
+        .into_tuple()
+        .all(db)
+        .await?)
+}
+
 /// Whose grants a revocation takes back.
 #[derive(Debug, Clone, Copy)]
 pub enum Of<'a> {

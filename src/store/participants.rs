@@ -200,6 +200,8 @@ pub async fn sessions_of_client(
         .filter(Column::ClientId.eq(client_id))
         .filter(Column::EndedAt.is_null())
         .filter(Column::JoinedAt.lt(millis(before)))
+        // Every node locks them in the same order.
+        .order_by_asc(Column::SessionId)
         .limit(limit)
         .into_tuple()
         .all(db)

@@ -337,6 +337,8 @@ pub async fn unended_before(
         .filter(Column::EndedAt.is_null())
         .filter(Column::CreatedAt.lt(millis(before)))
         .filter(Condition::all().add_option(user_id.map(|user_id| Column::UserId.eq(user_id))))
+        // Every node locks them in the same order.
+        .order_by_asc(Column::Id)
         .limit(limit)
         .into_tuple()
         .all(db)
@@ -364,6 +366,8 @@ pub async fn expired(
         .column(Column::Id)
         .filter(Column::EndedAt.is_null())
         .filter(over)
+        // Every node locks them in the same order.
+        .order_by_asc(Column::Id)
         .limit(limit)
         .into_tuple()
         .all(db)

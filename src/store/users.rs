@@ -1,6 +1,7 @@
 //! `users`: people. A row's identifier is the person's `sub`, and is never used again.
 
 use sea_orm::entity::prelude::*;
+use sea_orm::sea_query::LockType;
 use sea_orm::{ActiveValue::Set, ConnectionTrait, QueryOrder as _, QuerySelect as _};
 
 use super::{StoreError, millis, time, time_or_none};
@@ -79,12 +80,15 @@ pub async fn find(db: &impl ConnectionTrait, id: Uuid) -> Result<Option<User>, S
         .transpose()
 }
 
-/// As [`find`], and nobody else changes them until this transaction is over.
+/// As [`find`], and nobody else changes them (though others may still refer to them) until this transaction is over.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn lock(db: &impl ConnectionTrait, id: Uuid) -> Result<Option<User>, StoreError> {
-    let row = Entity::find_by_id(id).lock_exclusive().one(db).await?;
+    let row = Entity::find_by_id(id)
+        .lock(LockType::NoKeyUpdate)
+        .one(db)
+        .await?;
     row.map(TryInto::try_into).transpose()
 }
 
@@ -98,7 +102,7 @@ pub async fn lock_by_username(
 ) -> Result<Option<User>, StoreError> {
     let row = Entity::find()
         .filter(Column::Username.eq(username))
-        .lock_exclusive()
+        .lock(LockType::NoKeyUpdate)
         .one(db)
         .await?;
     row.map(TryInto::try_into).transpose()

@@ -69,6 +69,8 @@ pub struct Leaving {
     pub ui: Ui,
     /// The applications.
     pub departures: Vec<Departure>,
+    /// Whether the session goes on, and only one application was left.
+    pub session_lives: bool,
     /// Front-channel logout URIs with `iss` and `sid`, each to be loaded in an iframe once. Empty when the page is
     /// shown again.
     pub frames: Vec<String>,

@@ -104,6 +104,7 @@ fn confirm(notice: Option<SignOutNotice>) -> ConfirmSignOut {
 
 fn leaving(frames: Vec<String>) -> Leaving {
     Leaving {
+        session_lives: false,
         ui: ui(),
         departures: departures(EVIL),
         frames,

@@ -49,7 +49,9 @@ pub fn classify(attempt: Result<Answer, ConnectionProblem>) -> Verdict {
         Ok(answer) => match answer.status {
             200 | 204 => Verdict::Confirmed,
             400 => Verdict::Refused,
-            408 | 425 | 429 | 500 | 502 | 503 | 504 => Verdict::Again {
+            // "Not implemented" will not be implemented by the next try.
+            501 => Verdict::Final,
+            408 | 425 | 429 | 500..=599 => Verdict::Again {
                 after: answer.retry_after,
             },
             _ => Verdict::Final,
@@ -128,8 +130,7 @@ mod tests {
             (
                 Verdict::Final,
                 &[
-                    100, 201, 202, 206, 301, 302, 307, 308, 401, 403, 404, 405, 410, 422, 501, 505,
-                    599,
+                    100, 201, 202, 206, 301, 302, 307, 308, 401, 403, 404, 405, 410, 422, 501,
                 ],
             ),
         ] {
