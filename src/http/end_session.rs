@@ -87,6 +87,7 @@ pub(super) async fn post(visitor: Visitor, request: HttpRequest, body: Bytes) ->
 /// The page that asks was answered.
 pub(super) async fn confirm(visitor: Visitor, body: Bytes) -> HttpResponse {
     let answer = async {
+        visitor.check_origin()?;
         let form = form(&body)?;
         let params = Params::parse(form.get("request").unwrap_or_default().as_bytes())?;
         let known = read(&visitor, params).await?;
@@ -274,7 +275,8 @@ async fn leave(
     let mut response = match then {
         Then::Redirect(redirect) if nothing_to_show => see_other(&redirect.location()),
         _ => {
-            let path = if nothing_to_show {
+            // Of a session that goes on nothing may say that it is over.
+            let path = if nothing_to_show && only.is_none() {
                 leaving::SIGNED_OUT_PATH
             } else {
                 leaving::PATH

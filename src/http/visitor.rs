@@ -124,6 +124,19 @@ impl Visitor {
             .hash(HashPurpose::Csrf, &self.bound(subject))
     }
 
+    /// Whether the request comes from a page of ours: one from elsewhere brings no cookies, so that
+    /// nothing can be said of who is signed in.
+    ///
+    /// # Errors
+    /// The page that says it does not.
+    pub(super) fn check_origin(&self) -> Result<(), PageError> {
+        if self.same_site {
+            Ok(())
+        } else {
+            Err(PageError::Expired)
+        }
+    }
+
     /// Whether a form about `subject` was filled in here, in this browser (attack 67).
     ///
     /// # Errors
