@@ -7,7 +7,8 @@ use crate::oidc::error::OAuthError;
 use crate::oidc::token::client_auth::{self, PresentedCredentials};
 use crate::store::{self, client_assertions, clients};
 
-/// What every failed proof is answered: nobody learns whether a client exists.
+/// What a wrong name or secret is answered: which of the two, nobody learns. (What is wrong with an
+/// assertion is said, for its developer's sake; client identifiers are no secret.)
 const REFUSED: &str = "the client is unknown or its credentials are wrong";
 
 /// The client behind the credentials, or why there is none.

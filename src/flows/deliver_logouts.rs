@@ -258,7 +258,7 @@ async fn record(
             client_id,
             state,
             status = delivery.last_status,
-            "an application was told"
+            "an application was asked to end a session"
         );
         provider.receipts.send_replace(());
     } else {

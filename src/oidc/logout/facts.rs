@@ -115,7 +115,7 @@ pub enum DeliveryState {
     Refused,
     /// The application answered something that no further try can mend.
     Failed,
-    /// Tried until nobody could believe in the session any more.
+    /// Tried for as long as `logout.give_up_after` says.
     Dead,
     /// A frame was sent to the person's browser; it proves nothing.
     Asked,
