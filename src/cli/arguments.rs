@@ -302,6 +302,7 @@ pub enum KeysCommand {
     /// Publish a key no more; whatever it signed is refused from then on
     Retire {
         /// Its identifier, as `exeunt keys list` shows it
+        #[arg(allow_hyphen_values = true)]
         kid: String,
     },
 }
@@ -386,7 +387,7 @@ mod tests {
             "delivery retry --client ledger",
             "keys list --json",
             "keys rotate --now --algorithm ES256",
-            "keys retire abc",
+            "keys retire -abc",
             "demo --rehearse --port 1 --ledger-port 2 --atlas-port 3 --gallery-port 4",
             "demo --issuer http://exeunt.localhost:8080 --bind 0.0.0.0",
             "healthcheck",
