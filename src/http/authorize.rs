@@ -8,20 +8,18 @@ use super::cookies::Kind;
 use super::error::{PageError, html, see_other};
 use super::pages::{Form, FormPost};
 use super::visitor::Visitor;
-use super::{consent, sign_in};
+use super::{consent, parked, sign_in};
 use crate::flows::authorize;
 use crate::oidc::authorization::decision::NextStep;
 use crate::oidc::authorization::response::Delivery;
 use crate::oidc::authorization::{AuthorizationRequest, ReplyTo};
 use crate::oidc::client::Client;
+use crate::oidc::discovery::AUTHORIZATION;
 use crate::oidc::error::{ErrorCode, OAuthError};
 use crate::oidc::params::Params;
 use crate::store::clients;
 use crate::store::interactions::Interaction;
 use crate::store::sessions::Session;
-
-/// The parameter under which a parked POST comes back.
-const PARKED: &str = "parked";
 
 /// An authorization request that may be answered at its client.
 pub(super) struct Answerable {
@@ -89,13 +87,7 @@ impl Answerable {
 /// GET, and the second half of a POST from another site.
 pub(super) async fn get(visitor: Visitor, request: HttpRequest) -> HttpResponse {
     let answer = async {
-        let params = Params::parse(request.query_string().as_bytes())?;
-        let params = match params.get(PARKED) {
-            Some(handle) => authorize::take_post(&visitor.provider, handle)
-                .await?
-                .ok_or(PageError::Expired)?,
-            None => params,
-        };
+        let params = parked::of_get(&visitor, &request).await?;
         begin(&visitor, params).await
     };
     answer
@@ -107,21 +99,13 @@ pub(super) async fn get(visitor: Visitor, request: HttpRequest) -> HttpResponse 
 /// GET, where they come along, so that nobody is asked to sign in who is signed in.
 pub(super) async fn post(visitor: Visitor, request: HttpRequest, body: Bytes) -> HttpResponse {
     let answer = async {
-        if !request.query_string().is_empty() {
-            return Err(
-                OAuthError::invalid_request("a POST has its parameters in its body").into(),
-            );
-        }
-        let params = Params::parse(&body)?;
+        let params = parked::of_post(&request, &body)?;
         if visitor.has_cookies() {
             return begin(&visitor, params).await;
         }
         // Only what could be answered is kept.
         Answerable::read(&visitor, params.clone()).await?;
-        let handle = authorize::park_post(&visitor.provider, &params).await?;
-        Ok(see_other(
-            &visitor.path(&format!("/authorize?{PARKED}={handle}")),
-        ))
+        parked::come_back(&visitor, AUTHORIZATION, &params).await
     };
     answer
         .await
@@ -135,7 +119,7 @@ async fn begin(visitor: &Visitor, params: Params) -> Result<HttpResponse, PageEr
 }
 
 /// The parked request that a page's form belongs to.
-pub(super) async fn parked(
+pub(super) async fn waiting(
     visitor: &Visitor,
     params: &Params,
 ) -> Result<(Interaction, Answerable), PageError> {

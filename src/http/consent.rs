@@ -23,7 +23,7 @@ pub(super) const PATH: &str = "/consent";
 pub(super) async fn get(visitor: Visitor, request: HttpRequest) -> HttpResponse {
     let answer = async {
         let params = Params::parse(request.query_string().as_bytes())?;
-        let (interaction, answerable) = authorize::parked(&visitor, &params).await?;
+        let (interaction, answerable) = authorize::waiting(&visitor, &params).await?;
         let handle = params.get("interaction").unwrap_or_default();
         let session = visitor.session().await?;
         let Some((session, scope)) =
@@ -54,7 +54,7 @@ pub(super) async fn get(visitor: Visitor, request: HttpRequest) -> HttpResponse 
 pub(super) async fn post(visitor: Visitor, body: Bytes) -> HttpResponse {
     let answer = async {
         let form = authorize::form(&body)?;
-        let (interaction, answerable) = authorize::parked(&visitor, &form).await?;
+        let (interaction, answerable) = authorize::waiting(&visitor, &form).await?;
         let handle = form.get("interaction").unwrap_or_default();
         let session = visitor.session().await?.ok_or(PageError::Expired)?;
         visitor.check_form(&form, &subject(handle, &session))?;

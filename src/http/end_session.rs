@@ -7,12 +7,12 @@ use actix_web::{HttpRequest, HttpResponse};
 use super::authorize::form;
 use super::cookies::Kind;
 use super::error::{PageError, html, see_other};
-use super::leaving;
 use super::pages::{
     Application, Comparison, ConfirmSignOut, Details, Form, Onward, Participation, SignOutNotice,
     SignedOut,
 };
 use super::visitor::Visitor;
+use super::{leaving, parked};
 use crate::flows::{authorize, end_session};
 use crate::oidc::client::Client;
 use crate::oidc::discovery::END_SESSION;
@@ -28,8 +28,6 @@ use crate::store::{clients, users};
 
 /// Where the page that asks posts to.
 pub(super) const CONFIRM_PATH: &str = "/end_session/confirm";
-/// The parameter under which a parked POST comes back.
-const PARKED: &str = "parked";
 /// What the confirm page's form is about: the session whose end the person is asked for. One that began
 /// since, in another tab, is not what they were shown (attack 72).
 fn subject(session: &Session) -> String {
@@ -48,13 +46,7 @@ struct Request {
 /// GET, and the second half of a POST from another site.
 pub(super) async fn get(visitor: Visitor, request: HttpRequest) -> HttpResponse {
     let answer = async {
-        let params = Params::parse(request.query_string().as_bytes())?;
-        let params = match params.get(PARKED) {
-            Some(handle) => authorize::take_post(&visitor.provider, handle)
-                .await?
-                .ok_or(PageError::Expired)?,
-            None => params,
-        };
+        let params = parked::of_get(&visitor, &request).await?;
         begin(&visitor, params).await
     };
     answer
@@ -65,19 +57,11 @@ pub(super) async fn get(visitor: Visitor, request: HttpRequest) -> HttpResponse 
 /// POST. One that comes from another site brings no cookie and comes back by GET, where it does.
 pub(super) async fn post(visitor: Visitor, request: HttpRequest, body: Bytes) -> HttpResponse {
     let answer = async {
-        if !request.query_string().is_empty() {
-            return Err(
-                OAuthError::invalid_request("a POST has its parameters in its body").into(),
-            );
-        }
-        let params = Params::parse(&body)?;
+        let params = parked::of_post(&request, &body)?;
         if visitor.session_cookie.is_some() {
             return begin(&visitor, params).await;
         }
-        let handle = authorize::park_post(&visitor.provider, &params).await?;
-        Ok(see_other(
-            &visitor.path(&format!("{END_SESSION}?{PARKED}={handle}")),
-        ))
+        parked::come_back(&visitor, END_SESSION, &params).await
     };
     answer
         .await

@@ -15,6 +15,7 @@ mod headers;
 mod health;
 mod landing;
 mod leaving;
+mod parked;
 mod receipts;
 mod sign_in;
 mod span;

@@ -20,7 +20,7 @@ pub(super) const PATH: &str = "/sign-in";
 pub(super) async fn get(visitor: Visitor, request: HttpRequest) -> HttpResponse {
     let answer = async {
         let params = Params::parse(request.query_string().as_bytes())?;
-        let (_, answerable) = authorize::parked(&visitor, &params).await?;
+        let (_, answerable) = authorize::waiting(&visitor, &params).await?;
         let hint = answerable
             .request
             .as_ref()
@@ -45,7 +45,7 @@ pub(super) async fn get(visitor: Visitor, request: HttpRequest) -> HttpResponse 
 pub(super) async fn post(visitor: Visitor, body: Bytes) -> HttpResponse {
     let answer = async {
         let form = authorize::form(&body)?;
-        let (interaction, answerable) = authorize::parked(&visitor, &form).await?;
+        let (interaction, answerable) = authorize::waiting(&visitor, &form).await?;
         let handle = form.get("interaction").unwrap_or_default();
         visitor.check_form(&form, handle)?;
         if form.get("action") == Some("cancel") {

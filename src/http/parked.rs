@@ -1,0 +1,53 @@
+//! POSTs from other sites. A browser sends them without our cookies; so they are kept, and come back by GET, where the
+//! cookies come along.
+
+use actix_web::{HttpRequest, HttpResponse};
+
+use super::error::{PageError, see_other};
+use super::visitor::Visitor;
+use crate::flows::authorize;
+use crate::oidc::error::OAuthError;
+use crate::oidc::params::Params;
+
+/// The parameter under which a kept POST comes back.
+const PARKED: &str = "parked";
+
+/// The parameters of a GET: its own, or those of the POST that it brings back.
+///
+/// # Errors
+/// When they are malformed, or were brought back before.
+pub(super) async fn of_get(visitor: &Visitor, request: &HttpRequest) -> Result<Params, PageError> {
+    let params = Params::parse(request.query_string().as_bytes())?;
+    match params.get(PARKED) {
+        Some(handle) => authorize::take_post(&visitor.provider, handle)
+            .await?
+            .ok_or(PageError::Expired),
+        None => Ok(params),
+    }
+}
+
+/// The parameters of a POST: in its body alone.
+///
+/// # Errors
+/// When they are malformed or there is a query.
+pub(super) fn of_post(request: &HttpRequest, body: &[u8]) -> Result<Params, PageError> {
+    if !request.query_string().is_empty() {
+        return Err(OAuthError::invalid_request("a POST has its parameters in its body").into());
+    }
+    Ok(Params::parse(body)?)
+}
+
+/// Keeps a POST and sends the browser to bring it back to `path`.
+///
+/// # Errors
+/// When the database fails.
+pub(super) async fn come_back(
+    visitor: &Visitor,
+    path: &str,
+    params: &Params,
+) -> Result<HttpResponse, PageError> {
+    let handle = authorize::park_post(&visitor.provider, params).await?;
+    Ok(see_other(
+        &visitor.path(&format!("{path}?{PARKED}={handle}")),
+    ))
+}
