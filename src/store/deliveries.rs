@@ -31,6 +31,7 @@ struct Model {
     finished_at: Option<i64>,
     last_status: Option<i32>,
     last_problem: Option<String>,
+    order_id: Option<Uuid>,
 }
 
 #[derive(Debug, Clone, Copy, EnumIter, DeriveRelation)]
@@ -56,6 +57,8 @@ pub struct Delivery {
     pub state: DeliveryState,
     /// Why the session ended.
     pub cause: Cause,
+    /// The order that ended it among others, if one did.
+    pub order_id: Option<Uuid>,
     /// How often it was tried.
     pub attempts: i32,
     /// When the session ended.
@@ -88,6 +91,7 @@ impl TryFrom<Model> for Delivery {
             state: DeliveryState::from_name(&row.state)
                 .ok_or(StoreError::Damaged("a delivery's state"))?,
             cause: Cause::from_name(&row.cause).ok_or(StoreError::Damaged("a cause"))?,
+            order_id: row.order_id,
             attempts: row.attempts,
             created_at: time(row.created_at)?,
             due_at: time_or_none(row.due_at)?,
@@ -105,7 +109,7 @@ impl TryFrom<Model> for Delivery {
 /// # Errors
 /// When the database fails.
 pub async fn insert(db: &impl ConnectionTrait, deliveries: &[Delivery]) -> Result<(), StoreError> {
-    // SQLite takes at most 32,766 values a statement; a row has 18.
+    // SQLite takes at most 32,766 values a statement; a row has 19.
     for some in deliveries.chunks(1_000) {
         let rows = some.iter().map(|delivery| ActiveModel {
             id: Set(delivery.id),
@@ -126,6 +130,7 @@ pub async fn insert(db: &impl ConnectionTrait, deliveries: &[Delivery]) -> Resul
             finished_at: Set(delivery.finished_at.map(millis)),
             last_status: Set(delivery.last_status),
             last_problem: Set(delivery.last_problem.clone()),
+            order_id: Set(delivery.order_id),
         });
         Entity::insert_many(rows).exec_without_returning(db).await?;
     }
