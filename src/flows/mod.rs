@@ -17,11 +17,13 @@ pub mod refresh;
 pub mod sign_in;
 pub mod sweep;
 mod tokens;
+pub mod work;
 
 use std::sync::Arc;
 
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 
+use self::work::Work;
 use crate::clock::{Clock, Timestamp};
 use crate::config::Config;
 use crate::jose::{KeyError, KeyRing, MasterKey, PasswordError, PasswordPool, SigningFailed};
@@ -50,7 +52,7 @@ pub struct Provider {
     /// Randomness.
     pub random: Arc<dyn Random>,
     /// Rung after a commit that left something for the workers; a hint, polling is the truth.
-    pub work: Arc<Notify>,
+    pub work: Arc<Work>,
     /// Changes whenever an application's answer was recorded at this node.
     pub receipts: watch::Sender<()>,
 }

@@ -26,9 +26,7 @@ pub async fn run(provider: Arc<Provider>, mut keys_seen: i64, stop: Cancellation
             Ok(version) => keys_seen = version,
             Err(error) => tracing::error!(%error, "changed signing keys could not be loaded"),
         }
-        if let Err(error) = end_session::carry_out_orders(&provider).await {
-            tracing::error!(%error, "an order to end sessions could not be carried out");
-        }
+        carry_out_orders(&provider, &stop).await;
         if let Err(error) = end_session::end_expired(&provider).await {
             tracing::error!(%error, "expired sessions could not be ended");
         }
@@ -38,10 +36,25 @@ pub async fn run(provider: Arc<Provider>, mut keys_seen: i64, stop: Cancellation
                 Err(error) => tracing::error!(%error, "expired rows could not be forgotten"),
             }
         }
-        tokio::select! {
-            () = provider.clock.sleep_until(now + LOOK) => {}
-            () = stop.cancelled() => {}
+        let again = now + LOOK;
+        loop {
+            tokio::select! {
+                () = provider.work.left_for_orders() => carry_out_orders(&provider, &stop).await,
+                () = provider.clock.sleep_until(again) => break,
+                () = stop.cancelled() => break,
+            }
         }
+    }
+}
+
+/// Carries out what was ordered, until there is nothing left or the server stops: the next one goes on.
+async fn carry_out_orders(provider: &Provider, stop: &CancellationToken) {
+    tokio::select! {
+        done = end_session::carry_out_orders(provider) => if let Err(error) = done {
+            tracing::error!(%error, "an order to end sessions could not be carried out");
+        },
+        // A transaction that is left is rolled back.
+        () = stop.cancelled() => {}
     }
 }
 

@@ -5,7 +5,9 @@
 //! milliseconds since 1970, UTC; identifiers as UUIDs; secrets only as keyed hashes or sealed.
 
 mod database;
+mod listener;
 
+pub mod breakers;
 pub mod changes;
 pub mod client_assertions;
 pub mod clients;
@@ -27,6 +29,7 @@ pub mod throttles;
 pub mod users;
 
 pub use database::{Database, StoreError, Transaction, commit};
+pub use listener::Listener;
 
 use chrono::DateTime;
 
