@@ -99,7 +99,8 @@ pub async fn open(config: Config, seams: Seams) -> Result<Provider, StartError> 
         Some(path) => Some(std::fs::read(path).map_err(|cause| StartError::file(path, cause))?),
         None => None,
     };
-    let guard = Guard::new(config.outbound.allow_private_networks.clone());
+    let guard = Guard::new(config.outbound.allow_private_networks.clone())
+        .naming(config.outbound.private_networks.clone());
     let outbound = Outbound::new(
         guard,
         &seams.resolver,

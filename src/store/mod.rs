@@ -23,6 +23,7 @@ pub mod parked_requests;
 pub mod participants;
 pub mod passwords;
 pub mod refresh_tokens;
+pub mod retention;
 pub mod sessions;
 pub mod signing_keys;
 pub mod throttles;

@@ -12,7 +12,7 @@ use super::claim::Claimed;
 use super::load::Pace;
 use crate::clock::Timestamp;
 use crate::flows::{FlowError, Provider, tokens};
-use crate::oidc::client::ClientMetadata;
+use crate::oidc::client::{ClientMetadata, LogoutTokenSubject};
 use crate::oidc::logout::DeliveryState;
 use crate::oidc::logout::breaker::Health;
 use crate::oidc::logout::delivery::{self, ConnectionProblem, Verdict};
@@ -20,6 +20,7 @@ use crate::oidc::logout::logout_token::{self, LogoutTokenClaims};
 use crate::outbound::{self, OutboundError};
 use crate::store::deliveries::Delivery;
 use crate::store::delivery_attempts::Attempt;
+use crate::store::participants;
 
 /// How long an application may take to answer.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -85,13 +86,22 @@ impl Attempts {
             };
             return Ok((outcome, Pace::Unasked));
         };
+        // Asked for where the answer matters alone. Sessions that have no end yet count, however idle they are.
+        let goes_on = metadata.logout_token_subject == LogoutTokenSubject::Sub
+            && participants::has_living(
+                provider.database.read(),
+                delivery.user_id,
+                &delivery.client_id,
+            )
+            .await?;
         let token = {
             // It is never closed.
             let _turn = self.signing.acquire().await;
-            logout_token(provider, &delivery, metadata, jti, sent_at)?
+            logout_token(provider, &delivery, metadata, (jti, goes_on), sent_at)?
         };
         let answer = provider
             .outbound
+            .within(&metadata.private_networks)?
             .post_form(uri, &[("logout_token", &token)], PATIENCE)
             .await;
         let now = provider.clock.now();
@@ -138,7 +148,7 @@ fn logout_token(
     provider: &Provider,
     delivery: &Delivery,
     metadata: &ClientMetadata,
-    jti: Uuid,
+    (jti, goes_on): (Uuid, bool),
     now: Timestamp,
 ) -> Result<String, FlowError> {
     let claims = LogoutTokenClaims::new(
@@ -148,7 +158,8 @@ fn logout_token(
         Some(&delivery.sid.to_string()),
         &jti.to_string(),
         now,
-    );
+    )
+    .naming(metadata.logout_token_subject, goes_on);
     let algorithm = metadata.id_token_signed_response_alg;
     tokens::sign(provider, algorithm, logout_token::TYPE, &claims, now)
 }

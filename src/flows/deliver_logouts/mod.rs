@@ -27,7 +27,7 @@ use self::load::{Load, Pace};
 use super::{FlowError, Provider};
 use crate::oidc::logout::delivery::Backoff;
 use crate::store::deliveries::{self, queue};
-use crate::store::{self, breakers};
+use crate::store::{self, breakers, clients};
 
 /// How long the truth may go unlooked at when no hint comes.
 const POLL: TimeDelta = TimeDelta::seconds(1);
@@ -215,10 +215,15 @@ fn backoff(provider: &Provider) -> Backoff {
 /// When the database fails; then none was.
 pub async fn retry(provider: &Provider, delivery_ids: &[Uuid]) -> Result<usize, FlowError> {
     let now = provider.clock.now();
-    let give_up_at = now + provider.config.logout.give_up_after;
     let tx = provider.database.begin().await?;
-    let due = deliveries::retry(&tx, delivery_ids, give_up_at, now).await?;
     let by_client = deliveries::by_client(&tx, delivery_ids).await?;
+    let mut due = 0;
+    for (client_id, ids) in &by_client {
+        let known = clients::find(&tx, client_id).await?;
+        let metadata = known.map(|known| known.client.metadata).unwrap_or_default();
+        let give_up_at = now + provider.give_up_after(&metadata);
+        due += deliveries::retry(&tx, ids, give_up_at, now).await?;
+    }
     let client_ids: Vec<&str> = by_client.keys().map(String::as_str).collect();
     breakers::probe_now(&tx, &client_ids, now).await?;
     store::commit(tx).await?;
