@@ -20,7 +20,9 @@ pub use consent::Consent;
 pub use error::{Comparison, Details, ErrorPage, Problem};
 pub use form_post::FormPost;
 pub use landing::Landing;
-pub use leaving::{Departure, DepartureState, Leaving, LeavingStatus, SignedOut};
+pub use leaving::{
+    Departure, DepartureState, Framed, Lasts, Leaving, LeavingStatus, MANY, SignedOut,
+};
 pub use sign_in::{SignIn, SignInNotice};
 pub use sign_out::{ConfirmSignOut, Participation, SignOutNotice};
 

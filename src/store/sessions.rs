@@ -146,6 +146,23 @@ pub async fn find_by_cookie(
     row.map(TryInto::try_into).transpose()
 }
 
+/// The session of a cookie that ended, and not before `since`.
+///
+/// # Errors
+/// When the database fails.
+pub async fn find_ended_by_cookie(
+    db: &impl ConnectionTrait,
+    cookie_hash: &str,
+    since: Timestamp,
+) -> Result<Option<Session>, StoreError> {
+    let row = Entity::find()
+        .filter(Column::CookieHash.eq(cookie_hash))
+        .filter(Column::EndedAt.gt(millis(since)))
+        .one(db)
+        .await?;
+    row.map(TryInto::try_into).transpose()
+}
+
 /// The session with that identifier, if it lives.
 ///
 /// # Errors

@@ -4,6 +4,7 @@
 
 // `cfg(test)` tells clippy that these are tests, where `unwrap` is welcome.
 #[cfg(test)]
+mod acknowledge;
 mod activity;
 #[cfg(test)]
 mod authorize;

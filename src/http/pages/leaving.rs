@@ -1,7 +1,8 @@
 //! Leaving: what each application has answered, and the pages that show it.
 //!
 //! These pages say only what is known. An iframe that was loaded proves nothing; an application that refused, or that
-//! cannot be told, keeps what we gave it until that expires.
+//! cannot be told, keeps what we gave it until that expires. The same rows are written twice: into the page, where every
+//! moment is absolute and stays true, and for its script, which asks again and may count down.
 
 use std::time::Duration;
 
@@ -15,6 +16,15 @@ use crate::clock::Timestamp;
 
 /// How long the page stays for frames to load, counted from when it starts them.
 const FRAMES_WAIT: Duration = Duration::from_secs(5);
+
+/// What is told soon changes soon: how long the script waits before it asks again, in milliseconds.
+const SOON: u64 = 400;
+/// The same while there is a countdown in seconds to keep current, or where there are too many rows to ask so often.
+const EACH_SECOND: u64 = 1_000;
+/// The same while nothing is expected within the minute.
+const NOW_AND_THEN: u64 = 5_000;
+/// More rows than can be taken in at a glance.
+pub const MANY: usize = 12;
 
 /// One application on its way out.
 #[derive(Debug, Clone)]
@@ -37,28 +47,35 @@ pub enum DepartureState {
         /// When it answered.
         at: Timestamp,
     },
-    /// Its page was loaded in an iframe (Front-Channel Logout 1.0): nobody knows what it did.
+    /// Its page, in an iframe of ours, said that it is done.
+    ConfirmedInBrowser {
+        /// When the browser told us.
+        at: Timestamp,
+    },
+    /// A page that frames its own was sent (Front-Channel Logout 1.0): nobody knows what it did.
     Asked,
     /// It has not answered as it should; there will be another attempt.
     Retrying {
-        /// The time until then.
-        next_in: TimeDelta,
+        /// When.
+        next_at: Timestamp,
     },
     /// It answered that it does not accept the notice: final.
-    Refused {
-        /// When the last thing that we gave it expires, if known.
-        ends_at: Option<Timestamp>,
-    },
+    Refused(Lasts),
     /// We gave up.
-    Failed {
-        /// When the last thing that we gave it expires, if known.
-        ends_at: Option<Timestamp>,
-    },
-    /// It has registered no way to be told.
-    EndsByItself {
-        /// When the last thing that we gave it expires, if known.
-        ends_at: Option<Timestamp>,
-    },
+    Failed(Lasts),
+    /// There is no way to tell it.
+    EndsByItself(Lasts),
+}
+
+/// How long an application that was not told keeps what we gave it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lasts {
+    /// Until then.
+    Until(Timestamp),
+    /// It has expired.
+    Over,
+    /// Nobody knows: the person let it keep its access while they are away.
+    Unknown,
 }
 
 /// "Signing you out of N applications". The session has ended by the time this is shown.
@@ -71,25 +88,47 @@ pub struct Leaving {
     pub departures: Vec<Departure>,
     /// Whether the session goes on, and only one application was left.
     pub session_lives: bool,
-    /// Front-channel logout URIs with `iss` and `sid`, each to be loaded in an iframe once. Empty when the page is
-    /// shown again.
-    pub frames: Vec<String>,
+    /// The pages of applications that are asked by this page.
+    pub frames: Vec<Framed>,
+    /// Our name, which a framed page repeats when it says that it is done.
+    pub issuer: String,
     /// Path of the endpoint that answers [`LeavingStatus`] as JSON.
     pub status_href: String,
+    /// Path of the endpoint that takes what a framed page said, and answers the same.
+    pub acknowledge_href: String,
+    /// What that endpoint must be shown.
+    pub csrf: String,
     /// Path of this page: "Check again".
     pub again_href: String,
     /// Where the person goes next: the application that asked, or our signed-out page.
     pub onward: Onward,
     /// `logout.page_wait`.
     pub page_wait: Duration,
+    /// When the page is sent.
+    pub now: Timestamp,
 }
 
-/// What the leaving page's script reads.
+/// An application's page that is loaded in an iframe.
+#[derive(Debug, Clone)]
+pub struct Framed {
+    /// The [`Departure::id`] of its row.
+    pub id: String,
+    /// The front-channel logout URI with `iss` and `sid`.
+    pub url: String,
+    /// The only origin that may speak for it.
+    pub origin: String,
+    /// What it knows the session by.
+    pub sid: String,
+}
+
+/// What the pages' script reads.
 #[derive(Debug, Clone, Serialize)]
 pub struct LeavingStatus {
     summary: String,
     /// Nothing will change any more without a new attempt by somebody.
     finished: bool,
+    /// When to ask again, in milliseconds.
+    again_in: u64,
     applications: Vec<Row>,
 }
 
@@ -98,9 +137,17 @@ pub struct LeavingStatus {
 struct Row {
     id: String,
     state: &'static str,
-    text: String,
-    time: Option<Moment>,
+    label: Sentence,
     detail: Option<Sentence>,
+}
+
+/// Who reads a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reader {
+    /// A page, which stays as it is: it says when.
+    Page,
+    /// A script, which asks again: it says how long until then.
+    Script,
 }
 
 /// "You are signed out", with the receipts.
@@ -119,8 +166,12 @@ pub struct SignedOut {
     pub details: Option<Details>,
     /// The registered URI of the application, if there is somewhere to go.
     pub onward: Option<Onward>,
+    /// Path of the endpoint that answers [`LeavingStatus`] as JSON, if something is still open.
+    pub status_href: Option<String>,
     /// Path of this page, if it can be shown again.
     pub again_href: Option<String>,
+    /// When the page is sent.
+    pub now: Timestamp,
 }
 
 impl DepartureState {
@@ -133,65 +184,117 @@ impl DepartureState {
     fn name(self) -> &'static str {
         match self {
             Self::Telling => "telling",
-            Self::Confirmed { .. } => "confirmed",
+            Self::Confirmed { .. } | Self::ConfirmedInBrowser { .. } => "confirmed",
             Self::Asked => "asked",
             Self::Retrying { .. } => "retrying",
-            Self::Refused { .. } => "refused",
-            Self::Failed { .. } => "failed",
-            Self::EndsByItself { .. } => "ends",
+            Self::Refused(_) => "refused",
+            Self::Failed(_) => "failed",
+            Self::EndsByItself(_) => "ends",
         }
     }
 
-    fn detail(self, ui: &Ui) -> Option<Sentence> {
-        let (known, unknown, ends_at) = match self {
-            Self::Telling | Self::Confirmed { .. } => return None,
-            Self::Asked => return Some(ui.sentence("detail-asked")),
-            Self::Retrying { next_in } => {
-                let before = if next_in.num_seconds() < 1 {
-                    ui.text("detail-retrying-now")
-                } else {
-                    ui.text_with("detail-retrying", "wait", ui.duration(next_in))
-                };
-                return Some(Sentence {
-                    before,
-                    time: None,
-                    after: String::new(),
-                });
+    /// The state in a few words.
+    fn label(self, ui: &Ui, now: Timestamp) -> Sentence {
+        match self {
+            Self::Confirmed { at } | Self::ConfirmedInBrowser { at } => {
+                ui.sentence_with_time("state-confirmed", Moment::to_the_second(at, now))
             }
-            Self::Refused { ends_at } => ("detail-refused-until", "detail-refused", ends_at),
-            Self::Failed { ends_at } => ("detail-failed-until", "detail-failed", ends_at),
-            Self::EndsByItself { ends_at } => ("detail-ends-until", "detail-ends", ends_at),
+            Self::EndsByItself(Lasts::Until(at)) => {
+                ui.sentence_with_time("state-ends-until", Moment::to_the_minute(at, now))
+            }
+            Self::EndsByItself(Lasts::Over) => ui.sentence("state-ends-over"),
+            _ => ui.sentence(&format!("state-{}", self.name())),
+        }
+    }
+
+    /// What it means, in a sentence or two.
+    fn detail(self, ui: &Ui, now: Timestamp, reader: Reader) -> Option<Sentence> {
+        let lasting = |key: &str, lasts| match lasts {
+            Lasts::Until(at) => ui.sentence_with_time(
+                &format!("detail-{key}-until"),
+                Moment::to_the_minute(at, now),
+            ),
+            Lasts::Over => ui.sentence(&format!("detail-{key}-over")),
+            Lasts::Unknown => ui.sentence(&format!("detail-{key}")),
         };
-        Some(match ends_at {
-            Some(at) => ui.sentence_with_time(known, Moment::to_the_minute(at)),
-            None => ui.sentence(unknown),
-        })
+        match self {
+            Self::Telling | Self::Confirmed { .. } => None,
+            Self::ConfirmedInBrowser { .. } => Some(ui.sentence("detail-confirmed-in-browser")),
+            Self::Asked => Some(ui.sentence("detail-asked")),
+            Self::Retrying { next_at } => Some(retrying(ui, next_at, now, reader)),
+            Self::Refused(lasts) => Some(lasting("refused", lasts)),
+            Self::Failed(lasts) => Some(lasting("failed", lasts)),
+            // Its label has the moment.
+            Self::EndsByItself(Lasts::Until(_)) => Some(ui.sentence("detail-ends-until")),
+            Self::EndsByItself(lasts) => Some(lasting("ends", lasts)),
+        }
+    }
+}
+
+/// When the next try comes. What is counted is rounded up, so that it never comes later than was said.
+fn retrying(ui: &Ui, next_at: Timestamp, now: Timestamp, reader: Reader) -> Sentence {
+    let left = next_at - now;
+    if left <= TimeDelta::zero() {
+        return ui.sentence("detail-retrying-now");
+    }
+    if reader == Reader::Page {
+        return ui.sentence_with_time("detail-retrying-at", Moment::to_the_second(next_at, now));
+    }
+    let up_to_whole = |unit: i64| {
+        let whole = (left.num_milliseconds() + unit - 1) / unit;
+        TimeDelta::milliseconds(whole * unit)
+    };
+    let seconds = up_to_whole(1_000);
+    if seconds < TimeDelta::minutes(1) {
+        ui.sentence_with("detail-retrying-in", "wait", ui.duration(seconds))
+    } else {
+        ui.sentence_with(
+            "detail-retrying-within",
+            "wait",
+            ui.duration(up_to_whole(60_000)),
+        )
     }
 }
 
 impl LeavingStatus {
-    /// The state of `departures` in the person's language.
-    pub fn new(ui: &Ui, departures: &[Departure]) -> Self {
+    /// The state of `departures` at `now`, in the person's language.
+    pub fn new(ui: &Ui, departures: &[Departure], now: Timestamp) -> Self {
+        let row = |departure| Row::new(ui, departure, now, Reader::Script);
         Self {
             summary: summary(ui, departures),
             finished: departures.iter().all(|it| it.state.is_settled()),
-            applications: departures.iter().map(|it| Row::new(ui, it)).collect(),
+            again_in: again_in(departures, now),
+            applications: departures.iter().map(row).collect(),
         }
     }
 }
 
+/// How long what was just told stays current, in milliseconds.
+fn again_in(departures: &[Departure], now: Timestamp) -> u64 {
+    let within = |time: TimeDelta| {
+        departures.iter().any(|it| match it.state {
+            DepartureState::Telling => true,
+            DepartureState::Retrying { next_at } => next_at - now < time,
+            _ => false,
+        })
+    };
+    if within(TimeDelta::seconds(2)) && departures.len() <= MANY {
+        SOON
+    } else if within(TimeDelta::seconds(62)) {
+        EACH_SECOND
+    } else {
+        NOW_AND_THEN
+    }
+}
+
 impl Row {
-    fn new(ui: &Ui, departure: &Departure) -> Self {
+    fn new(ui: &Ui, departure: &Departure, now: Timestamp, reader: Reader) -> Self {
         let state = departure.state;
         Self {
             id: departure.id.clone(),
             state: state.name(),
-            text: ui.text(&format!("state-{}", state.name())),
-            time: match state {
-                DepartureState::Confirmed { at } => Some(Moment::to_the_second(at)),
-                _ => None,
-            },
-            detail: state.detail(ui),
+            label: state.label(ui, now),
+            detail: state.detail(ui, now, reader),
         }
     }
 }
@@ -202,7 +305,11 @@ impl Leaving {
     }
 
     fn row(&self, departure: &Departure) -> Row {
-        Row::new(&self.ui, departure)
+        Row::new(&self.ui, departure, self.now, Reader::Page)
+    }
+
+    fn stale(&self) -> Sentence {
+        stale(&self.ui, self.now)
     }
 
     /// How long the page stays at most, in milliseconds.
@@ -217,6 +324,10 @@ impl Leaving {
 }
 
 impl SignedOut {
+    fn stale(&self) -> Sentence {
+        stale(&self.ui, self.now)
+    }
+
     fn title(&self) -> String {
         self.ui.text(if self.was_signed_in {
             "signed-out-title"
@@ -230,8 +341,13 @@ impl SignedOut {
     }
 
     fn row(&self, departure: &Departure) -> Row {
-        Row::new(&self.ui, departure)
+        Row::new(&self.ui, departure, self.now, Reader::Page)
     }
+}
+
+/// What the script shows when it can't look again, with the moment of its last look.
+fn stale(ui: &Ui, now: Timestamp) -> Sentence {
+    ui.sentence_with_time("leaving-stale", Moment::to_the_second(now, now))
 }
 
 /// "2 confirmed, 1 being tried again", or one sentence when all have confirmed.
