@@ -42,6 +42,7 @@ mod in_a_browser;
 mod keys;
 #[cfg(test)]
 mod layering;
+mod lost_answers;
 #[cfg(test)]
 mod prompts;
 #[cfg(test)]
