@@ -100,7 +100,9 @@
     var frames = main.getElementsByTagName('iframe');
     var loaded = document.readyState === 'complete'; // which it is only when all its frames are
     var lingered = false;
+    var stayed = false; // as long as somebody needs to see that something is not as it should be
     var finished = false;
+    var well = false;
     var gone = false;
     var asked = 0; // requests so far
     var shown = 0; // the latest of them whose answer is on the page
@@ -121,7 +123,8 @@
     }
 
     function goOnIfAllIsKnown() {
-      if (finished && loaded && reports === 0 && (lingered || allHaveSpoken())) { goOn(); }
+      var heard = loaded && reports === 0 && (lingered || allHaveSpoken());
+      if (heard && (well || stayed)) { goOn(); }
     }
 
     // Asks for the status, or reports something and is answered with the status.
@@ -138,6 +141,7 @@
         looked = new Date();
         show(status);
         finished = status.finished;
+        well = status.well;
         then(status);
       };
       request.onloadend = function () { then(null, request.status); };
@@ -193,7 +197,13 @@
       }, LINGER);
       goOnIfAllIsKnown();
     });
-    if (onward) { window.setTimeout(goOn, Number(main.getAttribute('data-wait'))); }
+    if (onward) {
+      window.setTimeout(goOn, Number(main.getAttribute('data-wait')));
+      window.setTimeout(function () {
+        stayed = true;
+        goOnIfAllIsKnown();
+      }, Number(main.getAttribute('data-stay')));
+    }
     poll();
   }
 

@@ -88,7 +88,8 @@ leaving-title = Signing you out of { $count ->
     [one] 1 application
    *[other] { $count } applications
 }
-leaving-ended = You are already signed out here. We go on telling the applications, even when you close this page.
+leaving-ended = You are signed out here, whatever the applications answer.
+leaving-ended-telling = You are signed out here, whatever the applications answer. We go on telling them, even when you close this page.
 leaving-goes-on = You are still signed in here, and at your other applications.
 leaving-stale = We could not look again: this is how it was at { $time }.
 leaving-frame = Signs you out of an application
@@ -129,10 +130,10 @@ detail-retrying-in = It has not confirmed yet. Next try in { $wait }.
 detail-retrying-within = It has not confirmed yet. Next try within { $wait }.
 detail-retrying-at = It has not confirmed yet. Next try at { $time }.
 detail-refused = It did not accept the notice, and keeps the access that you left it while you are away.
-detail-refused-until = It did not accept the notice. What it was given ends by itself, by { $time }.
+detail-refused-until = It did not accept the notice. What it was given ends by { $time }.
 detail-refused-over = It did not accept the notice. What it was given has ended by itself.
 detail-failed = It did not confirm, so we stopped trying. It keeps the access that you left it while you are away.
-detail-failed-until = It did not confirm, so we stopped trying. What it was given ends by itself, by { $time }.
+detail-failed-until = It did not confirm, so we stopped trying. What it was given ends by { $time }.
 detail-failed-over = It did not confirm, so we stopped trying. What it was given has ended by itself.
 detail-ends = It cannot be told, and keeps the access that you left it while you are away.
 detail-ends-until = It cannot be told. What it was given ends by itself.

@@ -127,6 +127,8 @@ pub struct LeavingStatus {
     summary: String,
     /// Nothing will change any more without a new attempt by somebody.
     finished: bool,
+    /// Every application has confirmed or was asked: there is nothing that somebody should read.
+    well: bool,
     /// When to ask again, in milliseconds.
     again_in: u64,
     applications: Vec<Row>,
@@ -178,6 +180,14 @@ impl DepartureState {
     /// Whether the answer is known, so that there is nothing left to wait for.
     pub fn is_settled(self) -> bool {
         !matches!(self, Self::Telling | Self::Retrying { .. })
+    }
+
+    /// Whether it went as it should.
+    fn is_well(self) -> bool {
+        matches!(
+            self,
+            Self::Confirmed { .. } | Self::ConfirmedInBrowser { .. } | Self::Asked
+        )
     }
 
     /// The state's name: in the JSON, in `data-state`, of its icon, and at the end of its keys.
@@ -263,6 +273,7 @@ impl LeavingStatus {
         Self {
             summary: summary(ui, departures),
             finished: departures.iter().all(|it| it.state.is_settled()),
+            well: departures.iter().all(|it| it.state.is_well()),
             again_in: again_in(departures, now),
             applications: departures.iter().map(row).collect(),
         }
@@ -312,7 +323,16 @@ impl Leaving {
         stale(&self.ui, self.now)
     }
 
-    /// How long the page stays at most, in milliseconds.
+    /// What has ended, and what goes on, as a key.
+    fn ended(&self) -> &'static str {
+        if self.departures.iter().all(|it| it.state.is_settled()) {
+            "leaving-ended"
+        } else {
+            "leaving-ended-telling"
+        }
+    }
+
+    /// How long the page stays at most, in milliseconds: longer than it stays otherwise while a frame is loading.
     fn wait(&self) -> u128 {
         let wait = if self.frames.is_empty() {
             self.page_wait

@@ -48,7 +48,7 @@ fn all_is_known_once_nobody_is_told_or_retried() {
     {
       "detail": {
         "after": ".",
-        "before": "It did not accept the notice. What it was given ends by itself, by ",
+        "before": "It did not accept the notice. What it was given ends by ",
         "time": {
           "datetime": "2026-11-23T12:32:00Z",
           "text": "12:32 UTC"
@@ -65,6 +65,12 @@ fn all_is_known_once_nobody_is_told_or_retried() {
     "#);
     departures.retain(|departure| departure.state.is_settled());
     assert_eq!(status(&departures)["finished"], true);
+    assert_eq!(status(&departures)["well"], false);
+    let well = [
+        DepartureState::Confirmed { at: noon() },
+        DepartureState::Asked,
+    ];
+    assert_eq!(status(&with(&well))["well"], true);
 }
 
 /// P7: the page says only what is known.
@@ -133,7 +139,7 @@ fn p7_who_cannot_be_told_ends_by_a_moment_that_the_page_names() {
     assert!(unknown.contains("while you are away"), "{unknown}");
     let refused = row(DepartureState::Refused(Lasts::Until(at)));
     assert!(
-        refused.ends_with("ends by itself, by 14:32 UTC."),
+        refused.ends_with("What it was given ends by 14:32 UTC."),
         "{refused}"
     );
 }
