@@ -90,6 +90,7 @@ leaving-title = Signing you out of { $count ->
 }
 leaving-ended = You are signed out here, whatever the applications answer.
 leaving-ended-telling = You are signed out here, whatever the applications answer. We go on telling them, even when you close this page.
+leaving-signed-in-again = That sign-out is done. Somebody has signed in here again since.
 leaving-goes-on = You are still signed in here, and at your other applications.
 leaving-stale = We could not look again: this is how it was at { $time }.
 leaving-frame = Signs you out of an application
@@ -144,6 +145,7 @@ detail-ends-over = It could not be told. What it was given has ended by itself.
 signed-out-title = You are signed out
 signed-out-nobody-title = You are signed out
 signed-out-nobody = Nobody is signed in here, and there is nothing left to end.
+signed-out-telling = We go on telling the applications, even when you close this page.
 signed-out-nobody-to-tell = Your session here has ended. There was no application to tell.
 
 ## Errors

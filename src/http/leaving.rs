@@ -10,13 +10,13 @@ use super::authorize::form;
 use super::cookies::Kind;
 use super::error::{PageError, html, see_other};
 use super::headers::framing_policy;
-use super::pages::{self, Departure, LeavingStatus, Onward, SignedOut};
+use super::pages::{self, Departure, Here, LeavingStatus, Onward, SignedOut};
 use super::receipts::{Receipt, receipts};
 use super::visitor::Visitor;
 use crate::flows::watching;
 use crate::jose::HashPurpose;
 use crate::store::leavings::{self, Leaving};
-use crate::store::{clients, deliveries, participants, sessions};
+use crate::store::{clients, deliveries, participants};
 
 /// Where applications are seen leaving.
 pub(super) const PATH: &str = "/leaving";
@@ -35,11 +35,11 @@ pub(super) async fn get(visitor: Visitor) -> HttpResponse {
         };
         let provider = &visitor.provider;
         let now = provider.clock.now();
-        let here_again = signed_in_at(&visitor).await?;
+        let (here, signed_in_at) = here(&visitor, &leaving).await?;
         let frames: Vec<_> = receipts
             .iter()
             // An application that looks at its cookie alone would end the new session there.
-            .filter(|receipt| !here_again.contains(&receipt.delivery.client_id))
+            .filter(|receipt| !signed_in_at.contains(&receipt.delivery.client_id))
             .filter_map(|receipt| receipt.frame(provider))
             .collect();
         let receipts = if frames.is_empty() {
@@ -59,9 +59,8 @@ pub(super) async fn get(visitor: Visitor) -> HttpResponse {
             .collect();
         origins.sort_unstable();
         origins.dedup();
-        let ended = sessions::find(provider.database.read(), leaving.session_id).await?;
         let page = pages::Leaving {
-            session_lives: ended.is_some_and(|session| session.ended_at.is_none()),
+            here,
             ui: visitor.ui(None),
             departures: departures(&receipts, now),
             frames: frames.into_iter().map(|frame| frame.framed).collect(),
@@ -98,14 +97,22 @@ fn polling(mut page: HttpResponse, origins: &[String]) -> Result<HttpResponse, P
     Ok(page)
 }
 
-/// The applications at which this browser is signed in.
-async fn signed_in_at(visitor: &Visitor) -> Result<Vec<String>, PageError> {
-    let Some(session) = visitor.session().await? else {
-        return Ok(Vec::new());
-    };
+/// What there is in this browser after the sign-out, and the applications at which somebody is signed in.
+async fn here(visitor: &Visitor, leaving: &Leaving) -> Result<(Here, Vec<String>), PageError> {
     let db = visitor.provider.database.read();
+    let Some(session) = visitor.session().await? else {
+        return Ok((Here::SignedOut, Vec::new()));
+    };
+    let here = if session.id == leaving.session_id {
+        Here::GoesOn
+    } else {
+        Here::SignedInAgain
+    };
     let open = participants::list_open(db, &[session.id], None).await?;
-    Ok(open.into_iter().map(|known| known.client_id).collect())
+    Ok((
+        here,
+        open.into_iter().map(|known| known.client_id).collect(),
+    ))
 }
 
 /// The state of each application as JSON.

@@ -150,9 +150,18 @@ async fn an_application_where_somebody_signed_in_again_is_not_framed() {
     let ada = Visitor::default();
     let tokens = scene.sign_in_everywhere(&ada).await;
     let leaving = sign_out(&scene, &ada, &tokens[0]).await;
-    assert_eq!(frames(&ada.get(&leaving).await).len(), 2);
+    let before = ada.get(&leaving).await;
+    assert_eq!(frames(&before).len(), 2);
+    let here = before.text("#here").unwrap();
+    assert!(here.starts_with("You are signed out here"), "{here}");
     scene.applications[0].tokens(&ada, &[]).await;
-    let again = frames(&ada.get(&leaving).await);
+    let page = ada.get(&leaving).await;
+    // P7: it is not said any more that they are signed out.
+    assert_eq!(
+        page.text("#here").unwrap(),
+        "That sign-out is done. Somebody has signed in here again since."
+    );
+    let again = frames(&page);
     let atlas = &scene.applications[1].ear.base;
     assert_eq!(again.len(), 1);
     assert!(again[0].starts_with(atlas), "{again:?}");

@@ -10,8 +10,9 @@ use askama::Template;
 use chrono::TimeDelta;
 use serde::Serialize;
 
+use super::departure::{Departure, DepartureState, Reader};
 use super::ui::{Moment, Sentence};
-use super::{Application, Details, Onward, SignOutNotice, Ui};
+use super::{Details, Onward, SignOutNotice, Ui};
 use crate::clock::Timestamp;
 
 /// How long the page stays for frames to load, counted from when it starts them.
@@ -26,58 +27,6 @@ const NOW_AND_THEN: u64 = 5_000;
 /// More rows than can be taken in at a glance.
 pub const MANY: usize = 12;
 
-/// One application on its way out.
-#[derive(Debug, Clone)]
-pub struct Departure {
-    /// Unique on the page, stable between polls, safe to show: letters, digits and hyphens.
-    pub id: String,
-    /// Which application.
-    pub application: Application,
-    /// What is known about it.
-    pub state: DepartureState,
-}
-
-/// What is known about an application that is to be told of the end of a session.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum DepartureState {
-    /// The notice is on its way for the first time.
-    Telling,
-    /// The application answered that it is done.
-    Confirmed {
-        /// When it answered.
-        at: Timestamp,
-    },
-    /// Its page, in an iframe of ours, said that it is done.
-    ConfirmedInBrowser {
-        /// When the browser told us.
-        at: Timestamp,
-    },
-    /// A page that frames its own was sent (Front-Channel Logout 1.0): nobody knows what it did.
-    Asked,
-    /// It has not answered as it should; there will be another attempt.
-    Retrying {
-        /// When.
-        next_at: Timestamp,
-    },
-    /// It answered that it does not accept the notice: final.
-    Refused(Lasts),
-    /// We gave up.
-    Failed(Lasts),
-    /// There is no way to tell it.
-    EndsByItself(Lasts),
-}
-
-/// How long an application that was not told keeps what we gave it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Lasts {
-    /// Until then.
-    Until(Timestamp),
-    /// It has expired.
-    Over,
-    /// Nobody knows: the person let it keep its access while they are away.
-    Unknown,
-}
-
 /// "Signing you out of N applications". The session has ended by the time this is shown.
 #[derive(Debug, Clone, Template)]
 #[template(path = "leaving.html")]
@@ -86,8 +35,8 @@ pub struct Leaving {
     pub ui: Ui,
     /// The applications.
     pub departures: Vec<Departure>,
-    /// Whether the session goes on, and only one application was left.
-    pub session_lives: bool,
+    /// What there is in this browser now.
+    pub here: Here,
     /// The pages of applications that are asked by this page.
     pub frames: Vec<Framed>,
     /// Our name, which a framed page repeats when it says that it is done.
@@ -106,6 +55,17 @@ pub struct Leaving {
     pub page_wait: Duration,
     /// When the page is sent.
     pub now: Timestamp,
+}
+
+/// What a sign-out left in the browser that looks at it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Here {
+    /// The session has ended.
+    SignedOut,
+    /// One application was left, and the session goes on.
+    GoesOn,
+    /// The session has ended, and another has begun.
+    SignedInAgain,
 }
 
 /// An application's page that is loaded in an iframe.
@@ -143,15 +103,6 @@ struct Row {
     detail: Option<Sentence>,
 }
 
-/// Who reads a row.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Reader {
-    /// A page, which stays as it is: it says when.
-    Page,
-    /// A script, which asks again: it says how long until then.
-    Script,
-}
-
 /// "You are signed out", with the receipts.
 #[derive(Debug, Clone, Template)]
 #[template(path = "signed_out.html")]
@@ -174,96 +125,6 @@ pub struct SignedOut {
     pub again_href: Option<String>,
     /// When the page is sent.
     pub now: Timestamp,
-}
-
-impl DepartureState {
-    /// Whether the answer is known, so that there is nothing left to wait for.
-    pub fn is_settled(self) -> bool {
-        !matches!(self, Self::Telling | Self::Retrying { .. })
-    }
-
-    /// Whether it went as it should.
-    fn is_well(self) -> bool {
-        matches!(
-            self,
-            Self::Confirmed { .. } | Self::ConfirmedInBrowser { .. } | Self::Asked
-        )
-    }
-
-    /// The state's name: in the JSON, in `data-state`, of its icon, and at the end of its keys.
-    fn name(self) -> &'static str {
-        match self {
-            Self::Telling => "telling",
-            Self::Confirmed { .. } | Self::ConfirmedInBrowser { .. } => "confirmed",
-            Self::Asked => "asked",
-            Self::Retrying { .. } => "retrying",
-            Self::Refused(_) => "refused",
-            Self::Failed(_) => "failed",
-            Self::EndsByItself(_) => "ends",
-        }
-    }
-
-    /// The state in a few words.
-    fn label(self, ui: &Ui, now: Timestamp) -> Sentence {
-        match self {
-            Self::Confirmed { at } | Self::ConfirmedInBrowser { at } => {
-                ui.sentence_with_time("state-confirmed", Moment::to_the_second(at, now))
-            }
-            Self::EndsByItself(Lasts::Until(at)) => {
-                ui.sentence_with_time("state-ends-until", Moment::to_the_minute(at, now))
-            }
-            Self::EndsByItself(Lasts::Over) => ui.sentence("state-ends-over"),
-            _ => ui.sentence(&format!("state-{}", self.name())),
-        }
-    }
-
-    /// What it means, in a sentence or two.
-    fn detail(self, ui: &Ui, now: Timestamp, reader: Reader) -> Option<Sentence> {
-        let lasting = |key: &str, lasts| match lasts {
-            Lasts::Until(at) => ui.sentence_with_time(
-                &format!("detail-{key}-until"),
-                Moment::to_the_minute(at, now),
-            ),
-            Lasts::Over => ui.sentence(&format!("detail-{key}-over")),
-            Lasts::Unknown => ui.sentence(&format!("detail-{key}")),
-        };
-        match self {
-            Self::Telling | Self::Confirmed { .. } => None,
-            Self::ConfirmedInBrowser { .. } => Some(ui.sentence("detail-confirmed-in-browser")),
-            Self::Asked => Some(ui.sentence("detail-asked")),
-            Self::Retrying { next_at } => Some(retrying(ui, next_at, now, reader)),
-            Self::Refused(lasts) => Some(lasting("refused", lasts)),
-            Self::Failed(lasts) => Some(lasting("failed", lasts)),
-            // Its label has the moment.
-            Self::EndsByItself(Lasts::Until(_)) => Some(ui.sentence("detail-ends-until")),
-            Self::EndsByItself(lasts) => Some(lasting("ends", lasts)),
-        }
-    }
-}
-
-/// When the next try comes. What is counted is rounded up, so that it never comes later than was said.
-fn retrying(ui: &Ui, next_at: Timestamp, now: Timestamp, reader: Reader) -> Sentence {
-    let left = next_at - now;
-    if left <= TimeDelta::zero() {
-        return ui.sentence("detail-retrying-now");
-    }
-    if reader == Reader::Page {
-        return ui.sentence_with_time("detail-retrying-at", Moment::to_the_second(next_at, now));
-    }
-    let up_to_whole = |unit: i64| {
-        let whole = (left.num_milliseconds() + unit - 1) / unit;
-        TimeDelta::milliseconds(whole * unit)
-    };
-    let seconds = up_to_whole(1_000);
-    if seconds < TimeDelta::minutes(1) {
-        ui.sentence_with("detail-retrying-in", "wait", ui.duration(seconds))
-    } else {
-        ui.sentence_with(
-            "detail-retrying-within",
-            "wait",
-            ui.duration(up_to_whole(60_000)),
-        )
-    }
 }
 
 impl LeavingStatus {
@@ -323,12 +184,15 @@ impl Leaving {
         stale(&self.ui, self.now)
     }
 
-    /// What has ended, and what goes on, as a key.
-    fn ended(&self) -> &'static str {
-        if self.departures.iter().all(|it| it.state.is_settled()) {
-            "leaving-ended"
-        } else {
-            "leaving-ended-telling"
+    /// What there is here now, and what goes on, as a key.
+    fn here(&self) -> &'static str {
+        match self.here {
+            Here::GoesOn => "leaving-goes-on",
+            Here::SignedInAgain => "leaving-signed-in-again",
+            Here::SignedOut if self.departures.iter().all(|it| it.state.is_settled()) => {
+                "leaving-ended"
+            }
+            Here::SignedOut => "leaving-ended-telling",
         }
     }
 

@@ -124,7 +124,7 @@ fn confirm(notice: Option<SignOutNotice>) -> ConfirmSignOut {
 
 fn leaving_page(frames: Vec<Framed>) -> Leaving {
     Leaving {
-        session_lives: false,
+        here: Here::SignedOut,
         ui: ui(),
         departures: departures(EVIL),
         frames,
