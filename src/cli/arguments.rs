@@ -40,6 +40,17 @@ pub enum Command {
     Serve,
     /// Bring the database up to date, and nothing else
     Migrate,
+    /// Make a database fit to be served again that was put back from a copy
+    ///
+    /// Ends every session, takes back every grant and replaces the signing keys, since the copy can't know what was
+    /// ended and revoked after it was made; the applications are told by the next `exeunt serve`. Other commands refuse
+    /// such a database until this one has succeeded. It may be repeated.
+    #[command(after_help = "Examples:\n  exeunt restored --config exeunt.toml\n  exeunt restored --yes")]
+    Restored {
+        /// Ask nothing
+        #[arg(long)]
+        yes: bool,
+    },
     /// Look at the configuration
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -370,6 +381,7 @@ mod tests {
             "serve --config exeunt.toml",
             "--config exeunt.toml serve",
             "migrate",
+            "restored --yes",
             "config check",
             "client add ledger --public --redirect-uri a --redirect-uri b",
             "client list --json --config exeunt.toml",

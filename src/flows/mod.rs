@@ -14,6 +14,7 @@ pub mod keys;
 pub mod people;
 pub mod redeem;
 pub mod refresh;
+pub mod restored;
 pub mod sign_in;
 pub mod sweep;
 mod tokens;
