@@ -45,7 +45,9 @@ pub enum Command {
     /// Ends every session, takes back every grant and replaces the signing keys, since the copy can't know what was
     /// ended and revoked after it was made; the applications are told by the next `exeunt serve`. Other commands refuse
     /// such a database until this one has succeeded. It may be repeated.
-    #[command(after_help = "Examples:\n  exeunt restored --config exeunt.toml\n  exeunt restored --yes")]
+    #[command(
+        after_help = "Examples:\n  exeunt restored --config exeunt.toml\n  exeunt restored --yes"
+    )]
     Restored {
         /// Ask nothing
         #[arg(long)]

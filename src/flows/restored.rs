@@ -58,10 +58,7 @@ pub struct Anew {
 ///
 /// # Errors
 /// When the database fails or a key can't be made; then nothing was done.
-pub async fn start_anew(
-    provider: &Provider,
-    kept: Option<Timestamp>,
-) -> Result<Anew, FlowError> {
+pub async fn start_anew(provider: &Provider, kept: Option<Timestamp>) -> Result<Anew, FlowError> {
     let algorithms = keys::algorithms(provider).await?;
     let now = provider.clock.now();
     // Before the transaction: an RSA key takes a while.
