@@ -120,6 +120,16 @@ pub enum ClientCommand {
         #[command(flatten)]
         output: Output,
     },
+    /// Send a real logout token for a session that never was, and say what the application made of it
+    ///
+    /// Exits 0 only if a real notice would count as confirmed.
+    TestLogout {
+        /// Its client_id
+        client_id: String,
+        /// For people or for programs.
+        #[command(flatten)]
+        output: Output,
+    },
     /// Remove an application; its sessions there are ended and it is told
     Remove {
         /// Its client_id
@@ -388,6 +398,7 @@ mod tests {
             "client add ledger --public --redirect-uri a --redirect-uri b",
             "client list --json --config exeunt.toml",
             "client show ledger --json",
+            "client test-logout ledger --json",
             "client remove ledger",
             "user add ada --email ada@example.org --email-verified",
             "user list --json",

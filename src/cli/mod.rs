@@ -14,6 +14,7 @@ mod restored;
 mod serve;
 mod session;
 mod show;
+mod test_logout;
 mod user;
 
 use std::ffi::OsString;

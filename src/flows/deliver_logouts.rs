@@ -3,19 +3,17 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use chrono::TimeDelta;
 use tokio::task::{Id, JoinSet};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::{FlowError, Provider, tokens};
+use super::send_notice::{self, Notice};
+use super::{FlowError, Provider};
 use crate::clock::Timestamp;
-use crate::oidc::client::ClientMetadata;
 use crate::oidc::logout::DeliveryState;
-use crate::oidc::logout::delivery::{self, Backoff, ConnectionProblem, Verdict};
-use crate::oidc::logout::logout_token::{self, LogoutTokenClaims};
+use crate::oidc::logout::delivery::{self, Backoff, Verdict};
 use crate::outbound::{self, OutboundError};
 use crate::store::deliveries::{self, Delivery};
 use crate::store::delivery_attempts::{self, Attempt};
@@ -25,8 +23,6 @@ use crate::store::{self, clients};
 const POLL: TimeDelta = TimeDelta::seconds(1);
 /// How long a claimed row stays ours: well beyond the longest attempt.
 const LEASE: TimeDelta = TimeDelta::seconds(30);
-/// How long an application may take to answer.
-const PATIENCE: Duration = Duration::from_secs(5);
 /// Attempts under way at once, to all applications and to one.
 const IN_FLIGHT: usize = 128;
 const IN_FLIGHT_OF_ONE: usize = 4;
@@ -145,11 +141,13 @@ async fn try_once(
             Some("the application has no back-channel logout URI any more".to_owned());
         return record(provider, &delivery, lease, None).await;
     };
-    let token = logout_token(provider, &delivery, &metadata, jti, sent_at)?;
-    let answer = provider
-        .outbound
-        .post_form(uri, &[("logout_token", &token)], PATIENCE)
-        .await;
+    let notice = Notice {
+        client_id: &delivery.client_id,
+        sub: delivery.user_id,
+        sid: delivery.sid,
+        jti,
+    };
+    let answer = send_notice::send(provider, uri, &metadata, notice, sent_at).await?;
     let now = provider.clock.now();
     delivery.attempts += 1;
     let (status, problem) = match &answer {
@@ -171,26 +169,6 @@ async fn try_once(
     record(provider, &delivery, lease, Some(attempt)).await
 }
 
-/// A token made for this attempt: the URI, the algorithm and the `jti` are those of now.
-fn logout_token(
-    provider: &Provider,
-    delivery: &Delivery,
-    metadata: &ClientMetadata,
-    jti: Uuid,
-    now: Timestamp,
-) -> Result<String, FlowError> {
-    let claims = LogoutTokenClaims::new(
-        &provider.config.issuer,
-        &delivery.client_id,
-        &delivery.user_id.to_string(),
-        Some(&delivery.sid.to_string()),
-        &jti.to_string(),
-        now,
-    );
-    let algorithm = metadata.id_token_signed_response_alg;
-    tokens::sign(provider, algorithm, logout_token::TYPE, &claims, now)
-}
-
 /// Turns an answer into the delivery's next state.
 fn judge(
     provider: &Provider,
@@ -205,12 +183,7 @@ fn judge(
                 .retry_after
                 .map(|retry_after| retry_after.moment(now) - now),
         }),
-        Err(OutboundError::Timeout) => Err(ConnectionProblem::Timeout),
-        Err(OutboundError::Tls) => Err(ConnectionProblem::Tls),
-        Err(OutboundError::Refused(_)) => Err(ConnectionProblem::Forbidden),
-        Err(OutboundError::Connect | OutboundError::TooLong | OutboundError::Other) => {
-            Err(ConnectionProblem::Connection)
-        }
+        Err(error) => Err(send_notice::problem(error)),
     };
     match delivery::classify(facts) {
         Verdict::Confirmed => settle(delivery, DeliveryState::Confirmed, now),

@@ -15,6 +15,7 @@ pub mod people;
 pub mod redeem;
 pub mod refresh;
 pub mod restored;
+pub mod send_notice;
 pub mod sign_in;
 pub mod sweep;
 mod tokens;

@@ -1,6 +1,7 @@
 //! The program itself, as people and scripts use it: arguments in; output, exit codes and the database out.
 
 mod restored;
+mod test_logout;
 
 use std::io::Write as _;
 use std::net::TcpListener;
