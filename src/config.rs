@@ -40,6 +40,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// The certificate, when the server speaks https itself.
     pub tls: Option<Tls>,
+    /// Where administrators and those who measure are served; none: nowhere.
+    pub admin: Option<Admin>,
     /// Where the facts are kept.
     pub database: DatabaseUrl,
     /// The file of the key under which every other secret lies; made on first start if absent.
@@ -65,6 +67,13 @@ pub struct Tls {
     pub certificate: PathBuf,
     /// Its private key.
     pub private_key: PathBuf,
+}
+
+/// `[admin]`: the listener of administrators' programs and of those who measure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Admin {
+    /// Where it listens. Without [`Tls`], which counts here too, on this machine alone.
+    pub listen: SocketAddr,
 }
 
 /// `[outbound]`: connections that we open to others.
@@ -148,6 +157,7 @@ impl Config {
             issuer,
             listen: SocketAddr::from(([127, 0, 0, 1], port)),
             tls: None,
+            admin: None,
             database: DatabaseUrl::default(),
             master_key_file: PathBuf::from("exeunt.key"),
             outbound: Outbound::default(),
