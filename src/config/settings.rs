@@ -11,8 +11,8 @@ use super::error::{ConfigError, ConfigErrors, Place};
 use super::reader::Reader;
 use super::section::{Mistake, Section};
 use super::{
-    Admin, Config, DatabaseUrl, Logout, Outbound, RefreshReuse, SessionLifetimes, Tls, TokenLifetimes,
-    clients, duration, users,
+    Admin, Config, DatabaseUrl, Logout, Outbound, RefreshReuse, SessionLifetimes, Tls,
+    TokenLifetimes, clients, duration, users,
 };
 use crate::oidc::issuer::Issuer;
 

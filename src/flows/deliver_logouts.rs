@@ -8,9 +8,10 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use tokio::task::{Id, JoinSet};
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
 use uuid::Uuid;
 
-use super::{FlowError, Provider, tokens};
+use super::{FlowError, Provider, observe, tokens};
 use crate::clock::Timestamp;
 use crate::oidc::client::ClientMetadata;
 use crate::oidc::logout::DeliveryState;
@@ -122,11 +123,15 @@ async fn claim(
 
 /// One attempt, from the token to the record.
 async fn attempt(provider: Arc<Provider>, delivery: Delivery, lease: Uuid) {
-    let client_id = delivery.client_id.clone();
-    if let Err(error) = try_once(&provider, delivery, lease).await {
-        // The lease runs out and the row is claimed again.
-        tracing::error!(%error, client_id, "a delivery could not be carried out");
+    let span = observe::attempt(&delivery);
+    async move {
+        if let Err(error) = try_once(&provider, delivery, lease).await {
+            // The lease runs out and the row is claimed again.
+            tracing::error!(%error, "a delivery could not be carried out");
+        }
     }
+    .instrument(span)
+    .await;
 }
 
 async fn try_once(
@@ -252,21 +257,8 @@ async fn record(
     }
     let ours = deliveries::acknowledge(&tx, delivery, lease).await?;
     store::commit(tx).await?;
-    let (client_id, state) = (&delivery.client_id, delivery.state.as_str());
-    if ours {
-        tracing::info!(
-            client_id,
-            state,
-            status = delivery.last_status,
-            "an application was asked to end a session"
-        );
-        provider.receipts.send_replace(());
-    } else {
-        tracing::warn!(
-            client_id,
-            state,
-            "the lease was lost before the answer could be recorded"
-        );
-    }
-    Ok(())
+    let tried = [(delivery, attempt.as_ref(), ours)];
+    observe::tried(provider, &tried);
+    provider.receipts.send_replace(());
+    observe::told(provider, &tried).await
 }

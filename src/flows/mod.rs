@@ -11,6 +11,7 @@ pub mod declare;
 pub mod deliver_logouts;
 pub mod end_session;
 pub mod keys;
+mod observe;
 pub mod people;
 pub mod redeem;
 pub mod refresh;
@@ -25,6 +26,7 @@ use tokio::sync::{Notify, watch};
 use crate::clock::{Clock, Timestamp};
 use crate::config::Config;
 use crate::jose::{KeyError, KeyRing, MasterKey, PasswordError, PasswordPool, SigningFailed};
+use crate::metrics::Metrics;
 use crate::oidc::algorithm::SigningAlgorithm;
 use crate::outbound::Outbound;
 use crate::random::Random;
@@ -53,6 +55,8 @@ pub struct Provider {
     pub work: Arc<Notify>,
     /// Changes whenever an application's answer was recorded at this node.
     pub receipts: watch::Sender<()>,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
 }
 
 impl Provider {
@@ -69,6 +73,7 @@ impl Provider {
             random: Arc::clone(&self.random),
             work: Arc::clone(&self.work),
             receipts: self.receipts.clone(),
+            metrics: Arc::clone(&self.metrics),
         }
     }
 

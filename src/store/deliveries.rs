@@ -1,6 +1,8 @@
 //! `logout_deliveries`: the outbox. One row for each application that took part in a session that
 //! ended, written in the transaction that ended it.
 
+pub mod listing;
+
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{Condition, LockBehavior, LockType};
 use sea_orm::{ActiveValue::Set, ConnectionTrait, QueryOrder as _, QuerySelect as _};

@@ -6,6 +6,7 @@
 
 mod database;
 
+pub mod breakers;
 pub mod changes;
 pub mod client_assertions;
 pub mod clients;
