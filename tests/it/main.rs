@@ -6,6 +6,8 @@
 #[cfg(test)]
 mod activity;
 #[cfg(test)]
+mod administrators;
+#[cfg(test)]
 mod authorize;
 #[cfg(test)]
 mod backchannel;
