@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use crate::support::admin::{Desk, administered, administered_provider, metrics, value};
+use crate::support::admin::{Desk, administered, metrics, value};
 use crate::support::ledger::{open, sign_in_as};
 use crate::support::relying_party::{RelyingParty, Reply};
 use crate::support::scene::{Scene, by_server};
@@ -187,8 +187,26 @@ fn expressions(dashboard: &Value, found: &mut Vec<String>) {
 
 #[actix_web::test]
 async fn alerts_dashboard_and_documentation_name_the_metrics_that_there_are() {
-    let provider = administered_provider().await;
-    let text = metrics(&provider).await;
+    let scene = Scene::with(&["ledger"], |_, ear| by_server(ear), administered).await;
+    let (provider, ledger) = (&scene.provider, &scene.applications[0]);
+    let desk = Desk::of(provider).await;
+    ledger.tokens(&Visitor::default(), &[]).await;
+    desk.post("/admin/v1/orders", Some(&json!({ "all": true })))
+        .await;
+    desk.wait_for("/admin/v1/deliveries?state=confirmed", |page| {
+        page["items"].as_array().unwrap().len() == 1
+    })
+    .await;
+    // What has no row yet has no name either.
+    let far = 99_999_999_999_999_i64;
+    scene
+        .sql(&format!(
+            "INSERT INTO breakers (client_id, failures, open_until, updated_at) VALUES ('wiki', 9, {far}, 0)"
+        ))
+        .await;
+    let text = metrics(provider).await;
+    let open = r#"exeunt_logout_breakers{client_id="wiki",state="open"}"#;
+    assert_eq!(value(&text, open), 1.0);
     let mut known = BTreeSet::new();
     for line in text.lines() {
         let Some(described) = line.strip_prefix("# TYPE ") else {
@@ -223,5 +241,5 @@ async fn alerts_dashboard_and_documentation_name_the_metrics_that_there_are() {
         known,
         "docs/monitoring.md has each, and no other"
     );
-    provider.stop().await;
+    scene.provider.stop().await;
 }
