@@ -177,6 +177,7 @@ pub(super) async fn order(
         before: now + TimeDelta::milliseconds(1),
     };
     orders::insert(tx, &order).await?;
+    observe::ordering(&order);
     Ok(order.id)
 }
 

@@ -14,7 +14,14 @@ use crate::oidc::logout::DeliveryState;
 use crate::store::deliveries::Delivery;
 use crate::store::deliveries::listing;
 use crate::store::delivery_attempts::Attempt;
+use crate::store::orders::Order;
 use crate::store::participants::Participant;
+
+/// An order is being given, in a transaction that is about to be committed.
+pub(super) fn ordering(order: &Order) {
+    let (order_id, cause) = (order.id, order.cause.as_str());
+    tracing::info!(%order_id, cause, "an order to end sessions");
+}
 
 /// Sessions are being ended, in a transaction that is about to be committed.
 pub(super) fn ending(
