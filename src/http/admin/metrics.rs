@@ -47,15 +47,18 @@ async fn look(provider: &Provider) -> Result<Queue, StoreError> {
         (state, length.map_or(0, |(_, length)| *length))
     });
     let oldest = listing::oldest_waiting(db).await?;
-    let breakers = breakers::tripped(db, now)
+    let breakers = breakers::all(db)
         .await?
         .into_iter()
-        .map(|tripped| {
-            let state = match tripped.probing_until {
-                Some(_) => Breaker::HalfOpen,
-                None => Breaker::Open,
+        .filter(|(_, breaker)| breaker.open_until.is_some())
+        .map(|(client_id, breaker)| {
+            let probing = breaker.probing_until.is_some_and(|until| now < until);
+            let state = if probing {
+                Breaker::HalfOpen
+            } else {
+                Breaker::Open
             };
-            (tripped.client_id, state)
+            (client_id, state)
         })
         .collect();
     Ok(Queue {
