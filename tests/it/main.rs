@@ -35,6 +35,8 @@ mod egress;
 #[cfg(test)]
 mod end_session;
 #[cfg(test)]
+mod engine;
+#[cfg(test)]
 mod frontchannel;
 #[cfg(test)]
 mod headers;
