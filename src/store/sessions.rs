@@ -1,5 +1,7 @@
 //! `sessions`: a browser's session with us. Its cookie's value is never its identifier.
 
+pub mod listing;
+
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{Condition, ExprTrait, Query, SelectStatement};
 use sea_orm::{ActiveValue::Set, ConnectionTrait, QueryOrder as _, QuerySelect as _};

@@ -7,6 +7,8 @@
 mod acknowledge;
 mod activity;
 #[cfg(test)]
+mod administrators;
+#[cfg(test)]
 mod authorize;
 #[cfg(test)]
 mod backchannel;
