@@ -107,7 +107,17 @@ pub enum ClientCommand {
         #[command(flatten)]
         output: Output,
     },
-    /// Remove an application; its sessions there are ended and it is told
+    /// Speak with an application no more; everyone's part in it ends and it is told
+    Disable {
+        /// Its client_id
+        client_id: String,
+    },
+    /// Speak with an application again that was disabled
+    Enable {
+        /// Its client_id
+        client_id: String,
+    },
+    /// Remove an application for good; everyone's part in it ends and it is told
     Remove {
         /// Its client_id
         client_id: String,
@@ -166,6 +176,21 @@ pub enum UserCommand {
     Disable {
         /// What they sign in with
         username: String,
+    },
+    /// Let a person sign in again who was disabled
+    Enable {
+        /// What they sign in with
+        username: String,
+    },
+    /// Forget a person for good, and end their sessions everywhere
+    ///
+    /// Their name is free afterwards; applications never see the same sub again.
+    Delete {
+        /// What they sign in with
+        username: String,
+        /// Do not ask whether it is meant
+        #[arg(long)]
+        yes: bool,
     },
     /// Set a person's password, and end their sessions everywhere
     ///
@@ -374,10 +399,14 @@ mod tests {
             "client add ledger --public --redirect-uri a --redirect-uri b",
             "client list --json --config exeunt.toml",
             "client show ledger --json",
+            "client disable ledger",
+            "client enable ledger",
             "client remove ledger",
             "user add ada --email ada@example.org --email-verified",
             "user list --json",
             "user disable ada",
+            "user enable ada",
+            "user delete ada --yes",
             "user set-password ada",
             "session list --user ada --json",
             &format!("session end {id}"),
