@@ -4,6 +4,7 @@
 pub mod pages;
 pub mod static_files;
 
+mod account;
 mod authorize;
 mod consent;
 mod cookies;
@@ -119,6 +120,7 @@ impl Routes {
             )
             .service(get_and_head(leaving::STATUS_PATH, leaving::status))
             .service(get_and_head(leaving::SIGNED_OUT_PATH, leaving::signed_out))
+            .configure(account::configure)
             .service(get_and_head("/", landing::get))
             .default_service(web::to(error::not_found));
         app.service(pages);

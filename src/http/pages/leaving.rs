@@ -95,12 +95,12 @@ pub struct LeavingStatus {
 
 /// One application as the page shows it.
 #[derive(Debug, Clone, Serialize)]
-struct Row {
-    id: String,
-    state: &'static str,
-    text: String,
-    time: Option<Moment>,
-    detail: Option<Sentence>,
+pub(super) struct Row {
+    pub(super) id: String,
+    pub(super) state: &'static str,
+    pub(super) text: String,
+    pub(super) time: Option<Moment>,
+    pub(super) detail: Option<Sentence>,
 }
 
 /// "You are signed out", with the receipts.
@@ -181,7 +181,7 @@ impl LeavingStatus {
 }
 
 impl Row {
-    fn new(ui: &Ui, departure: &Departure) -> Self {
+    pub(super) fn new(ui: &Ui, departure: &Departure) -> Self {
         let state = departure.state;
         Self {
             id: departure.id.clone(),

@@ -169,6 +169,11 @@ impl Moment {
         Self::formatted(moment, "%H:%M:%S UTC")
     }
 
+    /// Its day too: for what is past.
+    pub(super) fn with_its_day(moment: Timestamp) -> Self {
+        Self::formatted(moment, "%Y-%m-%d %H:%M UTC")
+    }
+
     fn formatted(moment: Timestamp, format: &str) -> Self {
         Self {
             datetime: moment.format("%Y-%m-%dT%H:%M:%SZ").to_string(),
