@@ -4,6 +4,8 @@
 
 // `cfg(test)` tells clippy that these are tests, where `unwrap` is welcome.
 #[cfg(test)]
+mod account;
+#[cfg(test)]
 mod activity;
 #[cfg(test)]
 mod authorize;
@@ -31,6 +33,8 @@ mod discovery;
 mod egress;
 #[cfg(test)]
 mod end_session;
+#[cfg(test)]
+mod failing_database;
 #[cfg(test)]
 mod frontchannel;
 #[cfg(test)]
@@ -63,6 +67,8 @@ mod sign_in;
 mod support;
 #[cfg(test)]
 mod templates;
+#[cfg(test)]
+mod termination;
 #[cfg(test)]
 mod throttles;
 #[cfg(test)]
