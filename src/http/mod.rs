@@ -119,6 +119,10 @@ impl Routes {
                     .route(head()),
             )
             .service(get_and_head(leaving::STATUS_PATH, leaving::status))
+            .service(
+                methods(leaving::ACKNOWLEDGE_PATH, "POST")
+                    .route(web::post().to(leaving::acknowledge)),
+            )
             .service(get_and_head(leaving::SIGNED_OUT_PATH, leaving::signed_out))
             .configure(account::configure)
             .service(get_and_head("/", landing::get))

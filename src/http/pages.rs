@@ -7,6 +7,7 @@
 mod account;
 mod browser;
 mod consent;
+mod departure;
 mod error;
 mod form_post;
 mod landing;
@@ -23,10 +24,11 @@ pub use account::{
     SignOuts,
 };
 pub use consent::Consent;
+pub use departure::{Departure, DepartureState, Lasts};
 pub use error::{Comparison, Details, ErrorPage, Problem};
 pub use form_post::FormPost;
 pub use landing::Landing;
-pub use leaving::{Departure, DepartureState, Leaving, LeavingStatus, SignedOut};
+pub use leaving::{Framed, Here, Leaving, LeavingStatus, MANY, SignedOut};
 pub use sign_in::{SignIn, SignInNotice};
 pub use sign_out::{ConfirmSignOut, Participation, SignOutNotice};
 

@@ -6,6 +6,7 @@
 #[cfg(test)]
 mod account;
 #[cfg(test)]
+mod acknowledge;
 mod activity;
 #[cfg(test)]
 mod authorize;
@@ -45,6 +46,7 @@ mod in_a_browser;
 mod keys;
 #[cfg(test)]
 mod layering;
+mod lost_answers;
 #[cfg(test)]
 mod prompts;
 #[cfg(test)]

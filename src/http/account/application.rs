@@ -6,7 +6,8 @@ use uuid::Uuid;
 
 use super::{LEAVE, PATH, acting, to_sign_in};
 use crate::clock::Timestamp;
-use crate::flows::end_session::{self, Watched};
+use crate::flows::end_session;
+use crate::flows::watching::Watched;
 use crate::http::error::{PageError, see_other};
 use crate::http::leaving;
 use crate::http::visitor::Visitor;
@@ -72,5 +73,5 @@ pub(super) async fn go_on(
         continue_to: Some(back),
         began_at,
     };
-    leaving::watch(visitor, leaving::PATH, watched).await
+    leaving::show(visitor, leaving::PATH, watched).await
 }

@@ -6,7 +6,8 @@ use uuid::Uuid;
 
 use super::{END_ALL, END_SESSION, PATH, acting, to_sign_in};
 use crate::clock::Timestamp;
-use crate::flows::end_session::{self, Watched};
+use crate::flows::end_session;
+use crate::flows::watching::Watched;
 use crate::http::cookies::Kind;
 use crate::http::error::{PageError, see_other};
 use crate::http::leaving;
@@ -92,7 +93,7 @@ async fn leave(
         continue_to: None,
         began_at,
     };
-    let mut response = leaving::watch(visitor, path, watched).await?;
+    let mut response = leaving::show(visitor, path, watched).await?;
     response
         .add_cookie(&Kind::Session.clear(&provider.config))
         .map_err(|_invalid| PageError::NotFound)?;

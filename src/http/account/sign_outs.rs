@@ -25,6 +25,9 @@ const MOST: usize = 30;
 /// At most so many receipts are read.
 const MOST_RECEIPTS: u64 = 300;
 
+/// One sign-out is what ended at one moment in one session: the whole of it, or a part. The newest first.
+type Act = (Reverse<Timestamp>, Uuid);
+
 /// The page.
 pub(super) async fn get(visitor: Visitor) -> HttpResponse {
     let answer = async {
@@ -45,8 +48,7 @@ async fn page(visitor: &Visitor, here: &Session) -> Result<HttpResponse, PageErr
     let since = now - KEPT;
     let ended = sessions::list_ended(db, here.user_id, since, 30).await?;
     let told = deliveries::of_user(db, here.user_id, since, MOST_RECEIPTS).await?;
-    // One sign-out is what ended in one session at one moment: the whole of it, or a part.
-    let mut acts: BTreeMap<(Reverse<Timestamp>, Uuid), (Option<Cause>, Vec<Delivery>)> = ended
+    let mut acts: BTreeMap<Act, (Option<Cause>, Vec<Delivery>)> = ended
         .iter()
         .filter_map(|session| {
             let key = (Reverse(session.ended_at?), session.id);
@@ -79,6 +81,7 @@ async fn page(visitor: &Visitor, here: &Session) -> Result<HttpResponse, PageErr
         ui: visitor.ui(None),
         sign_outs,
         back_href: visitor.path(PATH),
+        now,
     };
     Ok(html(StatusCode::OK, &page))
 }

@@ -3,6 +3,7 @@
 use askama::Template;
 use chrono::TimeDelta;
 
+use super::departure::Reader;
 use super::leaving::Row;
 use super::ui::Moment;
 use super::{Application, Departure, Form, Ui};
@@ -136,6 +137,8 @@ pub struct SignOuts {
     pub sign_outs: Vec<SignOut>,
     /// Path of the account.
     pub back_href: String,
+    /// Now: of another day, the date is said.
+    pub now: Timestamp,
 }
 
 /// A sign-out.
@@ -191,7 +194,7 @@ impl Account {
     }
 
     fn row(&self, departure: &Departure) -> Row {
-        Row::new(&self.ui, departure)
+        Row::new(&self.ui, departure, self.now, Reader::Page)
     }
 }
 
@@ -228,6 +231,6 @@ impl SignOuts {
     }
 
     fn row(&self, departure: &Departure) -> Row {
-        Row::new(&self.ui, departure)
+        Row::new(&self.ui, departure, self.now, Reader::Page)
     }
 }
