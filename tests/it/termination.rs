@@ -184,6 +184,8 @@ impl Stage {
             }
             Cause::Restored => panic!("it has a door, and tests, of its own"),
         }
+        // What begins in the millisecond of an order is meant too; and workers look again.
+        scene.provider.advance(TimeDelta::seconds(1));
     }
 
     /// Whether the artefact is still of use.
@@ -376,6 +378,7 @@ async fn p2_of_all_causes_at_once_one_ends_the_session_and_each_application_hear
     let removed = people::remove_client(flows, "ledger");
     let (ends, (), removed) = tokio::join!(join_all(ends), doors, removed);
     removed.unwrap().unwrap();
+    stage.scene.provider.advance(TimeDelta::seconds(1));
     let ended = ends.into_iter().filter(|ended| *ended.as_ref().unwrap());
     assert!(ended.count() <= 1, "a session ends once");
     stage.ledger.told_of(&stage.sid, issuer).await;
