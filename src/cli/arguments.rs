@@ -1,10 +1,14 @@
 //! What may stand on the command line. Others script against it: names stay.
 
+mod people;
+
 use std::net::IpAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, value_parser};
 use uuid::Uuid;
+
+pub use people::{UserAdd, UserCommand};
 
 use crate::oidc::algorithm::SigningAlgorithm;
 use crate::oidc::logout::DeliveryState;
@@ -40,6 +44,19 @@ pub enum Command {
     Serve,
     /// Bring the database up to date, and nothing else
     Migrate,
+    /// Make a database fit to be served again that was put back from a copy
+    ///
+    /// Ends every session, takes back every grant and replaces the signing keys, since the copy can't know what was
+    /// ended and revoked after it was made; the applications are told by the next `exeunt serve`. Other commands refuse
+    /// such a database until this one has succeeded. It may be repeated.
+    #[command(
+        after_help = "Examples:\n  exeunt restored --config exeunt.toml\n  exeunt restored --yes"
+    )]
+    Restored {
+        /// Ask nothing
+        #[arg(long)]
+        yes: bool,
+    },
     /// Look at the configuration
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -117,6 +134,16 @@ pub enum ClientCommand {
         /// Its client_id
         client_id: String,
     },
+    /// Send a real logout token for a session that never was, and say what the application made of it
+    ///
+    /// Exits 0 only if a real notice would count as confirmed.
+    TestLogout {
+        /// Its client_id
+        client_id: String,
+        /// For people or for programs.
+        #[command(flatten)]
+        output: Output,
+    },
     /// Remove an application for good; everyone's part in it ends and it is told
     Remove {
         /// Its client_id
@@ -159,66 +186,6 @@ pub struct ClientAdd {
     /// For people or for programs.
     #[command(flatten)]
     pub output: Output,
-}
-
-/// `exeunt user ...`
-#[derive(Debug, Subcommand)]
-pub enum UserCommand {
-    /// Add a person; the password is asked for, or read from standard input
-    #[command(
-        after_help = "Examples:\n  exeunt user add ada --name 'Ada Lovelace' --email ada@example.org\n  \
-                      pass show ada | exeunt user add ada"
-    )]
-    Add(UserAdd),
-    /// List the people
-    List(Output),
-    /// Let a person sign in no more, and end their sessions everywhere
-    Disable {
-        /// What they sign in with
-        username: String,
-    },
-    /// Let a person sign in again who was disabled
-    Enable {
-        /// What they sign in with
-        username: String,
-    },
-    /// Forget a person for good, and end their sessions everywhere
-    ///
-    /// Their name is free afterwards; applications never see the same sub again.
-    Delete {
-        /// What they sign in with
-        username: String,
-        /// Do not ask whether it is meant
-        #[arg(long)]
-        yes: bool,
-    },
-    /// Set a person's password, and end their sessions everywhere
-    ///
-    /// The password is asked for, or read from standard input; never given as an argument, where other users of the
-    /// machine could see it.
-    SetPassword {
-        /// What they sign in with
-        username: String,
-    },
-}
-
-/// `exeunt user add`
-#[derive(Debug, Args)]
-pub struct UserAdd {
-    /// What they sign in with
-    pub username: String,
-    /// Their full name
-    #[arg(long)]
-    pub name: Option<String>,
-    /// Their e-mail address
-    #[arg(long)]
-    pub email: Option<String>,
-    /// The e-mail address is known to be theirs
-    #[arg(long, requires = "email")]
-    pub email_verified: bool,
-    /// They can't sign in with a password until one is set
-    #[arg(long)]
-    pub no_password: bool,
 }
 
 /// `exeunt session ...`
@@ -395,12 +362,14 @@ mod tests {
             "serve --config exeunt.toml",
             "--config exeunt.toml serve",
             "migrate",
+            "restored --yes",
             "config check",
             "client add ledger --public --redirect-uri a --redirect-uri b",
             "client list --json --config exeunt.toml",
             "client show ledger --json",
             "client disable ledger",
             "client enable ledger",
+            "client test-logout ledger --json",
             "client remove ledger",
             "user add ada --email ada@example.org --email-verified",
             "user list --json",

@@ -35,11 +35,15 @@ mod egress;
 #[cfg(test)]
 mod end_session;
 #[cfg(test)]
+mod engine;
+#[cfg(test)]
 mod failing_database;
 #[cfg(test)]
 mod frontchannel;
 #[cfg(test)]
 mod headers;
+#[cfg(test)]
+mod hostile;
 #[cfg(test)]
 mod in_a_browser;
 #[cfg(test)]

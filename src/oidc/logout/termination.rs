@@ -94,7 +94,11 @@ pub fn fate(cause: Cause, artefact: Artefact) -> Fate {
         Artefact::ParkedConsent => dies_if(sessions_end || row.reach == Reach::Application),
         Artefact::ParkedSignIn => dies_if(
             row.reach == Reach::Application
-                || matches!(cause, Cause::UserDisabled | Cause::UserDeleted),
+                || matches!(
+                    cause,
+                    // Of a restored database nothing that waits is believed.
+                    Cause::UserDisabled | Cause::UserDeleted | Cause::Restored
+                ),
         ),
         Artefact::OfflineAccess => row.offline_access,
         Artefact::Consent => row.consents,
