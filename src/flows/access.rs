@@ -16,7 +16,7 @@ use crate::store::users::User;
 use crate::store::{self, clients, grants, participants, sessions, users};
 
 /// How exactly the last use of a session is known: a write for each call would cost too much.
-const LAST_SEEN_GRAIN: TimeDelta = TimeDelta::minutes(1);
+pub(super) const LAST_SEEN_GRAIN: TimeDelta = TimeDelta::minutes(1);
 
 /// The token's claims and its person, if it is good: not expired, its grant not taken back, its
 /// session alive, its person and client not shut out.

@@ -5,6 +5,8 @@
 //! a single query for a page (the handler asks `store` itself), cookies, headers, status codes.
 
 pub mod access;
+pub mod account;
+mod applications;
 pub mod authenticate_client;
 pub mod authorize;
 pub mod declare;

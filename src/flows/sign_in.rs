@@ -160,7 +160,7 @@ async fn prove(provider: &Provider, attempt: &Attempt<'_>) -> Result<SignIn, Flo
 
 /// The person whose password it is, and how it is kept; the same work whether or not there is such a
 /// person.
-async fn verify(
+pub(super) async fn verify(
     provider: &Provider,
     username: &str,
     password: &SecretString,
@@ -183,7 +183,7 @@ async fn verify(
 
 /// Counts the attempt before any work is done for it, so that a parallel burst gets no more than its
 /// share (attack 84).
-async fn admit(
+pub(super) async fn admit(
     provider: &Provider,
     username: &str,
     address: IpAddr,
@@ -211,7 +211,7 @@ async fn admit(
     Ok(Ok(()))
 }
 
-fn name_and_address(provider: &Provider, username: &str, address: IpAddr) -> String {
+pub(super) fn name_and_address(provider: &Provider, username: &str, address: IpAddr) -> String {
     let name = provider.master.hash(HashPurpose::Handle, username);
     format!("name {name} address {}", network(address))
 }

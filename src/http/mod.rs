@@ -5,6 +5,7 @@ pub mod admin;
 pub mod pages;
 pub mod static_files;
 
+mod account;
 mod authorize;
 mod consent;
 mod cookies;
@@ -125,6 +126,7 @@ impl Routes {
                     .route(web::post().to(leaving::acknowledge)),
             )
             .service(get_and_head(leaving::SIGNED_OUT_PATH, leaving::signed_out))
+            .configure(account::configure)
             .service(get_and_head("/", landing::get))
             .default_service(web::to(error::not_found));
         app.service(pages);

@@ -218,6 +218,26 @@ pub async fn list_open(
         .collect()
 }
 
+/// Those whose part in these sessions is not over, in the order they came; the sessions may be.
+///
+/// # Errors
+/// When the database fails.
+pub async fn list_living(
+    db: &impl ConnectionTrait,
+    session_ids: &[Uuid],
+) -> Result<Vec<Participant>, StoreError> {
+    Entity::find()
+        .filter(Column::SessionId.is_in(session_ids.iter().copied()))
+        .filter(living())
+        .order_by_asc(Column::JoinedAt)
+        .order_by_asc(Column::Sid)
+        .all(db)
+        .await?
+        .into_iter()
+        .map(TryInto::try_into)
+        .collect()
+}
+
 /// Everyone who took part in one of these sessions, in the order they came; their part may be over.
 ///
 /// # Errors

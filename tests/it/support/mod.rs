@@ -4,6 +4,7 @@ pub mod admin;
 pub mod browser;
 pub mod ledger;
 pub mod parts;
+pub mod people;
 pub mod provider;
 pub mod relying_party;
 pub mod scene;
