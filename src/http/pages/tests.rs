@@ -137,7 +137,6 @@ fn every_page() -> Vec<String> {
             None,
             Some(SignInNotice::WrongCredentials),
             Some(SignInNotice::Throttled { wait }),
-            Some(SignInNotice::Expired),
             Some(SignInNotice::Again),
         ]
         .map(|notice| sign_in(notice).render()),
@@ -168,6 +167,8 @@ fn every_page() -> Vec<String> {
         Expired,
         NotFound,
         MethodNotAllowed,
+        TooLong,
+        TooSlow,
         TooManyRequests,
         Internal,
         Unavailable,
