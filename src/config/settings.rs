@@ -83,8 +83,9 @@ fn read(root: &Section<'_, '_>) -> Config {
     config.tokens = tokens(&root.section("tokens"));
     config.logout = logout(&root.section("logout"));
     let networks = &config.outbound.allow_private_networks;
-    config.clients = clients::read(root.tables("clients"), networks);
-    config.users = users::read(root.tables("users"));
+    let public = issuer_is_known && !config.issuer.is_loopback();
+    config.clients = clients::read(root.tables("clients"), networks, public);
+    config.users = users::read(root.tables("users"), public);
     root.finish();
     config
 }
