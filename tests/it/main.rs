@@ -6,6 +6,8 @@
 #[cfg(test)]
 mod activity;
 #[cfg(test)]
+mod attacks;
+#[cfg(test)]
 mod authorize;
 #[cfg(test)]
 mod backchannel;
@@ -36,6 +38,8 @@ mod frontchannel;
 #[cfg(test)]
 mod headers;
 #[cfg(test)]
+mod hostile_clients;
+#[cfg(test)]
 mod in_a_browser;
 #[cfg(test)]
 mod keys;
@@ -59,6 +63,8 @@ mod secrets;
 mod sessions;
 #[cfg(test)]
 mod sign_in;
+#[cfg(test)]
+mod storm;
 #[cfg(test)]
 mod support;
 #[cfg(test)]
