@@ -5,6 +5,7 @@ pub use sea_orm_migration::MigratorTrait;
 use sea_orm_migration::prelude::*;
 
 mod m20261123_000001_house;
+mod m20261124_000001_every_cause;
 
 /// Every step, in order.
 #[derive(Debug)]
@@ -12,6 +13,9 @@ pub struct Migrator;
 
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m20261123_000001_house::Migration)]
+        vec![
+            Box::new(m20261123_000001_house::Migration),
+            Box::new(m20261124_000001_every_cause::Migration),
+        ]
     }
 }

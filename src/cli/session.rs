@@ -174,9 +174,11 @@ async fn end_many(provider: &Provider, scope: OrderScope) -> anyhow::Result<()> 
     let db = provider.database.read();
     let parts = participants::count_open(db, &scope).await?;
     let ended = match &scope {
-        OrderScope::User(user_id) => sessions::count_unended(db, Some(*user_id)).await?,
+        OrderScope::User(user_id) | OrderScope::OthersOf { user_id, .. } => {
+            sessions::count_unended(db, Some(*user_id)).await?
+        }
         OrderScope::All => sessions::count_unended(db, None).await?,
-        OrderScope::Client(client_id) => {
+        OrderScope::Client(client_id) | OrderScope::UserAtClient { client_id, .. } => {
             let client_id = client_id.clone();
             end_session::end_many(provider, scope, Cause::Administrator).await?;
             return show::say(format!(

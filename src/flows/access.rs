@@ -47,9 +47,7 @@ pub async fn check(
     }
     if let Some(sid) = &claims.sid {
         let participant = match sid.parse() {
-            Ok(sid) => participants::find(db, sid)
-                .await?
-                .filter(|known| known.ended_at.is_none()),
+            Ok(sid) => participants::find_living(db, sid).await?,
             Err(_) => None,
         };
         let session = match participant {

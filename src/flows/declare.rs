@@ -71,7 +71,8 @@ pub(super) async fn shut_out(
         Cause::ClientDisabled,
         now,
     )
-    .await
+    .await?;
+    Ok(())
 }
 
 async fn apply_client(
@@ -191,7 +192,7 @@ pub(super) async fn set_password(
             provider,
             tx,
             OrderScope::User(user_id),
-            Cause::PasswordChanged,
+            Cause::PasswordReset,
             now,
         )
         .await?;

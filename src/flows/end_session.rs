@@ -1,20 +1,20 @@
 //! The only code that ends sessions, whatever the cause. In one transaction: the session is marked,
 //! its tokens are revoked, and one delivery row is written for each application that took part.
 
+use std::collections::{HashMap, HashSet};
+
 use chrono::TimeDelta;
 use uuid::Uuid;
 
 use super::{FlowError, Provider};
 use crate::clock::Timestamp;
-use crate::jose::HashPurpose;
 use crate::oidc::client::ClientMetadata;
 use crate::oidc::logout::{Cause, Channel, DeliveryState};
 use crate::store::deliveries::{self, Delivery};
 use crate::store::grants::{self, Of};
-use crate::store::leavings::{self, Leaving};
 use crate::store::orders::{self, Order, OrderScope};
 use crate::store::participants::{self, Participant};
-use crate::store::sessions;
+use crate::store::sessions::{self, Over};
 use crate::store::{self, Transaction, clients};
 
 /// How often receipts are looked for that another node may have written.
@@ -35,10 +35,10 @@ pub async fn end_session(
 ) -> Result<bool, FlowError> {
     let now = provider.clock.now();
     let tx = provider.database.begin().await?;
-    let ended = end_in(provider, &tx, session_id, cause, now).await?;
+    let ended = end_in(provider, &tx, &[session_id], Ending::by(cause, now)).await?;
     store::commit(tx).await?;
     provider.work.notify_one();
-    Ok(ended)
+    Ok(ended == 1)
 }
 
 /// Ends one application's part in a session. False when it had none.
@@ -53,76 +53,98 @@ pub async fn end_participation(
 ) -> Result<bool, FlowError> {
     let now = provider.clock.now();
     let tx = provider.database.begin().await?;
-    let ended = end_participation_in(provider, &tx, session_id, client_id, cause, now).await?;
+    let ending = Ending::by(cause, now);
+    let ended = end_participation_in(provider, &tx, &[session_id], client_id, ending).await?;
     store::commit(tx).await?;
     provider.work.notify_one();
-    Ok(ended)
+    Ok(ended == 1)
 }
 
-/// As [`end_session`], in a transaction of the caller's.
+/// Why sessions end, for which order, and when: what every row about it says.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Ending {
+    /// The cause.
+    pub cause: Cause,
+    /// The order, if it is one that ends them.
+    pub order_id: Option<Uuid>,
+    /// The moment.
+    pub now: Timestamp,
+}
+
+impl Ending {
+    /// An end that nobody ordered.
+    pub(super) fn by(cause: Cause, now: Timestamp) -> Self {
+        Self {
+            cause,
+            order_id: None,
+            now,
+        }
+    }
+}
+
+/// Ends those of these sessions that had no end, in a transaction of the caller's; answers how many.
 ///
 /// # Errors
 /// When the database fails.
 pub(super) async fn end_in(
     provider: &Provider,
     tx: &Transaction,
-    session_id: Uuid,
-    cause: Cause,
-    now: Timestamp,
-) -> Result<bool, FlowError> {
-    let Some(session) = sessions::lock_unended(tx, session_id).await? else {
-        return Ok(false);
-    };
-    sessions::mark_ended(tx, session_id, cause, now).await?;
-    let keep_offline = cause.keeps_offline_access();
-    grants::revoke(
-        tx,
-        Of::Session {
-            session_id,
-            keep_offline,
-        },
-        now,
-    )
-    .await?;
-    let participants = participants::list_open(tx, session_id).await?;
-    tell(provider, tx, session.user_id, participants, cause, now).await?;
-    Ok(true)
+    session_ids: &[Uuid],
+    ending: Ending,
+) -> Result<usize, FlowError> {
+    let held = sessions::lock_unended(tx, session_ids).await?;
+    let ids: Vec<Uuid> = held.iter().map(|(id, _)| *id).collect();
+    if ids.is_empty() {
+        return Ok(0);
+    }
+    sessions::mark_ended(tx, &ids, ending.cause, ending.now).await?;
+    take_back(tx, &ids, None, ending).await?;
+    let participants = participants::list_open(tx, &ids, None).await?;
+    tell(provider, tx, &held, participants, ending).await?;
+    Ok(ids.len())
 }
 
-/// As [`end_participation`], in a transaction of the caller's.
+/// Ends one application's part in those of these sessions that have no end; answers in how many it
+/// had one.
 ///
 /// # Errors
 /// When the database fails.
 pub(super) async fn end_participation_in(
     provider: &Provider,
     tx: &Transaction,
-    session_id: Uuid,
+    session_ids: &[Uuid],
     client_id: &str,
-    cause: Cause,
-    now: Timestamp,
-) -> Result<bool, FlowError> {
-    let Some(session) = sessions::lock_unended(tx, session_id).await? else {
-        return Ok(false);
-    };
-    let keep_offline = cause.keeps_offline_access();
-    grants::revoke(
-        tx,
-        Of::Participant {
-            session_id,
-            client_id,
-            keep_offline,
-        },
-        now,
-    )
-    .await?;
-    let Some(participant) = participants::find_open(tx, session_id, client_id).await? else {
-        return Ok(false);
-    };
-    tell(provider, tx, session.user_id, vec![participant], cause, now).await?;
-    Ok(true)
+    ending: Ending,
+) -> Result<usize, FlowError> {
+    let held = sessions::lock_unended(tx, session_ids).await?;
+    let ids: Vec<Uuid> = held.iter().map(|(id, _)| *id).collect();
+    if ids.is_empty() {
+        return Ok(0);
+    }
+    take_back(tx, &ids, Some(client_id), ending).await?;
+    let participants = participants::list_open(tx, &ids, Some(client_id)).await?;
+    let parts = participants.len();
+    tell(provider, tx, &held, participants, ending).await?;
+    Ok(parts)
 }
 
-/// Orders the end of many sessions. From the commit on they count as ended; workers do the rest.
+/// Takes back what was issued in these sessions, as far as the cause reaches.
+async fn take_back(
+    tx: &Transaction,
+    session_ids: &[Uuid],
+    client_id: Option<&str>,
+    ending: Ending,
+) -> Result<(), FlowError> {
+    let of = Of::Sessions {
+        session_ids,
+        client_id,
+        keep_offline: ending.cause.keeps_offline_access(),
+    };
+    Ok(grants::revoke(tx, of, ending.now).await?)
+}
+
+/// Orders the end of many sessions; answers the order's identifier. From the commit on they count as
+/// ended; workers do the rest.
 ///
 /// # Errors
 /// When the database fails.
@@ -132,19 +154,31 @@ pub(super) async fn order(
     scope: OrderScope,
     cause: Cause,
     now: Timestamp,
-) -> Result<(), FlowError> {
-    // What began in this very millisecond is meant too.
-    let before = now + TimeDelta::milliseconds(1);
+) -> Result<Uuid, FlowError> {
+    // A code on its way to an application has no part yet that an order could end.
+    let at_client = match &scope {
+        OrderScope::Client(client_id) => Some((None, client_id.as_str())),
+        OrderScope::UserAtClient { user_id, client_id } => {
+            Some((Some(*user_id), client_id.as_str()))
+        }
+        OrderScope::User(_) | OrderScope::OthersOf { .. } | OrderScope::All => None,
+    };
+    if let Some((user_id, client_id)) = at_client {
+        let of = Of::UnredeemedAtClient { user_id, client_id };
+        grants::revoke(tx, of, now).await?;
+    }
     let order = Order {
         id: provider.random.row_id(now),
         scope,
         cause,
-        before,
+        // What began in this very millisecond is meant too.
+        before: now + TimeDelta::milliseconds(1),
     };
-    Ok(orders::insert(tx, &order).await?)
+    orders::insert(tx, &order).await?;
+    Ok(order.id)
 }
 
-/// Orders the end of many sessions, in a transaction of its own.
+/// Orders the end of many sessions, in a transaction of its own; answers the order's identifier.
 ///
 /// # Errors
 /// When the database fails.
@@ -152,12 +186,12 @@ pub async fn end_many(
     provider: &Provider,
     scope: OrderScope,
     cause: Cause,
-) -> Result<(), FlowError> {
+) -> Result<Uuid, FlowError> {
     let tx = provider.database.begin().await?;
-    order(provider, &tx, scope, cause, provider.clock.now()).await?;
+    let order_id = order(provider, &tx, scope, cause, provider.clock.now()).await?;
     store::commit(tx).await?;
     provider.work.notify_one();
-    Ok(())
+    Ok(order_id)
 }
 
 /// Carries out every open order, some sessions a transaction. Any node may, at any time: what one has
@@ -175,32 +209,36 @@ pub async fn carry_out_orders(provider: &Provider) -> Result<(), FlowError> {
 }
 
 async fn carry_out_some(provider: &Provider, order: &Order) -> Result<bool, FlowError> {
-    let now = provider.clock.now();
-    let tx = provider.database.begin().await?;
-    let session_ids = match &order.scope {
-        OrderScope::Client(client_id) => {
-            participants::sessions_of_client(&tx, client_id, order.before, SESSIONS_AT_ONCE).await?
-        }
-        OrderScope::User(user_id) => {
-            sessions::unended_before(&tx, Some(*user_id), order.before, SESSIONS_AT_ONCE).await?
-        }
-        OrderScope::All => {
-            sessions::unended_before(&tx, None, order.before, SESSIONS_AT_ONCE).await?
-        }
+    let ending = Ending {
+        cause: order.cause,
+        order_id: Some(order.id),
+        now: provider.clock.now(),
     };
-    for session_id in &session_ids {
-        match &order.scope {
-            OrderScope::Client(client_id) => {
-                end_participation_in(provider, &tx, *session_id, client_id, order.cause, now)
-                    .await?;
-            }
-            OrderScope::User(_) | OrderScope::All => {
-                end_in(provider, &tx, *session_id, order.cause, now).await?;
-            }
+    let tx = provider.database.begin().await?;
+    let (limit, before) = (SESSIONS_AT_ONCE, order.before);
+    let (user_id, except, client_id) = match &order.scope {
+        OrderScope::User(user_id) => (Some(*user_id), None, None),
+        OrderScope::OthersOf { user_id, except } => (Some(*user_id), Some(*except), None),
+        OrderScope::UserAtClient { user_id, client_id } => (Some(*user_id), None, Some(client_id)),
+        OrderScope::Client(client_id) => (None, None, Some(client_id)),
+        OrderScope::All => (None, None, None),
+    };
+    let session_ids = match client_id {
+        Some(client_id) => {
+            participants::sessions_of_client(&tx, client_id, user_id, before, limit).await?
+        }
+        None => sessions::unended_before(&tx, user_id, except, before, limit).await?,
+    };
+    match client_id {
+        Some(client_id) => {
+            end_participation_in(provider, &tx, &session_ids, client_id, ending).await?;
+        }
+        None => {
+            end_in(provider, &tx, &session_ids, ending).await?;
         }
     }
     if session_ids.is_empty() {
-        orders::close(&tx, order.id, now).await?;
+        orders::close(&tx, order.id, ending.now).await?;
     }
     store::commit(tx).await?;
     Ok(!session_ids.is_empty())
@@ -211,85 +249,97 @@ async fn carry_out_some(provider: &Provider, order: &Order) -> Result<bool, Flow
 /// # Errors
 /// When the database fails; the next call goes on where this one stopped.
 pub async fn end_expired(provider: &Provider) -> Result<(), FlowError> {
-    loop {
-        let now = provider.clock.now();
-        let alive = provider.alive(now);
-        if sessions::expired(provider.database.read(), alive, 1)
-            .await?
-            .is_empty()
-        {
-            return Ok(());
+    for (why, cause) in [(Over::Expired, Cause::Expired), (Over::Idle, Cause::Idle)] {
+        loop {
+            let now = provider.clock.now();
+            let alive = provider.alive(now);
+            // A look that takes no lock: mostly there are none.
+            if sessions::over(provider.database.read(), why, alive, 1)
+                .await?
+                .is_empty()
+            {
+                break;
+            }
+            let tx = provider.database.begin().await?;
+            let session_ids = sessions::over(&tx, why, alive, SESSIONS_AT_ONCE).await?;
+            end_in(provider, &tx, &session_ids, Ending::by(cause, now)).await?;
+            store::commit(tx).await?;
+            provider.work.notify_one();
         }
-        let tx = provider.database.begin().await?;
-        for session_id in sessions::expired(&tx, alive, SESSIONS_AT_ONCE).await? {
-            end_in(provider, &tx, session_id, Cause::Expired, now).await?;
-        }
-        store::commit(tx).await?;
-        provider.work.notify_one();
     }
+    Ok(())
 }
 
-/// Writes a row for each application, and that its part is over.
+/// Writes a row for each application, and that its part is over. `sessions` has the person of each.
 async fn tell(
     provider: &Provider,
     tx: &Transaction,
-    user_id: Uuid,
+    sessions: &[(Uuid, Uuid)],
     participants: Vec<Participant>,
-    cause: Cause,
-    now: Timestamp,
+    ending: Ending,
 ) -> Result<(), FlowError> {
     if participants.is_empty() {
         return Ok(());
     }
-    let client_ids: Vec<String> = participants
+    let now = ending.now;
+    let mut client_ids: Vec<String> = participants
         .iter()
         .map(|known| known.client_id.clone())
         .collect();
+    client_ids.sort_unstable();
+    client_ids.dedup();
     let sids: Vec<Uuid> = participants.iter().map(|known| known.sid).collect();
-    let known = clients::find_all(tx, &client_ids).await?;
-    // The grants that this cause takes back are taken back by now: of these nobody knows an end.
-    let stay = grants::clients_with_offline_access(tx, participants[0].session_id).await?;
-    let channel_of = |client_id: &str| {
-        known
-            .iter()
-            .find(|known| known.client.client_id == client_id)
-            .map_or(Channel::None, |known| channel(&known.client.metadata))
-    };
-    let rows: Vec<Delivery> = participants
+    let known: HashMap<String, ClientMetadata> = clients::find_all(tx, &client_ids)
+        .await?
         .into_iter()
-        .map(|participant| {
-            let channel = channel_of(&participant.client_id);
-            let by_server = channel == Channel::Back;
-            let believes_until = if stay.contains(&participant.client_id) {
+        .map(|known| (known.client.client_id, known.client.metadata))
+        .collect();
+    let session_ids: Vec<Uuid> = sessions.iter().map(|(id, _)| *id).collect();
+    let users: HashMap<Uuid, Uuid> = sessions.iter().copied().collect();
+    // The grants that this cause takes back are taken back by now: of these nobody knows an end.
+    let stay: HashSet<(Uuid, String)> = grants::with_offline_access(tx, &session_ids)
+        .await?
+        .into_iter()
+        .collect();
+    let mut rows = Vec::with_capacity(participants.len());
+    for participant in participants {
+        let Some(user_id) = users.get(&participant.session_id) else {
+            continue;
+        };
+        let channel = known
+            .get(&participant.client_id)
+            .map_or(Channel::None, channel);
+        let by_server = channel == Channel::Back;
+        let stays = stay.contains(&(participant.session_id, participant.client_id.clone()));
+        rows.push(Delivery {
+            id: provider.random.row_id(now),
+            session_id: participant.session_id,
+            sid: participant.sid,
+            client_id: participant.client_id,
+            user_id: *user_id,
+            channel,
+            // Until a page has framed it, an application that only a browser can tell is not reached.
+            state: if by_server {
+                DeliveryState::Pending
+            } else {
+                DeliveryState::Unreachable
+            },
+            cause: ending.cause,
+            order_id: ending.order_id,
+            attempts: 0,
+            created_at: now,
+            due_at: by_server.then_some(now),
+            give_up_at: now + provider.config.logout.give_up_after,
+            believes_until: if stays {
                 now
             } else {
                 participant.believes_until
-            };
-            Delivery {
-                id: provider.random.row_id(now),
-                session_id: participant.session_id,
-                sid: participant.sid,
-                client_id: participant.client_id,
-                user_id,
-                channel,
-                // Until a page has framed it, an application that only a browser can tell is not reached.
-                state: if by_server {
-                    DeliveryState::Pending
-                } else {
-                    DeliveryState::Unreachable
-                },
-                cause,
-                attempts: 0,
-                created_at: now,
-                due_at: by_server.then_some(now),
-                give_up_at: now + provider.config.logout.give_up_after,
-                believes_until,
-                finished_at: (!by_server).then_some(now),
-                last_status: None,
-                last_problem: None,
-            }
-        })
-        .collect();
+            },
+            finished_at: (!by_server).then_some(now),
+            last_status: None,
+            last_problem: None,
+        });
+    }
     deliveries::insert(tx, &rows).await?;
     participants::mark_ended(tx, &sids, now).await?;
     Ok(())
@@ -329,49 +379,4 @@ pub async fn wait_for_receipts(
             () = provider.clock.sleep_until(again) => {}
         }
     }
-}
-
-/// How long a browser may look at the receipts.
-pub const WATCHED_FOR: TimeDelta = TimeDelta::minutes(10);
-
-/// A sign-out that a browser may look at.
-pub struct Watched {
-    /// The session that ended, or in which a part did.
-    pub session_id: Uuid,
-    /// The application that asked, if one did.
-    pub client_id: Option<String>,
-    /// Where to go on to.
-    pub continue_to: Option<String>,
-    /// When it began: rows of the session from before are not shown.
-    pub began_at: Timestamp,
-}
-
-/// Makes the handle by which a browser may look.
-///
-/// # Errors
-/// When the database fails.
-pub async fn watch(provider: &Provider, watched: Watched) -> Result<String, FlowError> {
-    let handle = provider.random.secret();
-    let leaving = Leaving {
-        handle_hash: provider.master.hash(HashPurpose::Handle, &handle),
-        session_id: watched.session_id,
-        client_id: watched.client_id,
-        continue_to: watched.continue_to,
-        created_at: watched.began_at,
-        expires_at: provider.clock.now() + WATCHED_FOR,
-    };
-    let tx = provider.database.begin().await?;
-    leavings::insert(&tx, &leaving).await?;
-    store::commit(tx).await?;
-    Ok(handle)
-}
-
-/// A page that frames the applications of these deliveries is about to be sent.
-///
-/// # Errors
-/// When the database fails; the page may then not say that they were asked.
-pub async fn asked(provider: &Provider, delivery_ids: &[Uuid]) -> Result<(), FlowError> {
-    let tx = provider.database.begin().await?;
-    deliveries::mark_asked(&tx, delivery_ids, provider.clock.now()).await?;
-    Ok(store::commit(tx).await?)
 }

@@ -1,5 +1,6 @@
 //! A code becomes tokens, once; and the client's own grant (RFC 6749 §4.1.3, §4.4).
 
+use super::end_session::{self, Ending};
 use super::tokens::{self, Issue, Person};
 use super::{FlowError, Provider};
 use crate::clock::Timestamp;
@@ -14,7 +15,8 @@ use crate::store::codes::{self, Code};
 use crate::store::grants::{self, Grant, Of};
 use crate::store::participants::{self, Participant};
 use crate::store::refresh_tokens::{self, RefreshToken};
-use crate::store::{self, StoreError, Transaction, sessions};
+use crate::store::sessions::{self, Session};
+use crate::store::{self, StoreError, Transaction, orders};
 
 /// What comes with a code, of an authenticated client. No `Debug`: code and verifier are secrets.
 pub struct CodeGrant<'a> {
@@ -105,7 +107,7 @@ async fn give<'a>(
     let Some(grant) = grants::lock_good(tx, code.grant_id).await? else {
         return Ok(None);
     };
-    let sid = join(provider, tx, client, session.id, now).await?;
+    let sid = join(provider, tx, client, &session, now).await?;
     let refresh_token = client
         .may_use(GrantType::RefreshToken)
         .then(|| provider.random.secret());
@@ -141,12 +143,25 @@ pub(super) async fn join(
     provider: &Provider,
     tx: &Transaction,
     client: &Client,
-    session_id: uuid::Uuid,
+    session: &Session,
     now: Timestamp,
 ) -> Result<uuid::Uuid, FlowError> {
+    // A part that an order names, and that no worker has come to yet, is over: this is another.
+    if let Some(before) = participants::find_open(tx, session.id, &client.client_id).await?
+        && let Some(order) =
+            orders::naming_part(tx, session.user_id, &client.client_id, before.joined_at).await?
+    {
+        let ending = Ending {
+            cause: order.cause,
+            order_id: Some(order.id),
+            now,
+        };
+        end_session::end_participation_in(provider, tx, &[session.id], &client.client_id, ending)
+            .await?;
+    }
     let participant = Participant {
         sid: provider.random.identifier(),
-        session_id,
+        session_id: session.id,
         client_id: client.client_id.clone(),
         joined_at: now,
         believes_until: now + tokens::longest_life(provider),

@@ -1,8 +1,9 @@
 //! A refresh token becomes new tokens and a successor (RFC 6749 §6, RFC 9700 §4.14.2).
 
+use super::end_session::{self, Ending};
 use super::redeem::{granted_scope, join};
 use super::tokens::{self, Issue, Person};
-use super::{FlowError, Provider, end_session};
+use super::{FlowError, Provider};
 use crate::clock::Timestamp;
 use crate::config::RefreshReuse;
 use crate::jose::HashPurpose;
@@ -124,15 +125,13 @@ async fn person(
         return Ok(None);
     }
     let takes_part = match &session {
-        Some(session) => participants::find_open(tx, session.id, &client.client_id)
-            .await?
-            .is_some(),
+        Some(session) => participants::takes_part(tx, session.id, &client.client_id).await?,
         None => false,
     };
     let sid = match session {
         Some(session) if takes_part => {
             sessions::touch(tx, session.id, now).await?;
-            Some(join(provider, tx, client, session.id, now).await?)
+            Some(join(provider, tx, client, &session, now).await?)
         }
         _ if grant.offline_access => None,
         _ => return Ok(None),
@@ -155,21 +154,15 @@ async fn reused(
 ) -> Result<Result<TokenResponse, OAuthError>, FlowError> {
     // The session before the grant, as everywhere: two orders would wait for each other.
     if let Some(session_id) = grant.session_id {
-        let cause = Cause::RefreshReuse;
+        let ending = Ending::by(Cause::RefreshReuse, now);
         match provider.config.tokens.refresh_reuse {
             RefreshReuse::Participation => {
-                end_session::end_participation_in(
-                    provider,
-                    &tx,
-                    session_id,
-                    &grant.client_id,
-                    cause,
-                    now,
-                )
-                .await?;
+                let client_id = &grant.client_id;
+                end_session::end_participation_in(provider, &tx, &[session_id], client_id, ending)
+                    .await?;
             }
             RefreshReuse::Session => {
-                end_session::end_in(provider, &tx, session_id, cause, now).await?;
+                end_session::end_in(provider, &tx, &[session_id], ending).await?;
             }
         }
     }

@@ -135,7 +135,8 @@ pub async fn sign_in(provider: &Provider, attempt: &Attempt<'_>) -> Result<SignI
         }
         before => {
             if let Some(before) = before {
-                end_session::end_in(provider, &tx, before.id, Cause::Replaced, now).await?;
+                let ending = end_session::Ending::by(Cause::Replaced, now);
+                end_session::end_in(provider, &tx, &[before.id], ending).await?;
             }
             sessions::insert(&tx, &session, cookie_hash).await?;
         }

@@ -1,6 +1,7 @@
 //! `authorization_codes`: found by keyed hash, good once.
 
 use sea_orm::entity::prelude::*;
+use sea_orm::sea_query::{Query, SelectStatement};
 use sea_orm::{ActiveValue::Set, ConnectionTrait};
 
 use super::{StoreError, millis, time, time_or_none};
@@ -131,4 +132,14 @@ pub async fn purge(db: &impl ConnectionTrait, before: Timestamp) -> Result<(), S
         .exec(db)
         .await?;
     Ok(())
+}
+
+/// "The grants behind codes to this application that were not redeemed", for queries on `grants`.
+pub(super) fn unredeemed_grants(client_id: &str) -> SelectStatement {
+    Query::select()
+        .column(Column::GrantId)
+        .from(Entity)
+        .and_where(Column::ClientId.eq(client_id))
+        .and_where(Column::RedeemedAt.is_null())
+        .to_owned()
 }

@@ -2,7 +2,7 @@
 //! ended, written in the transaction that ended it.
 
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::{Condition, LockBehavior, LockType};
+use sea_orm::sea_query::{Condition, ExprTrait as _, LockBehavior, LockType};
 use sea_orm::{ActiveValue::Set, ConnectionTrait, QueryOrder as _, QuerySelect as _};
 
 use super::{StoreError, millis, time, time_or_none};
@@ -31,6 +31,7 @@ struct Model {
     finished_at: Option<i64>,
     last_status: Option<i32>,
     last_problem: Option<String>,
+    order_id: Option<Uuid>,
 }
 
 #[derive(Debug, Clone, Copy, EnumIter, DeriveRelation)]
@@ -56,7 +57,9 @@ pub struct Delivery {
     pub state: DeliveryState,
     /// Why the session ended.
     pub cause: Cause,
-    /// How often it was tried.
+    /// The order that ended it among others, if one did.
+    pub order_id: Option<Uuid>,
+    /// How often it was tried; of a front-channel application, how many pages that frame it were sent.
     pub attempts: i32,
     /// When the session ended.
     pub created_at: Timestamp,
@@ -88,6 +91,7 @@ impl TryFrom<Model> for Delivery {
             state: DeliveryState::from_name(&row.state)
                 .ok_or(StoreError::Damaged("a delivery's state"))?,
             cause: Cause::from_name(&row.cause).ok_or(StoreError::Damaged("a cause"))?,
+            order_id: row.order_id,
             attempts: row.attempts,
             created_at: time(row.created_at)?,
             due_at: time_or_none(row.due_at)?,
@@ -105,7 +109,7 @@ impl TryFrom<Model> for Delivery {
 /// # Errors
 /// When the database fails.
 pub async fn insert(db: &impl ConnectionTrait, deliveries: &[Delivery]) -> Result<(), StoreError> {
-    // SQLite takes at most 32,766 values a statement; a row has 18.
+    // SQLite takes at most 32,766 values a statement; a row has 19.
     for some in deliveries.chunks(1_000) {
         let rows = some.iter().map(|delivery| ActiveModel {
             id: Set(delivery.id),
@@ -126,6 +130,7 @@ pub async fn insert(db: &impl ConnectionTrait, deliveries: &[Delivery]) -> Resul
             finished_at: Set(delivery.finished_at.map(millis)),
             last_status: Set(delivery.last_status),
             last_problem: Set(delivery.last_problem.clone()),
+            order_id: Set(delivery.order_id),
         });
         Entity::insert_many(rows).exec_without_returning(db).await?;
     }
@@ -300,7 +305,7 @@ pub async fn retry(
     Ok(changed.rows_affected == 1)
 }
 
-/// The page that frames the applications of these deliveries is sent: they are asked.
+/// The page that frames the applications of these deliveries is sent: they are asked, perhaps again.
 ///
 /// # Errors
 /// When the database fails.
@@ -309,13 +314,39 @@ pub async fn mark_asked(
     ids: &[Uuid],
     now: Timestamp,
 ) -> Result<(), StoreError> {
+    let not_confirmed = [DeliveryState::Unreachable, DeliveryState::Asked];
     Entity::update_many()
         .col_expr(Column::State, Expr::value(DeliveryState::Asked.as_str()))
+        .col_expr(Column::Attempts, Expr::col(Column::Attempts).add(1))
         .col_expr(Column::FinishedAt, Expr::value(millis(now)))
         .filter(Column::Id.is_in(ids.iter().copied()))
         .filter(Column::Channel.eq(Channel::Front.as_str()))
-        .filter(Column::State.eq(DeliveryState::Unreachable.as_str()))
+        .filter(Column::State.is_in(not_confirmed.map(DeliveryState::as_str)))
         .exec(db)
         .await?;
     Ok(())
+}
+
+/// The framed page of an application said in the browser that it is done; false, and nothing changed, unless it
+/// was asked.
+///
+/// # Errors
+/// When the database fails.
+pub async fn confirm_asked(
+    db: &impl ConnectionTrait,
+    id: Uuid,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let changed = Entity::update_many()
+        .col_expr(
+            Column::State,
+            Expr::value(DeliveryState::Confirmed.as_str()),
+        )
+        .col_expr(Column::FinishedAt, Expr::value(millis(now)))
+        .filter(Column::Id.eq(id))
+        .filter(Column::Channel.eq(Channel::Front.as_str()))
+        .filter(Column::State.eq(DeliveryState::Asked.as_str()))
+        .exec(db)
+        .await?;
+    Ok(changed.rows_affected == 1)
 }

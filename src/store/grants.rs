@@ -5,7 +5,7 @@ use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::Condition;
 use sea_orm::{ActiveValue::Set, ConnectionTrait, QuerySelect as _};
 
-use super::{StoreError, millis, time_or_none};
+use super::{StoreError, codes, millis, time_or_none};
 use crate::clock::Timestamp;
 
 #[derive(Debug, Clone, PartialEq, Eq, DeriveEntityModel)]
@@ -129,18 +129,19 @@ pub async fn find_of_client(
     row.map(TryInto::try_into).transpose()
 }
 
-/// The applications that hold a grant of the session which outlives it.
+/// The sessions, of these, and in each the applications that hold a grant which outlives it.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn clients_with_offline_access(
+pub async fn with_offline_access(
     db: &impl ConnectionTrait,
-    session_id: Uuid,
-) -> Result<Vec<String>, StoreError> {
+    session_ids: &[Uuid],
+) -> Result<Vec<(Uuid, String)>, StoreError> {
     Ok(Entity::find()
         .select_only()
+        .column(Column::SessionId)
         .column(Column::ClientId)
-        .filter(Column::SessionId.eq(session_id))
+        .filter(Column::SessionId.is_in(session_ids.iter().copied()))
         .filter(Column::OfflineAccess.eq(true))
         .filter(Column::RevokedAt.is_null())
         .into_tuple()
@@ -153,24 +154,40 @@ pub async fn clients_with_offline_access(
 pub enum Of<'a> {
     /// One grant.
     Grant(Uuid),
-    /// All made in a session; those that outlive a sign-out stay where `keep_offline`.
-    Session {
-        /// The session.
-        session_id: Uuid,
-        /// Whether grants with `offline_access` stay.
-        keep_offline: bool,
-    },
-    /// All made in a session to one application.
-    Participant {
-        /// The session.
-        session_id: Uuid,
-        /// The application.
-        client_id: &'a str,
-        /// Whether grants with `offline_access` stay.
+    /// All made in these sessions, to one application or to all.
+    Sessions {
+        /// The sessions.
+        session_ids: &'a [Uuid],
+        /// The application, if it is about one.
+        client_id: Option<&'a str>,
+        /// Whether grants with `offline_access`, which outlive a sign-out, stay.
         keep_offline: bool,
     },
     /// All that a person made.
     User(Uuid),
+    /// All that a person made, but for those of one session.
+    UserElsewhere {
+        /// The person.
+        user_id: Uuid,
+        /// The session whose grants stay.
+        except: Uuid,
+    },
+    /// All that a person made to an application.
+    UserAtClient {
+        /// The person.
+        user_id: Uuid,
+        /// The application.
+        client_id: &'a str,
+    },
+    /// Those to an application, of one person or of all, whose code was not redeemed yet.
+    UnredeemedAtClient {
+        /// The person, if it is about one.
+        user_id: Option<Uuid>,
+        /// The application.
+        client_id: &'a str,
+    },
+    /// Everyone's.
+    All,
     /// All made to an application.
     Client(&'a str),
 }
@@ -184,28 +201,27 @@ pub async fn revoke(
     of: Of<'_>,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let offline_too = |keep_offline: bool, condition: Condition| {
-        condition.add_option(keep_offline.then(|| Column::OfflineAccess.eq(false)))
-    };
     let condition = match of {
         Of::Grant(id) => Condition::all().add(Column::Id.eq(id)),
-        Of::Session {
-            session_id,
-            keep_offline,
-        } => offline_too(
-            keep_offline,
-            Condition::all().add(Column::SessionId.eq(session_id)),
-        ),
-        Of::Participant {
-            session_id,
+        Of::Sessions {
+            session_ids,
             client_id,
             keep_offline,
-        } => offline_too(
-            keep_offline,
-            Condition::all()
-                .add(Column::SessionId.eq(session_id))
-                .add(Column::ClientId.eq(client_id)),
-        ),
+        } => Condition::all()
+            .add(Column::SessionId.is_in(session_ids.iter().copied()))
+            .add_option(client_id.map(|client_id| Column::ClientId.eq(client_id)))
+            .add_option(keep_offline.then(|| Column::OfflineAccess.eq(false))),
+        Of::UserElsewhere { user_id, except } => Condition::all()
+            .add(Column::UserId.eq(user_id))
+            .add(Column::SessionId.ne(except)),
+        Of::UserAtClient { user_id, client_id } => Condition::all()
+            .add(Column::UserId.eq(user_id))
+            .add(Column::ClientId.eq(client_id)),
+        Of::UnredeemedAtClient { user_id, client_id } => Condition::all()
+            .add(Column::ClientId.eq(client_id))
+            .add_option(user_id.map(|user_id| Column::UserId.eq(user_id)))
+            .add(Column::Id.in_subquery(codes::unredeemed_grants(client_id))),
+        Of::All => Condition::all(),
         Of::User(user_id) => Condition::all().add(Column::UserId.eq(user_id)),
         Of::Client(client_id) => Condition::all().add(Column::ClientId.eq(client_id)),
     };

@@ -2,7 +2,7 @@
 //! sessions that it names as ended; a worker then ends them one after another.
 
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::{Condition, ExprTrait as _, Query, SimpleExpr};
+use sea_orm::sea_query::{Condition, ExprTrait as _, Query, SelectStatement, SimpleExpr};
 use sea_orm::{ActiveValue::Set, ConnectionTrait, QueryOrder as _};
 
 use super::{StoreError, millis, time};
@@ -19,6 +19,7 @@ pub(super) struct Model {
     cause: String,
     before: i64,
     expanded_at: Option<i64>,
+    except_session_id: Option<Uuid>,
 }
 
 #[derive(Debug, Clone, Copy, EnumIter, DeriveRelation)]
@@ -30,6 +31,20 @@ impl ActiveModelBehavior for ActiveModel {}
 pub enum OrderScope {
     /// Every session of one person.
     User(Uuid),
+    /// Every session of one person but this one.
+    OthersOf {
+        /// The person.
+        user_id: Uuid,
+        /// The session that goes on.
+        except: Uuid,
+    },
+    /// One person's part in one application; their sessions go on.
+    UserAtClient {
+        /// The person.
+        user_id: Uuid,
+        /// The application.
+        client_id: String,
+    },
     /// Everyone's part in one application; their sessions go on.
     Client(String),
     /// Everyone's sessions.
@@ -53,10 +68,12 @@ impl TryFrom<Model> for Order {
     type Error = StoreError;
 
     fn try_from(row: Model) -> Result<Self, StoreError> {
-        let scope = match (row.user_id, row.client_id) {
-            (Some(user_id), _) => OrderScope::User(user_id),
-            (None, Some(client_id)) => OrderScope::Client(client_id),
-            (None, None) => OrderScope::All,
+        let scope = match (row.user_id, row.client_id, row.except_session_id) {
+            (Some(user_id), Some(client_id), _) => OrderScope::UserAtClient { user_id, client_id },
+            (Some(user_id), None, Some(except)) => OrderScope::OthersOf { user_id, except },
+            (Some(user_id), None, None) => OrderScope::User(user_id),
+            (None, Some(client_id), _) => OrderScope::Client(client_id),
+            (None, None, _) => OrderScope::All,
         };
         let cause = Cause::from_name(&row.cause).ok_or(StoreError::Damaged("a cause"))?;
         Ok(Self {
@@ -73,10 +90,14 @@ impl TryFrom<Model> for Order {
 /// # Errors
 /// When the database fails.
 pub async fn insert(db: &impl ConnectionTrait, order: &Order) -> Result<(), StoreError> {
-    let (user_id, client_id) = match &order.scope {
-        OrderScope::User(user_id) => (Some(*user_id), None),
-        OrderScope::Client(client_id) => (None, Some(client_id.clone())),
-        OrderScope::All => (None, None),
+    let (user_id, client_id, except) = match &order.scope {
+        OrderScope::User(user_id) => (Some(*user_id), None, None),
+        OrderScope::OthersOf { user_id, except } => (Some(*user_id), None, Some(*except)),
+        OrderScope::UserAtClient { user_id, client_id } => {
+            (Some(*user_id), Some(client_id.clone()), None)
+        }
+        OrderScope::Client(client_id) => (None, Some(client_id.clone()), None),
+        OrderScope::All => (None, None, None),
     };
     let row = ActiveModel {
         id: Set(order.id),
@@ -85,6 +106,7 @@ pub async fn insert(db: &impl ConnectionTrait, order: &Order) -> Result<(), Stor
         cause: Set(order.cause.as_str().to_owned()),
         before: Set(millis(order.before)),
         expanded_at: Set(None),
+        except_session_id: Set(except),
     };
     Entity::insert(row).exec_without_returning(db).await?;
     Ok(())
@@ -118,8 +140,38 @@ pub async fn close(db: &impl ConnectionTrait, id: Uuid, now: Timestamp) -> Resul
     Ok(())
 }
 
+/// The order that is not yet carried out and names one application's part in a session, if one does.
+///
+/// # Errors
+/// When the database fails.
+pub async fn naming_part(
+    db: &impl ConnectionTrait,
+    user_id: Uuid,
+    client_id: &str,
+    joined_at: Timestamp,
+) -> Result<Option<Order>, StoreError> {
+    Entity::find()
+        .filter(Column::ExpandedAt.is_null())
+        .filter(Column::ClientId.eq(client_id))
+        .filter(Column::Before.gt(millis(joined_at)))
+        .filter(
+            Condition::any()
+                .add(Column::UserId.is_null())
+                .add(Column::UserId.eq(user_id)),
+        )
+        .order_by_asc(Column::Before)
+        .one(db)
+        .await?
+        .map(TryInto::try_into)
+        .transpose()
+}
+
 /// "No open order names this session", for queries on `sessions`.
-pub(super) fn none_names(user_id: SimpleExpr, created_at: SimpleExpr) -> SimpleExpr {
+pub(super) fn none_names(
+    id: SimpleExpr,
+    user_id: SimpleExpr,
+    created_at: SimpleExpr,
+) -> SimpleExpr {
     let column = |column: Column| Expr::col((Entity, column));
     let open = Query::select()
         .expr(Expr::value(1))
@@ -131,6 +183,33 @@ pub(super) fn none_names(user_id: SimpleExpr, created_at: SimpleExpr) -> SimpleE
             Condition::any()
                 .add(column(Column::UserId).is_null())
                 .add(column(Column::UserId).eq(user_id)),
+        )
+        .cond_where(
+            Condition::any()
+                .add(column(Column::ExceptSessionId).is_null())
+                .add(column(Column::ExceptSessionId).ne(id)),
+        )
+        .to_owned();
+    Expr::exists(open).not()
+}
+
+/// "No open order names this part of a session of that person", for queries on `participants`.
+pub(super) fn none_names_part(
+    client_id: SimpleExpr,
+    user_id: SelectStatement,
+    joined_at: SimpleExpr,
+) -> SimpleExpr {
+    let column = |column: Column| Expr::col((Entity, column));
+    let open = Query::select()
+        .expr(Expr::value(1))
+        .from(Entity)
+        .and_where(column(Column::ExpandedAt).is_null())
+        .and_where(column(Column::ClientId).eq(client_id))
+        .and_where(column(Column::Before).gt(joined_at))
+        .cond_where(
+            Condition::any()
+                .add(column(Column::UserId).is_null())
+                .add(column(Column::UserId).in_subquery(user_id)),
         )
         .to_owned();
     Expr::exists(open).not()

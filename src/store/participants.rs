@@ -2,10 +2,11 @@
 //! past the session's end, and never derived from tokens, which are forgotten sooner.
 
 use sea_orm::entity::prelude::*;
+use sea_orm::sea_query::Condition;
 use sea_orm::{ActiveValue::Set, ConnectionTrait, QueryOrder as _, QuerySelect as _};
 
 use super::orders::OrderScope;
-use super::{StoreError, millis, sessions, time, time_or_none};
+use super::{StoreError, millis, orders, sessions, time, time_or_none};
 use crate::clock::Timestamp;
 
 #[derive(Debug, Clone, PartialEq, Eq, DeriveEntityModel)]
@@ -99,6 +100,17 @@ pub async fn believe(
     Ok(())
 }
 
+/// "Its end is not recorded, and no open order names it."
+fn living() -> Condition {
+    Condition::all()
+        .add(Column::EndedAt.is_null())
+        .add(orders::none_names_part(
+            Expr::col((Entity, Column::ClientId)),
+            sessions::user_of(Expr::col((Entity, Column::SessionId))),
+            Expr::col((Entity, Column::JoinedAt)),
+        ))
+}
+
 /// The part with that `sid`, over or not.
 ///
 /// # Errors
@@ -111,7 +123,41 @@ pub async fn find(db: &impl ConnectionTrait, sid: Uuid) -> Result<Option<Partici
         .transpose()
 }
 
-/// The application's part in the session, if it is not over.
+/// The part with that `sid`, if it is not over; its session may be.
+///
+/// # Errors
+/// When the database fails.
+pub async fn find_living(
+    db: &impl ConnectionTrait,
+    sid: Uuid,
+) -> Result<Option<Participant>, StoreError> {
+    Entity::find_by_id(sid)
+        .filter(living())
+        .one(db)
+        .await?
+        .map(TryInto::try_into)
+        .transpose()
+}
+
+/// Whether the application's part in the session is not over; the session may be.
+///
+/// # Errors
+/// When the database fails.
+pub async fn takes_part(
+    db: &impl ConnectionTrait,
+    session_id: Uuid,
+    client_id: &str,
+) -> Result<bool, StoreError> {
+    let found = Entity::find()
+        .filter(Column::SessionId.eq(session_id))
+        .filter(Column::ClientId.eq(client_id))
+        .filter(living())
+        .one(db)
+        .await?;
+    Ok(found.is_some())
+}
+
+/// The application's part in the session, if its end is not recorded.
 ///
 /// # Errors
 /// When the database fails.
@@ -129,16 +175,21 @@ pub async fn find_open(
     row.map(TryInto::try_into).transpose()
 }
 
-/// Those whose part in the session is not over, in the order they came.
+/// Those whose part in these sessions has no recorded end, of one application or of all, in the order
+/// they came.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn list_open(
     db: &impl ConnectionTrait,
-    session_id: Uuid,
+    session_ids: &[Uuid],
+    client_id: Option<&str>,
 ) -> Result<Vec<Participant>, StoreError> {
     Entity::find()
-        .filter(Column::SessionId.eq(session_id))
+        .filter(Column::SessionId.is_in(session_ids.iter().copied()))
+        .filter(
+            Condition::all().add_option(client_id.map(|client_id| Column::ClientId.eq(client_id))),
+        )
         .filter(Column::EndedAt.is_null())
         .order_by_asc(Column::JoinedAt)
         .order_by_asc(Column::Sid)
@@ -180,17 +231,25 @@ pub async fn count_open(db: &impl ConnectionTrait, scope: &OrderScope) -> Result
         OrderScope::User(user_id) => {
             open.filter(Column::SessionId.in_subquery(sessions::of_user(*user_id)))
         }
+        OrderScope::OthersOf { user_id, except } => open
+            .filter(Column::SessionId.in_subquery(sessions::of_user(*user_id)))
+            .filter(Column::SessionId.ne(*except)),
+        OrderScope::UserAtClient { user_id, client_id } => open
+            .filter(Column::SessionId.in_subquery(sessions::of_user(*user_id)))
+            .filter(Column::ClientId.eq(client_id)),
     };
     Ok(meant.count(db).await?)
 }
 
-/// Sessions in which the client's part that began before a moment is not over, at most `limit`.
+/// Sessions, of one person or of all, in which the client's part that began before a moment has no
+/// recorded end, at most `limit`.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn sessions_of_client(
     db: &impl ConnectionTrait,
     client_id: &str,
+    user_id: Option<Uuid>,
     before: Timestamp,
     limit: u64,
 ) -> Result<Vec<Uuid>, StoreError> {
@@ -200,6 +259,9 @@ pub async fn sessions_of_client(
         .filter(Column::ClientId.eq(client_id))
         .filter(Column::EndedAt.is_null())
         .filter(Column::JoinedAt.lt(millis(before)))
+        .filter(Condition::all().add_option(
+            user_id.map(|user_id| Column::SessionId.in_subquery(sessions::of_user(user_id))),
+        ))
         // Every node locks them in the same order.
         .order_by_asc(Column::SessionId)
         .limit(limit)

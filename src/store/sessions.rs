@@ -1,12 +1,16 @@
 //! `sessions`: a browser's session with us. Its cookie's value is never its identifier.
 
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::{Condition, Query, SelectStatement};
+use sea_orm::sea_query::{Condition, ExprTrait, Query, SelectStatement};
 use sea_orm::{ActiveValue::Set, ConnectionTrait, QueryOrder as _, QuerySelect as _};
 
-use super::{StoreError, millis, orders, time, time_or_none};
+use super::{StoreError, millis, time, time_or_none};
 use crate::clock::Timestamp;
 use crate::oidc::logout::Cause;
+
+mod living;
+
+pub use living::{Liveness, find_by_cookie, find_ended_by_cookie, find_living};
 
 #[derive(Debug, Clone, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "sessions")]
@@ -77,31 +81,6 @@ impl TryFrom<Model> for Session {
     }
 }
 
-/// When sessions count as over though their rows do not say so yet.
-#[derive(Debug, Clone, Copy)]
-pub struct Liveness {
-    /// The current moment.
-    pub now: Timestamp,
-    /// Sessions last seen before this moment are over, if idling ends them.
-    pub seen_since: Option<Timestamp>,
-}
-
-impl Liveness {
-    fn condition(self) -> Condition {
-        Condition::all()
-            .add(Column::EndedAt.is_null())
-            .add(Column::ExpiresAt.gt(millis(self.now)))
-            .add_option(
-                self.seen_since
-                    .map(|since| Column::LastSeenAt.gte(millis(since))),
-            )
-            .add(orders::none_names(
-                Expr::col((Entity, Column::UserId)),
-                Expr::col((Entity, Column::CreatedAt)),
-            ))
-    }
-}
-
 /// Begins a session, found by the keyed hash of its cookie.
 ///
 /// # Errors
@@ -126,39 +105,6 @@ pub async fn insert(
     };
     Entity::insert(row).exec_without_returning(db).await?;
     Ok(())
-}
-
-/// The living session of a cookie.
-///
-/// # Errors
-/// When the database fails.
-pub async fn find_by_cookie(
-    db: &impl ConnectionTrait,
-    cookie_hash: &str,
-    alive: Liveness,
-) -> Result<Option<Session>, StoreError> {
-    let row = Entity::find()
-        .filter(Column::CookieHash.eq(cookie_hash))
-        .filter(alive.condition())
-        .one(db)
-        .await?;
-    row.map(TryInto::try_into).transpose()
-}
-
-/// The session with that identifier, if it lives.
-///
-/// # Errors
-/// When the database fails.
-pub async fn find_living(
-    db: &impl ConnectionTrait,
-    id: Uuid,
-    alive: Liveness,
-) -> Result<Option<Session>, StoreError> {
-    let row = Entity::find_by_id(id)
-        .filter(alive.condition())
-        .one(db)
-        .await?;
-    row.map(TryInto::try_into).transpose()
 }
 
 /// The session with that identifier, alive or not.
@@ -190,36 +136,43 @@ pub async fn lock_living(
     row.map(TryInto::try_into).transpose()
 }
 
-/// The session with that identifier, if nobody has recorded its end, held as by [`lock_living`].
+/// Those of these sessions whose end nobody has recorded, each with its person, held as by
+/// [`lock_living`].
 ///
 /// # Errors
 /// When the database fails.
 pub async fn lock_unended(
     db: &impl ConnectionTrait,
-    id: Uuid,
-) -> Result<Option<Session>, StoreError> {
-    let row = Entity::find_by_id(id)
+    ids: &[Uuid],
+) -> Result<Vec<(Uuid, Uuid)>, StoreError> {
+    Ok(Entity::find()
+        .select_only()
+        .column(Column::Id)
+        .column(Column::UserId)
+        .filter(Column::Id.is_in(ids.iter().copied()))
         .filter(Column::EndedAt.is_null())
+        // Every node locks them in the same order.
+        .order_by_asc(Column::Id)
         .lock_exclusive()
-        .one(db)
-        .await?;
-    row.map(TryInto::try_into).transpose()
+        .into_tuple()
+        .all(db)
+        .await?)
 }
 
-/// Records the end.
+/// Records the end of sessions.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn mark_ended(
     db: &impl ConnectionTrait,
-    id: Uuid,
+    ids: &[Uuid],
     cause: Cause,
     now: Timestamp,
 ) -> Result<(), StoreError> {
     Entity::update_many()
         .col_expr(Column::EndedAt, Expr::value(millis(now)))
         .col_expr(Column::EndCause, Expr::value(cause.as_str()))
-        .filter(Column::Id.eq(id))
+        .filter(Column::Id.is_in(ids.iter().copied()))
         .filter(Column::EndedAt.is_null())
         .exec(db)
         .await?;
@@ -321,13 +274,15 @@ pub async fn count_unended(
         .await?)
 }
 
-/// Identifiers of at most `limit` sessions without a recorded end that began before a moment.
+/// Identifiers of at most `limit` sessions without a recorded end that began before a moment, of one
+/// person or of all, but not `except`.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn unended_before(
     db: &impl ConnectionTrait,
     user_id: Option<Uuid>,
+    except: Option<Uuid>,
     before: Timestamp,
     limit: u64,
 ) -> Result<Vec<Uuid>, StoreError> {
@@ -336,7 +291,11 @@ pub async fn unended_before(
         .column(Column::Id)
         .filter(Column::EndedAt.is_null())
         .filter(Column::CreatedAt.lt(millis(before)))
-        .filter(Condition::all().add_option(user_id.map(|user_id| Column::UserId.eq(user_id))))
+        .filter(
+            Condition::all()
+                .add_option(user_id.map(|user_id| Column::UserId.eq(user_id)))
+                .add_option(except.map(|except| Column::Id.ne(except))),
+        )
         // Every node locks them in the same order.
         .order_by_asc(Column::Id)
         .limit(limit)
@@ -345,22 +304,30 @@ pub async fn unended_before(
         .await?)
 }
 
+/// Why a session's time is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Over {
+    /// It has lasted as long as sessions may.
+    Expired,
+    /// It was not used for as long as idling is allowed.
+    Idle,
+}
+
 /// Identifiers of at most `limit` sessions whose time is over and whose end nobody has recorded.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn expired(
+pub async fn over(
     db: &impl ConnectionTrait,
+    why: Over,
     alive: Liveness,
     limit: u64,
 ) -> Result<Vec<Uuid>, StoreError> {
-    let over = Condition::any()
-        .add(Column::ExpiresAt.lte(millis(alive.now)))
-        .add_option(
-            alive
-                .seen_since
-                .map(|since| Column::LastSeenAt.lt(millis(since))),
-        );
+    let over = match (why, alive.seen_since) {
+        (Over::Expired, _) => Column::ExpiresAt.lte(millis(alive.now)),
+        (Over::Idle, Some(since)) => Column::LastSeenAt.lt(millis(since)),
+        (Over::Idle, None) => return Ok(Vec::new()),
+    };
     Ok(Entity::find()
         .select_only()
         .column(Column::Id)
@@ -380,5 +347,15 @@ pub(super) fn of_user(user_id: Uuid) -> SelectStatement {
         .column(Column::Id)
         .from(Entity)
         .and_where(Column::UserId.eq(user_id))
+        .to_owned()
+}
+
+/// "The person of this session", for queries on what belongs to sessions.
+pub(super) fn user_of(session_id: Expr) -> SelectStatement {
+    Query::select()
+        .column(Column::UserId)
+        .from(Entity)
+        // The method of this name on expressions, not the comparison of two of them.
+        .and_where(ExprTrait::eq(Expr::col((Entity, Column::Id)), session_id))
         .to_owned()
 }

@@ -157,6 +157,7 @@ async fn p7_a_late_acknowledgement_of_a_lost_lease_changes_nothing() {
         channel: Channel::Back,
         state: DeliveryState::Pending,
         cause: Cause::Logout,
+        order_id: None,
         attempts: 0,
         created_at: now,
         due_at: Some(now),

@@ -204,7 +204,7 @@ async fn p2_an_idle_session_ends_and_a_refresh_keeps_it_from_idling() {
     for (application, tokens) in scene.applications.iter().zip(&tokens) {
         let sid = tokens.sid(issuer).await;
         application.told_of(&sid, issuer).await;
-        assert_eq!(cause_of_end(&scene, &sid).await, Some(Cause::Expired));
+        assert_eq!(cause_of_end(&scene, &sid).await, Some(Cause::Idle));
     }
     scene.provider.stop().await;
 }

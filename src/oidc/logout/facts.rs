@@ -1,75 +1,93 @@
 //! The words for how sessions end and how applications hear of it, as they are kept and shown.
 
-/// Why a session, or one application's part in it, ended.
+/// Why a session, or one application's part in it, ended. What each takes along:
+/// [`super::termination`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Cause {
     /// An application sent the person to sign out, or the person signed out here.
     Logout,
+    /// The person ended one of their sessions on their account's page.
+    OneSession,
     /// The person signed out of one application alone.
     OneApplication,
+    /// The person signed out everywhere, in every browser.
+    Everywhere,
     /// Another person signed in in the same browser.
     Replaced,
     /// An administrator ended it.
     Administrator,
     /// The person was shut out.
     UserDisabled,
-    /// The person's password was changed or reset.
+    /// The person is gone for good.
+    UserDeleted,
+    /// The person changed their password.
     PasswordChanged,
+    /// An administrator, or the configuration, set the person's password.
+    PasswordReset,
     /// A refresh token was used again after its successor was issued.
     RefreshReuse,
-    /// The application was shut out or removed.
+    /// The person took back what they had allowed the application.
+    ConsentWithdrawn,
+    /// The application was shut out.
     ClientDisabled,
+    /// The application is gone for good.
+    ClientDeleted,
+    /// It was not used for as long as `session.idle` says.
+    Idle,
     /// Its time was over.
     Expired,
+    /// The database was put back from a copy, which can't know what ended since.
+    Restored,
 }
 
 impl Cause {
-    const ALL: [Self; 9] = [
+    /// Every cause.
+    pub const ALL: [Self; 17] = [
         Self::Logout,
+        Self::OneSession,
         Self::OneApplication,
+        Self::Everywhere,
         Self::Replaced,
         Self::Administrator,
         Self::UserDisabled,
+        Self::UserDeleted,
         Self::PasswordChanged,
+        Self::PasswordReset,
         Self::RefreshReuse,
+        Self::ConsentWithdrawn,
         Self::ClientDisabled,
+        Self::ClientDeleted,
+        Self::Idle,
         Self::Expired,
+        Self::Restored,
     ];
 
     /// The name it is kept under.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Logout => "logout",
+            Self::OneSession => "one_session",
             Self::OneApplication => "one_application",
+            Self::Everywhere => "everywhere",
             Self::Replaced => "replaced",
             Self::Administrator => "administrator",
             Self::UserDisabled => "user_disabled",
+            Self::UserDeleted => "user_deleted",
             Self::PasswordChanged => "password_changed",
+            Self::PasswordReset => "password_reset",
             Self::RefreshReuse => "refresh_reuse",
+            Self::ConsentWithdrawn => "consent_withdrawn",
             Self::ClientDisabled => "client_disabled",
+            Self::ClientDeleted => "client_deleted",
+            Self::Idle => "idle",
             Self::Expired => "expired",
+            Self::Restored => "restored",
         }
     }
 
     /// The cause of that name.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|cause| cause.as_str() == name)
-    }
-
-    /// Whether grants with `offline_access` outlive it: they survive a sign-out, not a shutting-out
-    /// and not a theft.
-    pub fn keeps_offline_access(self) -> bool {
-        match self {
-            Self::Logout
-            | Self::OneApplication
-            | Self::Replaced
-            | Self::Administrator
-            | Self::Expired => true,
-            Self::UserDisabled
-            | Self::PasswordChanged
-            | Self::RefreshReuse
-            | Self::ClientDisabled => false,
-        }
     }
 }
 

@@ -5,6 +5,7 @@ pub mod delivery;
 mod facts;
 pub mod frontchannel;
 pub mod logout_token;
+pub mod termination;
 
 pub use facts::{Cause, Channel, DeliveryState};
 

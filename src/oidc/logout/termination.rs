@@ -1,0 +1,88 @@
+//! What dies with which cause: one table, read by everything that ends sessions.
+
+use super::Cause;
+
+/// How far a cause reaches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Reach {
+    /// One application's part in one session.
+    Part,
+    /// One browser's session.
+    Session,
+    /// Every session of the person but the one in which it was asked for.
+    OtherSessions,
+    /// Every session of the person.
+    Person,
+    /// The person's part in one application, in every session.
+    PersonAtApplication,
+    /// Everyone's part in one application.
+    Application,
+    /// Every session there is.
+    Everyone,
+    /// What whoever asks says: one session, a person's, an application's, everyone's.
+    AsAsked,
+}
+
+/// What becomes of something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Fate {
+    /// It is of no use from the same moment on.
+    Dies,
+    /// It goes on.
+    Survives,
+}
+
+/// One row of the table. What hangs on a session (its cookie, codes, refresh tokens without
+/// `offline_access`, access tokens where we are asked) dies wherever the cause reaches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Termination {
+    /// Whose sessions, and whose parts in them.
+    pub reach: Reach,
+    /// Grants with `offline_access`, made for when the person is away (Core §11).
+    pub offline_access: Fate,
+    /// What the person allowed applications, remembered.
+    pub consents: Fate,
+}
+
+/// The row of a cause.
+pub fn termination(cause: Cause) -> Termination {
+    use Fate::{Dies, Survives};
+    use Reach::{
+        Application, AsAsked, Everyone, OtherSessions, Part, Person, PersonAtApplication, Session,
+    };
+    let (reach, offline_access, consents) = match cause {
+        Cause::Logout => (Session, Survives, Survives),
+        Cause::OneSession => (Session, Survives, Survives),
+        Cause::OneApplication => (Part, Survives, Survives),
+        Cause::Everywhere => (Person, Survives, Survives),
+        Cause::Replaced => (Session, Survives, Survives),
+        Cause::Administrator => (AsAsked, Survives, Survives),
+        // They may be let in again, and are then asked for nothing that they have said already.
+        Cause::UserDisabled => (Person, Dies, Survives),
+        Cause::UserDeleted => (Person, Dies, Dies),
+        // Whoever knew the old password may have left themselves a way in.
+        Cause::PasswordChanged => (OtherSessions, Dies, Survives),
+        Cause::PasswordReset => (Person, Dies, Survives),
+        // By policy the whole session: `tokens.refresh_reuse`.
+        Cause::RefreshReuse => (Part, Dies, Survives),
+        Cause::ConsentWithdrawn => (PersonAtApplication, Dies, Dies),
+        Cause::ClientDisabled => (Application, Dies, Survives),
+        Cause::ClientDeleted => (Application, Dies, Dies),
+        Cause::Idle => (Session, Survives, Survives),
+        Cause::Expired => (Session, Survives, Survives),
+        Cause::Restored => (Everyone, Dies, Survives),
+    };
+    Termination {
+        reach,
+        offline_access,
+        consents,
+    }
+}
+
+impl Cause {
+    /// Whether grants with `offline_access` outlive it: they survive a sign-out, not a shutting-out
+    /// and not a theft.
+    pub fn keeps_offline_access(self) -> bool {
+        termination(self).offline_access == Fate::Survives
+    }
+}
