@@ -67,15 +67,18 @@ fn read(root: &Section<'_, '_>) -> Config {
     }
 
     let database = root.section("database");
-    if let Some(url) = database.text("url", database_url) {
-        config.database = url.inside(database.folder("url"));
-    }
+    // The defaults lie where they would if they were written there: not wherever a command happens to be run.
+    let url = database.text("url", database_url);
+    config.database = url
+        .unwrap_or(config.database)
+        .inside(database.folder("url"));
     database.finish();
 
     let secrets = root.section("secrets");
-    if let Some(file) = file(&secrets, "master_key_file") {
-        config.master_key_file = file;
-    }
+    config.master_key_file = file(&secrets, "master_key_file").unwrap_or_else(|| {
+        let folder = secrets.folder("master_key_file");
+        folder.join(&config.master_key_file)
+    });
     secrets.finish();
 
     config.outbound = outbound(&root.section("outbound"));

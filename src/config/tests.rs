@@ -65,6 +65,18 @@ fn the_documented_examples_are_sound_and_name_every_key() {
 }
 
 #[test]
+fn the_readmes_file_is_sound_as_its_shell_writes_it() {
+    let readme = include_str!("../../README.md");
+    let (_, rest) = readme.split_once("cat > exeunt.toml <<END\n").unwrap();
+    let (file, _) = rest.split_once("\nEND\n").unwrap();
+    let drawn = "8s0N1cC0m3x5bq5Q3v7o0d2m8m4nq0nJYb9uQk0y1bE=";
+    let written = file.replace("$(openssl rand -base64 32)", drawn);
+    assert!(!written.contains(['$', '`']), "the shell would read it");
+    let config = parse(&written, &[]).unwrap();
+    assert_eq!((config.clients.len(), config.users.len()), (1, 1));
+}
+
+#[test]
 fn the_environment_outranks_the_file() {
     let environment = [
         ("EXEUNT__LOGOUT__GRACE", "1s"),
@@ -93,6 +105,14 @@ fn relative_paths_start_from_the_files_folder() {
         "sqlite:///etc/ex%3F/a.db?mode=rwc"
     );
     assert_eq!(config.master_key_file, Path::new("/etc/ex?/a.key"));
+    // And so do the defaults, or a command that is run elsewhere would make a database of its own.
+    let left_out = settings::parse(Path::new("/etc/exeunt/exeunt.toml"), "", std::iter::empty());
+    let left_out = left_out.unwrap();
+    assert_eq!(left_out.database.as_str(), "sqlite:///etc/exeunt/exeunt.db");
+    assert_eq!(
+        left_out.master_key_file,
+        Path::new("/etc/exeunt/exeunt.key")
+    );
 }
 
 #[test]

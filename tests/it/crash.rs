@@ -23,8 +23,6 @@ impl Process {
         let child = Command::new(env!("CARGO_BIN_EXE_exeunt"))
             .args(["serve", "--config"])
             .arg(config)
-            // Where it makes its master key.
-            .current_dir(config.parent().unwrap())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
