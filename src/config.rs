@@ -6,7 +6,6 @@
 
 mod clients;
 mod database;
-mod duration;
 mod error;
 mod examples;
 mod fields;
@@ -18,6 +17,7 @@ mod settings;
 mod tests;
 mod users;
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -31,6 +31,7 @@ pub use error::{ConfigError, ConfigErrors, Place};
 pub use users::{DeclaredUser, canonical_name, check_password, check_username};
 
 use crate::oidc::issuer::Issuer;
+use crate::oidc::registration::Networks;
 
 /// Everything that can be set. Values that [`Config::load`] gave are checked; a program that fills the fields itself
 /// answers for them.
@@ -44,6 +45,8 @@ pub struct Config {
     pub tls: Option<Tls>,
     /// Where the facts are kept.
     pub database: DatabaseUrl,
+    /// Where it is kept how long the database has lived, if not at the usual place: see [`Config::marker_file`].
+    pub marker_file: Option<PathBuf>,
     /// The file of the key under which every other secret lies; made on first start if absent.
     pub master_key_file: PathBuf,
     /// How we connect to others.
@@ -74,8 +77,20 @@ pub struct Tls {
 pub struct Outbound {
     /// Private addresses that may be connected to; all others are refused.
     pub allow_private_networks: Vec<IpNet>,
+    /// Private networks that only those clients reach which name them.
+    pub private_networks: BTreeMap<String, Vec<IpNet>>,
     /// PEM file of authorities trusted beside the system's own.
     pub extra_ca_file: Option<PathBuf>,
+}
+
+impl Outbound {
+    /// Where connections may go beside the public internet, as the rules of registration take it.
+    pub fn networks(&self) -> Networks {
+        Networks {
+            everyone: self.allow_private_networks.clone(),
+            named: self.private_networks.clone(),
+        }
+    }
 }
 
 /// `[session]`: how long a person stays signed in.
@@ -126,6 +141,8 @@ pub struct Logout {
     pub retry_max: TimeDelta,
     /// When a notice that nobody confirmed is given up, and shown as dead.
     pub give_up_after: TimeDelta,
+    /// How long what is over is kept: sessions, notices with their attempts, grants.
+    pub keep_receipts: TimeDelta,
 }
 
 /// A declared secret: as itself, or as the hash of it. Neither is ever shown.
@@ -151,6 +168,7 @@ impl Config {
             listen: SocketAddr::from(([127, 0, 0, 1], port)),
             tls: None,
             database: DatabaseUrl::default(),
+            marker_file: None,
             master_key_file: PathBuf::from("exeunt.key"),
             outbound: Outbound::default(),
             session: SessionLifetimes::default(),
@@ -172,6 +190,21 @@ impl Config {
         environment: impl Iterator<Item = (String, String)>,
     ) -> Result<Self, ConfigErrors> {
         settings::load(path, environment)
+    }
+
+    /// The file by which a database that was put back from an older copy is known for one: beside the database, or
+    /// beside the master key where the database is elsewhere.
+    pub fn marker_file(&self) -> PathBuf {
+        if let Some(file) = &self.marker_file {
+            return file.clone();
+        }
+        let mut name = self
+            .database
+            .file()
+            .unwrap_or_else(|| self.master_key_file.clone())
+            .into_os_string();
+        name.push(".mark");
+        PathBuf::from(name)
     }
 
     /// What is not wrong but probably not meant: for `config check` and the log at start.
@@ -220,6 +253,7 @@ impl Default for Logout {
             retry_first: TimeDelta::seconds(1),
             retry_max: TimeDelta::minutes(15),
             give_up_after: TimeDelta::hours(24),
+            keep_receipts: TimeDelta::days(30),
         }
     }
 }

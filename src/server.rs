@@ -1,6 +1,8 @@
 //! From a configuration to a running server: [`open`] makes the [`Provider`], [`start`] serves it and
 //! runs the workers. The command line and the tests both come through here.
 
+mod marker;
+
 use std::io::Write as _;
 use std::net::{SocketAddr, TcpListener};
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -10,18 +12,20 @@ use std::sync::Arc;
 use actix_web::dev::ServerHandle;
 use actix_web::{App, HttpServer, web};
 use secrecy::ExposeSecret as _;
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, Tls};
-use crate::flows::{FlowError, Provider, declare, deliver_logouts, keys, sweep};
+use crate::flows::{FlowError, Provider, declare, deliver_logouts, keys, sweep, work};
 use crate::http;
 use crate::jose::{KeyRing, MasterKey, PasswordPool};
 use crate::outbound::{Guard, Limits, Outbound, Resolver, SetupError, SystemResolver};
 use crate::random::{OsRandom, Random};
 use crate::store::{Database, StoreError};
+
+pub use marker::Marker;
 
 /// Connections to the database of people's requests, and of the workers.
 const CONNECTIONS: u32 = 8;
@@ -67,6 +71,15 @@ pub enum StartError {
         /// What is wrong with it.
         cause: String,
     },
+    /// The database is an older copy.
+    #[error(
+        "the database was put back from an older copy: {marker} knows that it lived longer than it remembers. What was \
+         ended and revoked since would be good again, so nothing is done before `exeunt restored` was run"
+    )]
+    Restored {
+        /// The file that knows.
+        marker: String,
+    },
     /// The listener.
     #[error("nothing can listen on {address}: {cause}")]
     Listen {
@@ -92,14 +105,30 @@ impl StartError {
 /// Connects to the database, brings it up to date, and makes and loads what is needed to act.
 ///
 /// # Errors
-/// [`StartError`].
+/// [`StartError`]; [`StartError::Restored`] when the database is an older copy that was put back.
 pub async fn open(config: Config, seams: Seams) -> Result<Provider, StartError> {
+    let provider = open_unclaimed(config, seams).await?;
+    match marker::claim(&provider).await {
+        Ok(()) => Ok(provider),
+        Err(error) => {
+            provider.database.close().await;
+            Err(error)
+        }
+    }
+}
+
+/// As [`open`], of an older copy too: for `exeunt restored` alone.
+///
+/// # Errors
+/// [`StartError`].
+pub async fn open_unclaimed(config: Config, seams: Seams) -> Result<Provider, StartError> {
     let master = Arc::new(master_key(&config.master_key_file, seams.random.as_ref())?);
     let extra_ca = match &config.outbound.extra_ca_file {
         Some(path) => Some(std::fs::read(path).map_err(|cause| StartError::file(path, cause))?),
         None => None,
     };
-    let guard = Guard::new(config.outbound.allow_private_networks.clone());
+    let guard = Guard::new(config.outbound.allow_private_networks.clone())
+        .naming(config.outbound.private_networks.clone());
     let outbound = Outbound::new(
         guard,
         &seams.resolver,
@@ -118,7 +147,7 @@ pub async fn open(config: Config, seams: Seams) -> Result<Provider, StartError> 
         outbound,
         clock: seams.clock,
         random: seams.random,
-        work: Arc::new(Notify::new()),
+        work: Arc::default(),
         receipts: watch::Sender::new(()),
     })
 }
@@ -225,6 +254,8 @@ pub async fn start_on(
     let tasks = vec![
         tokio::spawn(deliver_logouts::run(Arc::clone(&workers), stop.clone())),
         tokio::spawn(sweep::run(Arc::clone(&workers), keys_seen, stop.clone())),
+        tokio::spawn(work::listen(Arc::clone(&workers), stop.clone())),
+        tokio::spawn(marker::run(Arc::clone(&workers), stop.clone())),
     ];
     Ok(Running {
         address,

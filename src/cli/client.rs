@@ -6,7 +6,7 @@ use anyhow::{Context as _, anyhow, bail};
 use serde::Serialize;
 
 use super::arguments::{ClientAdd, ClientCommand, Output};
-use super::show;
+use super::{show, test_logout};
 use crate::clock::Timestamp;
 use crate::config::{Place, canonical_name, check_client_id};
 use crate::flows::people::{self, NotDone};
@@ -53,6 +53,9 @@ pub(super) async fn run(provider: &Provider, command: ClientCommand) -> anyhow::
         ClientCommand::Add(wanted) => add(provider, *wanted).await,
         ClientCommand::List(output) => list(provider, output).await,
         ClientCommand::Show { client_id, output } => show(provider, &client_id, output).await,
+        ClientCommand::TestLogout { client_id, output } => {
+            test_logout::run(provider, &client_id, output).await
+        }
         ClientCommand::Remove { client_id } => remove(provider, &client_id).await,
     }
 }
@@ -149,8 +152,8 @@ fn read(path: &Path) -> anyhow::Result<ClientMetadata> {
 }
 
 fn check(provider: &Provider, metadata: &ClientMetadata, has_secret: bool) -> anyhow::Result<()> {
-    let networks = &provider.config.outbound.allow_private_networks;
-    let mut problems: Vec<String> = registration::check(metadata, has_secret, networks)
+    let networks = provider.config.outbound.networks();
+    let mut problems: Vec<String> = registration::check(metadata, has_secret, &networks)
         .into_iter()
         .map(|problem| format!("\n  {}: {}", problem.field, problem.message))
         .collect();

@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 
-use ipnet::IpNet;
 use secrecy::SecretString;
 
 use super::error::Place;
@@ -10,7 +9,7 @@ use super::section::{Mistake, Section};
 use super::{Credential, canonical_name, examples};
 use crate::jose::check_client_jwks;
 use crate::oidc::client::ClientMetadata;
-use crate::oidc::registration;
+use crate::oidc::registration::{self, Networks};
 
 /// Fewer characters than these are guessed sooner or later: nothing slows down the guessing of a client's secret.
 const LEAST_SECRET: usize = 24;
@@ -31,7 +30,7 @@ pub struct DeclaredClient {
 /// Reads every table, and notes the mistakes. `public` is whether others than this machine can reach us.
 pub(super) fn read(
     tables: Vec<Section<'_, '_>>,
-    networks: &[IpNet],
+    networks: &Networks,
     public: bool,
 ) -> Vec<DeclaredClient> {
     let mut seen: HashMap<String, Place> = HashMap::new();

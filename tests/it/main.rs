@@ -35,9 +35,13 @@ mod egress;
 #[cfg(test)]
 mod end_session;
 #[cfg(test)]
+mod engine;
+#[cfg(test)]
 mod frontchannel;
 #[cfg(test)]
 mod headers;
+#[cfg(test)]
+mod hostile;
 #[cfg(test)]
 mod hostile_clients;
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 pub mod browser;
 pub mod ledger;
+pub mod parts;
 pub mod provider;
 pub mod relying_party;
 pub mod scene;
