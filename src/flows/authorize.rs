@@ -1,7 +1,10 @@
 //! An authorization request on its way: parked, decided, consented to, answered with a code.
 
+use std::net::IpAddr;
+
 use chrono::TimeDelta;
 
+use super::sign_in::network;
 use super::{FlowError, Provider};
 use crate::clock::Timestamp;
 use crate::jose::{self, HashPurpose};
@@ -16,12 +19,18 @@ use crate::store::consents::{self, Consent};
 use crate::store::grants::{self, Grant};
 use crate::store::interactions::{self, Interaction};
 use crate::store::sessions::{self, Session};
+use crate::store::throttles::{self, Pace};
 use crate::store::{self, clients, parked_requests, users};
 
 /// How long a person may take to sign in.
 const PATIENCE: TimeDelta = TimeDelta::hours(1);
 /// How long a browser takes to follow a redirect to ourselves.
 const ONE_HOP: TimeDelta = TimeDelta::minutes(2);
+/// POSTs from other sites, from one address: everyone of an office may begin the day at once.
+const PARKED_POSTS: Pace = Pace {
+    interval: TimeDelta::milliseconds(500),
+    burst: 100,
+};
 
 /// Parks a request until the person has done what it needs; answers the handle for the page's form.
 ///
@@ -67,17 +76,28 @@ pub async fn parked(
     Ok(interactions::find(db, &handle_hash, &browser_hash, provider.clock.now()).await?)
 }
 
-/// Keeps the parameters of a POST from another site for the GET that brings our cookie along.
+/// Keeps the parameters of a POST from another site for the GET that brings our cookie along; answers when
+/// to come again where this address has sent too many. Anyone can send them, and nobody need ever fetch
+/// them.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn park_post(provider: &Provider, params: &Params) -> Result<String, FlowError> {
+pub async fn park_post(
+    provider: &Provider,
+    params: &Params,
+    address: IpAddr,
+) -> Result<Result<String, Timestamp>, FlowError> {
+    let now = provider.clock.now();
     let handle = provider.random.secret();
     let hash = provider.master.hash(HashPurpose::Handle, &handle);
     let tx = provider.database.begin().await?;
-    parked_requests::insert(&tx, hash, params.to_text(), provider.clock.now() + ONE_HOP).await?;
+    let bucket = format!("parked address {}", network(address));
+    if let Err(again_at) = throttles::admit(&tx, &bucket, PARKED_POSTS, now).await? {
+        return Ok(Err(again_at));
+    }
+    parked_requests::insert(&tx, hash, params.to_text(), now + ONE_HOP).await?;
     store::commit(tx).await?;
-    Ok(handle)
+    Ok(Ok(handle))
 }
 
 /// Takes such parameters out again, once.

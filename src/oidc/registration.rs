@@ -66,6 +66,19 @@ pub fn check(metadata: &ClientMetadata, has_secret: bool, networks: &Networks) -
     rules.into_iter().flatten().collect()
 }
 
+/// What else the rule about `field` looks at. While one of these is unknown, nobody can tell whether it is kept.
+pub fn looks_at(field: &str) -> &'static [&'static str] {
+    match field {
+        "redirect_uris" | "post_logout_redirect_uris" => &["application_type"],
+        "grant_types" | "jwks" => &["token_endpoint_auth_method"],
+        "backchannel_logout_uri" => &["token_endpoint_auth_method", "private_networks"],
+        "response_types" | "scope" => &["grant_types"],
+        "token_endpoint_auth_method" => &["client_secret", "client_secret_hash"],
+        "frontchannel_logout_uri" => &["redirect_uris"],
+        _ => &[],
+    }
+}
+
 /// Where codes may go (Registration §2, RFC 8252 §7, RFC 9700 §4.1.3).
 fn redirect_uris(metadata: &ClientMetadata) -> Vec<Problem> {
     let field = "redirect_uris";

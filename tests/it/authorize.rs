@@ -255,6 +255,31 @@ async fn who_cancels_goes_back_with_access_denied() {
     provider.stop().await;
 }
 
+/// Attack 42 (CVE-2020-15223): a failure of the database that is answered as if it were none.
+#[actix_web::test]
+async fn while_the_database_does_not_answer_everyone_is_told_to_come_back() {
+    let provider = ledger().await.start().await;
+    let (party, ada) = (RelyingParty::of(&provider, "ledger"), Visitor::default());
+    let token = party.tokens(&ada, &[]).await.get("access_token");
+    provider.flows().database.clone().close().await;
+    let page = ada.get(&party.authorize_url(&[])).await;
+    assert_eq!(page.page(), "page-error");
+    assert_eq!(page.text("h1").unwrap(), "We cannot answer just now");
+    let answers = [
+        page,
+        party.redeem("a-code", &[]).await,
+        party.userinfo(&token).await,
+    ];
+    for answer in &answers {
+        assert_eq!(answer.status, 503, "{answer:?}");
+        assert_eq!(answer.header("retry-after"), "10");
+    }
+    for answer in &answers[1..] {
+        assert_eq!(answer.json()["error"], "temporarily_unavailable");
+    }
+    provider.stop().await;
+}
+
 /// Attack 8, attack 91: a NUL, which databases read differently.
 #[actix_web::test]
 async fn a_nul_is_refused_or_carried_and_never_breaks_anything() {

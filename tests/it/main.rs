@@ -11,6 +11,8 @@ mod activity;
 #[cfg(test)]
 mod administrators;
 #[cfg(test)]
+mod attacks;
+#[cfg(test)]
 mod authorize;
 #[cfg(test)]
 mod backchannel;
@@ -47,6 +49,8 @@ mod headers;
 #[cfg(test)]
 mod hostile;
 #[cfg(test)]
+mod hostile_clients;
+#[cfg(test)]
 mod in_a_browser;
 #[cfg(test)]
 mod keys;
@@ -71,6 +75,8 @@ mod secrets;
 mod sessions;
 #[cfg(test)]
 mod sign_in;
+#[cfg(test)]
+mod storm;
 #[cfg(test)]
 mod support;
 #[cfg(test)]
