@@ -1,6 +1,7 @@
 //! What the tests stand on; nothing here asserts anything about Exeunt itself.
 
 pub mod browser;
+pub mod fixtures;
 pub mod ledger;
 pub mod provider;
 pub mod relying_party;

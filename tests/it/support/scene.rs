@@ -7,10 +7,10 @@ use exeunt::oidc::logout::DeliveryState;
 use exeunt::store::deliveries::{self, Delivery};
 use exeunt::store::participants;
 use serde_json::Value;
-use sqlx::{AssertSqlSafe, Connection as _, Executor as _};
 use uuid::Uuid;
 
 use super::eventually;
+use super::fixtures::Side;
 use super::provider::{Provider, Wish, metadata, provider};
 use super::relying_party::{Ear, RelyingParty, Tokens};
 use super::visitor::{Answer, Visitor};
@@ -146,17 +146,8 @@ impl Scene {
 
     /// Changes the database behind the provider's back.
     pub async fn sql(&self, statement: &str) {
-        let config = &self.provider.config.database;
-        let statement = AssertSqlSafe(statement.to_owned());
-        if config.is_postgres() {
-            let mut connection = sqlx::PgConnection::connect(config.as_str()).await.unwrap();
-            connection.execute(statement).await.unwrap();
-        } else {
-            let mut connection = sqlx::SqliteConnection::connect(config.as_str())
-                .await
-                .unwrap();
-            connection.execute(statement).await.unwrap();
-        }
+        let url = self.provider.config.database.as_str();
+        Side::open(url).await.execute(statement).await;
     }
 }
 
