@@ -6,7 +6,6 @@
 
 mod clients;
 mod database;
-mod duration;
 mod error;
 mod fields;
 mod reader;
@@ -16,6 +15,7 @@ mod settings;
 mod tests;
 mod users;
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -29,6 +29,7 @@ pub use error::{ConfigError, ConfigErrors, Place};
 pub use users::{DeclaredUser, canonical_name, check_password, check_username};
 
 use crate::oidc::issuer::Issuer;
+use crate::oidc::registration::Networks;
 
 /// Everything that can be set. Values that [`Config::load`] gave are checked; a program that fills the fields itself
 /// answers for them.
@@ -72,8 +73,20 @@ pub struct Tls {
 pub struct Outbound {
     /// Private addresses that may be connected to; all others are refused.
     pub allow_private_networks: Vec<IpNet>,
+    /// Private networks that only those clients reach which name them.
+    pub private_networks: BTreeMap<String, Vec<IpNet>>,
     /// PEM file of authorities trusted beside the system's own.
     pub extra_ca_file: Option<PathBuf>,
+}
+
+impl Outbound {
+    /// Where connections may go beside the public internet, as the rules of registration take it.
+    pub fn networks(&self) -> Networks {
+        Networks {
+            everyone: self.allow_private_networks.clone(),
+            named: self.private_networks.clone(),
+        }
+    }
 }
 
 /// `[session]`: how long a person stays signed in.
@@ -124,6 +137,8 @@ pub struct Logout {
     pub retry_max: TimeDelta,
     /// When a notice that nobody confirmed is given up, and shown as dead.
     pub give_up_after: TimeDelta,
+    /// How long what is over is kept: sessions, notices with their attempts, grants.
+    pub keep_receipts: TimeDelta,
 }
 
 /// A declared secret: as itself, or as the hash of it. Neither is ever shown.
@@ -218,6 +233,7 @@ impl Default for Logout {
             retry_first: TimeDelta::seconds(1),
             retry_max: TimeDelta::minutes(15),
             give_up_after: TimeDelta::hours(24),
+            keep_receipts: TimeDelta::days(30),
         }
     }
 }

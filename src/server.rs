@@ -10,13 +10,13 @@ use std::sync::Arc;
 use actix_web::dev::ServerHandle;
 use actix_web::{App, HttpServer, web};
 use secrecy::ExposeSecret as _;
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, Tls};
-use crate::flows::{FlowError, Provider, declare, deliver_logouts, keys, sweep};
+use crate::flows::{FlowError, Provider, declare, deliver_logouts, keys, sweep, work};
 use crate::http;
 use crate::jose::{KeyRing, MasterKey, PasswordPool};
 use crate::outbound::{Guard, Limits, Outbound, Resolver, SetupError, SystemResolver};
@@ -99,7 +99,8 @@ pub async fn open(config: Config, seams: Seams) -> Result<Provider, StartError> 
         Some(path) => Some(std::fs::read(path).map_err(|cause| StartError::file(path, cause))?),
         None => None,
     };
-    let guard = Guard::new(config.outbound.allow_private_networks.clone());
+    let guard = Guard::new(config.outbound.allow_private_networks.clone())
+        .naming(config.outbound.private_networks.clone());
     let outbound = Outbound::new(
         guard,
         &seams.resolver,
@@ -118,7 +119,7 @@ pub async fn open(config: Config, seams: Seams) -> Result<Provider, StartError> 
         outbound,
         clock: seams.clock,
         random: seams.random,
-        work: Arc::new(Notify::new()),
+        work: Arc::default(),
         receipts: watch::Sender::new(()),
     })
 }
@@ -225,6 +226,7 @@ pub async fn start_on(
     let tasks = vec![
         tokio::spawn(deliver_logouts::run(Arc::clone(&workers), stop.clone())),
         tokio::spawn(sweep::run(Arc::clone(&workers), keys_seen, stop.clone())),
+        tokio::spawn(work::listen(Arc::clone(&workers), stop.clone())),
     ];
     Ok(Running {
         address,

@@ -6,6 +6,7 @@ use sea_orm_migration::prelude::*;
 
 mod m20261123_000001_house;
 mod m20261124_000001_every_cause;
+mod m20261124_000010_retention;
 
 /// Every step, in order.
 #[derive(Debug)]
@@ -16,6 +17,7 @@ impl MigratorTrait for Migrator {
         vec![
             Box::new(m20261123_000001_house::Migration),
             Box::new(m20261124_000001_every_cause::Migration),
+            Box::new(m20261124_000010_retention::Migration),
         ]
     }
 }

@@ -149,8 +149,8 @@ fn read(path: &Path) -> anyhow::Result<ClientMetadata> {
 }
 
 fn check(provider: &Provider, metadata: &ClientMetadata, has_secret: bool) -> anyhow::Result<()> {
-    let networks = &provider.config.outbound.allow_private_networks;
-    let mut problems: Vec<String> = registration::check(metadata, has_secret, networks)
+    let networks = provider.config.outbound.networks();
+    let mut problems: Vec<String> = registration::check(metadata, has_secret, &networks)
         .into_iter()
         .map(|problem| format!("\n  {}: {}", problem.field, problem.message))
         .collect();

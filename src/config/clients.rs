@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 
-use ipnet::IpNet;
 use secrecy::SecretString;
 
 use super::error::Place;
@@ -10,7 +9,7 @@ use super::section::{Mistake, Section};
 use super::{Credential, canonical_name};
 use crate::jose::check_client_jwks;
 use crate::oidc::client::ClientMetadata;
-use crate::oidc::registration;
+use crate::oidc::registration::{self, Networks};
 
 /// Fewer characters than these are guessed sooner or later: nothing slows down the guessing of a client's secret.
 const LEAST_SECRET: usize = 24;
@@ -29,7 +28,7 @@ pub struct DeclaredClient {
 }
 
 /// Reads every table; those with mistakes are left out, and the mistakes are noted.
-pub(super) fn read(tables: Vec<Section<'_, '_>>, networks: &[IpNet]) -> Vec<DeclaredClient> {
+pub(super) fn read(tables: Vec<Section<'_, '_>>, networks: &Networks) -> Vec<DeclaredClient> {
     let mut seen: HashMap<String, Place> = HashMap::new();
     let mut clients = Vec::new();
     for mut table in tables {

@@ -1,6 +1,7 @@
 //! A checked reader over one table: it knows the place of every value and remembers which keys were asked for.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::Path;
 
@@ -195,6 +196,40 @@ impl<'r, 'a> Section<'r, 'a> {
             }
         }
         parsed
+    }
+
+    /// Reads a table whose keys are names of the file's own choosing, each with an array of texts.
+    pub(super) fn named_texts<T>(
+        &self,
+        parse: impl Fn(&str) -> Result<T, Mistake>,
+    ) -> BTreeMap<String, Vec<T>> {
+        let mut named = BTreeMap::new();
+        for (name, value) in self.table.get_ref() {
+            let name = name.get_ref().as_ref();
+            let DeValue::Array(values) = value.get_ref() else {
+                let problem = format!("is {}, not an array", kind(value.get_ref()));
+                self.refuse_at(value.span(), name, &problem, "Write it between [ and ].");
+                continue;
+            };
+            let mut parsed = Vec::new();
+            for value in values {
+                let read = match value.get_ref() {
+                    DeValue::String(text) => parse(text),
+                    other => Err(Mistake::new(
+                        format!("holds {}, not a text", kind(other)),
+                        "Write each between quotation marks.",
+                    )),
+                };
+                match read {
+                    Ok(value) => parsed.push(value),
+                    Err(mistake) => {
+                        self.refuse_at(value.span(), name, &mistake.problem, &mistake.mend);
+                    }
+                }
+            }
+            named.insert(name.to_owned(), parsed);
+        }
+        named
     }
 
     /// Reads every key that `T` has for serde, each on its own, so that one mistake does not hide the next. All fields

@@ -12,8 +12,9 @@ use super::reader::Reader;
 use super::section::{Mistake, Section};
 use super::{
     Config, DatabaseUrl, Logout, Outbound, RefreshReuse, SessionLifetimes, Tls, TokenLifetimes,
-    clients, duration, users,
+    clients, users,
 };
+use crate::oidc::duration;
 use crate::oidc::issuer::Issuer;
 
 /// See [`Config::load`].
@@ -82,8 +83,8 @@ fn read(root: &Section<'_, '_>) -> Config {
     config.session = session(&root.section("session"));
     config.tokens = tokens(&root.section("tokens"));
     config.logout = logout(&root.section("logout"));
-    let networks = &config.outbound.allow_private_networks;
-    config.clients = clients::read(root.tables("clients"), networks);
+    let networks = config.outbound.networks();
+    config.clients = clients::read(root.tables("clients"), &networks);
     config.users = users::read(root.tables("users"));
     root.finish();
     config
@@ -110,6 +111,7 @@ fn tls(section: &Section<'_, '_>) -> Option<Tls> {
 fn outbound(section: &Section<'_, '_>) -> Outbound {
     let outbound = Outbound {
         allow_private_networks: section.texts("allow_private_networks", network),
+        private_networks: section.section("private_networks").named_texts(network),
         extra_ca_file: file(section, "extra_ca_file"),
     };
     section.finish();
@@ -176,6 +178,8 @@ fn logout(section: &Section<'_, '_>) -> Logout {
         retry_first,
         retry_max,
         give_up_after: read("give_up_after", default.give_up_after, retry_max..=days(30)),
+        // No token is believed for longer than a day; what is kept for less could still be asked about.
+        keep_receipts: read("keep_receipts", default.keep_receipts, days(1)..=days(3650)),
     };
     section.finish();
     logout

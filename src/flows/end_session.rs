@@ -308,9 +308,11 @@ async fn tell(
         let Some(user_id) = users.get(&participant.session_id) else {
             continue;
         };
-        let channel = known
-            .get(&participant.client_id)
-            .map_or(Channel::None, channel);
+        let metadata = known.get(&participant.client_id);
+        let channel = metadata.map_or(Channel::None, channel);
+        let give_up_after = metadata.map_or(provider.config.logout.give_up_after, |metadata| {
+            provider.give_up_after(metadata)
+        });
         let by_server = channel == Channel::Back;
         let stays = stay.contains(&(participant.session_id, participant.client_id.clone()));
         rows.push(Delivery {
@@ -331,7 +333,7 @@ async fn tell(
             attempts: 0,
             created_at: now,
             due_at: by_server.then_some(now),
-            give_up_at: now + provider.config.logout.give_up_after,
+            give_up_at: now + give_up_after,
             believes_until: if stays {
                 now
             } else {

@@ -17,16 +17,20 @@ pub mod refresh;
 pub mod sign_in;
 pub mod sweep;
 mod tokens;
+pub mod work;
 
 use std::sync::Arc;
 
-use tokio::sync::{Notify, watch};
+use chrono::TimeDelta;
+use tokio::sync::watch;
 
+use self::work::Work;
 use crate::clock::{Clock, Timestamp};
 use crate::config::Config;
 use crate::jose::{KeyError, KeyRing, MasterKey, PasswordError, PasswordPool, SigningFailed};
 use crate::oidc::algorithm::SigningAlgorithm;
-use crate::outbound::Outbound;
+use crate::oidc::client::ClientMetadata;
+use crate::outbound::{Outbound, SetupError};
 use crate::random::Random;
 use crate::store::sessions::Liveness;
 use crate::store::{Database, StoreError};
@@ -50,7 +54,7 @@ pub struct Provider {
     /// Randomness.
     pub random: Arc<dyn Random>,
     /// Rung after a commit that left something for the workers; a hint, polling is the truth.
-    pub work: Arc<Notify>,
+    pub work: Arc<Work>,
     /// Changes whenever an application's answer was recorded at this node.
     pub receipts: watch::Sender<()>,
 }
@@ -70,6 +74,12 @@ impl Provider {
             work: Arc::clone(&self.work),
             receipts: self.receipts.clone(),
         }
+    }
+
+    /// How long a notice to such a client is tried.
+    pub fn give_up_after(&self, metadata: &ClientMetadata) -> TimeDelta {
+        let own = metadata.logout_give_up_after.map(|lifetime| lifetime.0);
+        own.unwrap_or(self.config.logout.give_up_after)
     }
 
     /// When sessions count as over, as of `now`.
@@ -96,6 +106,9 @@ pub enum FlowError {
     /// There is no key to sign with.
     #[error("there is no {0} key that may sign now")]
     NoSigningKey(SigningAlgorithm),
+    /// The client for connections to others could not be set up for a client's networks.
+    #[error(transparent)]
+    Outbound(#[from] SetupError),
     /// A password could not be hashed.
     #[error(transparent)]
     Password(#[from] PasswordError),

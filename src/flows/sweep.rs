@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{FlowError, Provider, end_session, keys};
 use crate::store::{self, client_assertions, codes, interactions, leavings, parked_requests};
-use crate::store::{refresh_tokens, throttles};
+use crate::store::{refresh_tokens, retention, throttles};
 
 /// How soon a change that another process made is noticed.
 const LOOK: TimeDelta = TimeDelta::milliseconds(500);
@@ -26,26 +26,39 @@ pub async fn run(provider: Arc<Provider>, mut keys_seen: i64, stop: Cancellation
             Ok(version) => keys_seen = version,
             Err(error) => tracing::error!(%error, "changed signing keys could not be loaded"),
         }
-        if let Err(error) = end_session::carry_out_orders(&provider).await {
-            tracing::error!(%error, "an order to end sessions could not be carried out");
-        }
+        carry_out_orders(&provider, &stop).await;
         if let Err(error) = end_session::end_expired(&provider).await {
             tracing::error!(%error, "expired sessions could not be ended");
         }
         if swept_at.is_none_or(|at| now - at >= SWEEP) {
-            match forget(&provider).await {
+            match forget(&provider, &stop).await {
                 Ok(()) => swept_at = Some(now),
                 Err(error) => tracing::error!(%error, "expired rows could not be forgotten"),
             }
         }
-        tokio::select! {
-            () = provider.clock.sleep_until(now + LOOK) => {}
-            () = stop.cancelled() => {}
+        let again = now + LOOK;
+        loop {
+            tokio::select! {
+                () = provider.work.left_for_orders() => carry_out_orders(&provider, &stop).await,
+                () = provider.clock.sleep_until(again) => break,
+                () = stop.cancelled() => break,
+            }
         }
     }
 }
 
-async fn forget(provider: &Provider) -> Result<(), FlowError> {
+/// Carries out what was ordered, until there is nothing left or the server stops: the next one goes on.
+async fn carry_out_orders(provider: &Provider, stop: &CancellationToken) {
+    tokio::select! {
+        done = end_session::carry_out_orders(provider) => if let Err(error) = done {
+            tracing::error!(%error, "an order to end sessions could not be carried out");
+        },
+        // A transaction that is left is rolled back.
+        () = stop.cancelled() => {}
+    }
+}
+
+async fn forget(provider: &Provider, stop: &CancellationToken) -> Result<(), FlowError> {
     let now = provider.clock.now();
     let tx = provider.database.begin().await?;
     codes::purge(&tx, now - REMEMBER_CODES).await?;
@@ -55,5 +68,14 @@ async fn forget(provider: &Provider) -> Result<(), FlowError> {
     leavings::purge(&tx, now).await?;
     client_assertions::purge(&tx, now).await?;
     throttles::purge(&tx, now).await?;
-    Ok(store::commit(tx).await?)
+    store::commit(tx).await?;
+    // A few at a time: people's requests come in between.
+    let kept_since = now - provider.config.logout.keep_receipts;
+    let mut is_more = true;
+    while is_more && !stop.is_cancelled() {
+        let tx = provider.database.begin().await?;
+        is_more = retention::forget_some(&tx, kept_since, now).await?;
+        store::commit(tx).await?;
+    }
+    Ok(())
 }

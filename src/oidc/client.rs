@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::oidc::algorithm::SigningAlgorithm;
+use crate::oidc::duration::Lifetime;
 
 /// Metadata under the names of OpenID registration, and a few settings of our own.
 ///
@@ -73,6 +74,14 @@ pub struct ClientMetadata {
     /// Ours: the `aud` of its access tokens; absent: the issuer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub access_token_audience: Option<String>,
+    /// Ours: whom its logout tokens name.
+    pub logout_token_subject: LogoutTokenSubject,
+    /// Ours: when a notice to it is given up; absent: as `logout.give_up_after` says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub logout_give_up_after: Option<Lifetime>,
+    /// Ours: the networks of `outbound.private_networks` in which it lives.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub private_networks: Vec<String>,
 }
 
 impl Default for ClientMetadata {
@@ -103,6 +112,9 @@ impl Default for ClientMetadata {
             require_pkce: false,
             strict_assertion_audience: false,
             access_token_audience: None,
+            logout_token_subject: LogoutTokenSubject::SubAndSid,
+            logout_give_up_after: None,
+            private_networks: Vec::new(),
         }
     }
 }
@@ -115,6 +127,18 @@ pub enum ApplicationType {
     Web,
     /// Runs on the person's device (RFC 8252).
     Native,
+}
+
+/// Whom a logout token names (Back-Channel Logout 1.0 §2.4): a `sub`, a `sid` or both.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LogoutTokenSubject {
+    /// The person and the session.
+    SubAndSid,
+    /// The session alone.
+    Sid,
+    /// The person alone, where that ends no session that goes on; else both.
+    Sub,
 }
 
 /// The grants of the token endpoint (RFC 6749 §4).

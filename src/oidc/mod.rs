@@ -20,6 +20,7 @@ pub mod authorization;
 pub mod claims;
 pub mod client;
 pub mod discovery;
+pub mod duration;
 pub mod error;
 pub mod issuer;
 pub mod logout;

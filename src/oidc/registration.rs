@@ -3,6 +3,8 @@
 
 mod backchannel;
 
+use std::collections::BTreeMap;
+
 use ipnet::IpNet;
 use serde_json::Value;
 
@@ -31,13 +33,18 @@ impl Problem {
     }
 }
 
+/// Where outbound connections may go beside the public internet.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Networks {
+    /// For every client.
+    pub everyone: Vec<IpNet>,
+    /// For those clients that name them.
+    pub named: BTreeMap<String, Vec<IpNet>>,
+}
+
 /// Every problem of the metadata, in the order of the rules. `has_secret` is whether the client has
-/// a secret; `private_networks` is where outbound connections may go beside the public internet.
-pub fn check(
-    metadata: &ClientMetadata,
-    has_secret: bool,
-    private_networks: &[IpNet],
-) -> Vec<Problem> {
+/// a secret; `networks` is where outbound connections may go.
+pub fn check(metadata: &ClientMetadata, has_secret: bool, networks: &Networks) -> Vec<Problem> {
     let rules = [
         redirect_uris(metadata),
         post_logout_redirect_uris(metadata),
@@ -47,7 +54,10 @@ pub fn check(
         jwks(metadata),
         scope(metadata),
         frontchannel_logout_uri(metadata),
-        backchannel::logout_uri(metadata, private_networks),
+        backchannel::logout_uri(metadata, networks),
+        backchannel::private_networks(metadata, networks),
+        backchannel::logout_token_subject(metadata),
+        backchannel::logout_give_up_after(metadata),
         pages(metadata),
         client_name(metadata),
         contacts(metadata),

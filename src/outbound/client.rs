@@ -1,8 +1,10 @@
 //! The guarded HTTP client: no redirects, no proxy, no decompression, no unbounded wait, no unbounded body.
 
+use std::collections::HashMap;
 use std::error::Error;
+use std::fmt;
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -13,6 +15,17 @@ use url::Url;
 use super::guard::{Guard, Refused};
 use super::resolver::{GuardedResolver, Resolver};
 use crate::clock::Timestamp;
+
+/// How much of a body that nobody wants is read so that its connection stays of use, and for how long.
+const DRAINED: usize = 16 * 1024;
+const DRAINED_FOR: Duration = Duration::from_millis(50);
+/// The longest header that HTTP/2 may send, and the most of a body that is on its way unread; the library itself
+/// takes at most 400 KiB of header over HTTP/1.
+const LONGEST_HEADER: u32 = 16 * 1024;
+const WINDOW: u32 = 64 * 1024;
+/// Connections to one host that are kept though nobody uses them, and for how long.
+const KEPT: usize = 64;
+const KEPT_FOR: Duration = Duration::from_secs(30);
 
 /// How long and how much the client puts up with.
 #[derive(Debug, Clone, Copy)]
@@ -108,13 +121,18 @@ pub enum SetupError {
 }
 
 /// The one way out. Clones share their connections, which are kept open per host.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Outbound {
     guard: Guard,
     limits: Limits,
+    resolver: Arc<dyn Resolver>,
+    certificates: Vec<Certificate>,
     secure: Client,
     /// For plain http, which has stricter rules on addresses.
     plain: Client,
+    /// Those for networks with names: with connections of their own, since one that may be made for the one must not
+    /// be used by the other.
+    within: Arc<Mutex<HashMap<Vec<String>, Outbound>>>,
 }
 
 impl Outbound {
@@ -130,9 +148,18 @@ impl Outbound {
             Some(pem) => Certificate::from_pem_bundle(pem).map_err(SetupError::Certificates)?,
             None => Vec::new(),
         };
+        Self::with(guard, Arc::clone(resolver), certificates, limits)
+    }
+
+    fn with(
+        guard: Guard,
+        resolver: Arc<dyn Resolver>,
+        certificates: Vec<Certificate>,
+        limits: Limits,
+    ) -> Result<Self, SetupError> {
         let client = |plain| {
             let resolver = GuardedResolver {
-                resolver: Arc::clone(resolver),
+                resolver: Arc::clone(&resolver),
                 guard: guard.clone(),
                 plain,
             };
@@ -143,7 +170,29 @@ impl Outbound {
             plain: client(true)?,
             guard,
             limits,
+            resolver,
+            certificates,
+            within: Arc::default(),
         })
+    }
+
+    /// The client for someone who may go into the private networks of these names too.
+    pub fn within(&self, names: &[String]) -> Result<Self, SetupError> {
+        if names.is_empty() {
+            return Ok(self.clone());
+        }
+        let mut known = self.within.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(client) = known.get(names) {
+            return Ok(client.clone());
+        }
+        let client = Self::with(
+            self.guard.within(names),
+            Arc::clone(&self.resolver),
+            self.certificates.clone(),
+            self.limits,
+        )?;
+        known.insert(names.to_vec(), client.clone());
+        Ok(client)
     }
 
     /// The rules that this client obeys, for checking a URL when it is registered.
@@ -152,7 +201,8 @@ impl Outbound {
     }
 
     /// Posts a form (`application/x-www-form-urlencoded`) and waits at most `timeout` for the answer's status and
-    /// header. The body is not read: only the status counts, and reading would let a hostile receiver hold us.
+    /// header. Only they count. A small body that is there at once is read and thrown away, since a connection with
+    /// an unread body is lost to the next request; one that is long or slow is left, and its connection with it.
     pub async fn post_form(
         &self,
         url: &str,
@@ -162,7 +212,10 @@ impl Outbound {
         let (client, url) = self.client_for(url)?;
         let request = client.post(url).form(fields).timeout(timeout);
         let response = send(request).await?;
-        Ok(answer(&response, Vec::new()))
+        let answer = answer(&response, Vec::new());
+        // Whatever becomes of the body, the answer is there.
+        let _ = tokio::time::timeout(DRAINED_FOR, drain(response)).await;
+        Ok(answer)
     }
 
     /// Fetches a document of at most `longest` bytes, asking for the media type `accept`.
@@ -219,9 +272,25 @@ fn build(
         .no_proxy()
         .referer(false)
         .connect_timeout(limits.connect)
+        .pool_max_idle_per_host(KEPT)
+        .pool_idle_timeout(KEPT_FOR)
+        .http2_max_header_list_size(LONGEST_HEADER)
+        .http2_initial_stream_window_size(WINDOW)
+        .http2_initial_connection_window_size(4 * WINDOW)
         .dns_resolver(resolver)
         .tls_certs_merge(certificates)
         .build()
+}
+
+/// Reads a body to its end, if that comes soon.
+async fn drain(mut response: Response) {
+    let mut read = 0;
+    while let Ok(Some(chunk)) = response.chunk().await {
+        read += chunk.len();
+        if read > DRAINED {
+            return;
+        }
+    }
 }
 
 async fn send(request: RequestBuilder) -> Result<Response, OutboundError> {
@@ -235,6 +304,16 @@ fn answer(response: &Response, body: Vec<u8>) -> Answer {
         retry_after: header(RETRY_AFTER).and_then(RetryAfter::parse),
         content_type: header(CONTENT_TYPE).map(str::to_owned),
         body,
+    }
+}
+
+impl fmt::Debug for Outbound {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Outbound")
+            .field("guard", &self.guard)
+            .field("limits", &self.limits)
+            .finish_non_exhaustive()
     }
 }
 

@@ -1,5 +1,6 @@
 //! Where outbound connections may go: pure rules over URLs and addresses, against server-side request forgery.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
@@ -47,6 +48,7 @@ const DENIED_PORTS: [u16; 22] = [
 #[derive(Debug, Clone, Default)]
 pub struct Guard {
     allow_private_networks: Vec<IpNet>,
+    named: BTreeMap<String, Vec<IpNet>>,
 }
 
 /// Why a connection is not made. The words never depend on what answers there.
@@ -68,10 +70,10 @@ pub enum Refused {
     #[error("port {0} is not allowed")]
     Port(u16),
     /// An address outside the public internet and the allowed private networks.
-    #[error("its address is {0}, which `outbound.allow_private_networks` does not allow")]
+    #[error("its address is {0}, which is in no private network that is allowed")]
     Address(&'static str),
     /// Plain http to an address that is not inside an allowed private network.
-    #[error("plain http is for addresses in `outbound.allow_private_networks` only")]
+    #[error("plain http is for allowed private networks only")]
     PlainHttp,
 }
 
@@ -80,6 +82,23 @@ impl Guard {
     pub fn new(allow_private_networks: Vec<IpNet>) -> Self {
         Self {
             allow_private_networks,
+            named: BTreeMap::new(),
+        }
+    }
+
+    /// The same, which knows these networks by name for [`Guard::within`].
+    #[must_use]
+    pub fn naming(self, named: BTreeMap<String, Vec<IpNet>>) -> Self {
+        Self { named, ..self }
+    }
+
+    /// The same for someone who may go into the networks of these names too. A name that is not known opens nothing.
+    pub(super) fn within(&self, names: &[String]) -> Self {
+        let more = names.iter().filter_map(|name| self.named.get(name));
+        let all = self.allow_private_networks.iter().chain(more.flatten());
+        Self {
+            allow_private_networks: all.copied().collect(),
+            named: BTreeMap::new(),
         }
     }
 
@@ -167,6 +186,10 @@ fn special_range(address: IpAddr) -> Option<&'static str> {
             } else {
                 "not global"
             })
+        }
+        // ISATAP (RFC 5214 §6.1): a tunnel to the IPv4 address in the last 32 bits, whatever the prefix.
+        IpAddr::V6(address) if matches!(address.segments(), [.., 0 | 0x200, 0x5efe, _, _]) => {
+            Some("ISATAP")
         }
         IpAddr::V6(address) => SPECIAL_V6
             .iter()
@@ -280,6 +303,8 @@ mod tests {
             "[2001:db8::1]",
             "[2002:7f00:1::]",
             "[2002:5db8:d822::]",
+            "[2606:2800:220:1:0:5efe:7f00:1]",
+            "[2606:2800:220:1:200:5efe:a9fe:a9fe]",
             "[3fff::1]",
             "[fc00::1]",
             "[fd12:3456::1]",

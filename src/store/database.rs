@@ -5,9 +5,11 @@ use std::time::Duration;
 use exeunt_migrations::{Migrator, MigratorTrait as _};
 use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
 use sea_orm::{
-    ConnectOptions, ConnectionTrait as _, DatabaseConnection, DatabaseTransaction, DbBackend,
-    DbErr, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait as _,
+    ConnectOptions, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
+    SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait as _,
 };
+
+use super::listener::{CHANNEL, Listener};
 
 /// How long a writer waits for another process's write before it gives up.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -21,6 +23,16 @@ pub type Transaction = DatabaseTransaction;
 /// When the database fails; then nothing of it is true.
 pub async fn commit(transaction: Transaction) -> Result<(), StoreError> {
     Ok(transaction.commit().await?)
+}
+
+/// Tells every process that listens that there is work, once the transaction commits.
+pub(super) async fn hint(db: &impl ConnectionTrait) -> Result<(), StoreError> {
+    if db.get_database_backend() == DbBackend::Postgres {
+        let notify = format!("SELECT pg_notify('{CHANNEL}', '')");
+        db.execute_raw(Statement::from_string(DbBackend::Postgres, notify))
+            .await?;
+    }
+    Ok(())
 }
 
 /// What can go wrong with the database. Says nothing of the values involved.
@@ -47,6 +59,8 @@ impl StoreError {
 pub struct Database {
     writer: DatabaseConnection,
     readers: DatabaseConnection,
+    /// Where to listen for hints from other processes; none on SQLite, which has no such thing.
+    hints: Option<String>,
 }
 
 impl Database {
@@ -59,7 +73,11 @@ impl Database {
         if url.starts_with("sqlite:") {
             let writer = sea_orm::Database::connect(sqlite(url, 1, false)).await?;
             let readers = sea_orm::Database::connect(sqlite(url, connections, true)).await?;
-            return Ok(Self { writer, readers });
+            return Ok(Self {
+                writer,
+                readers,
+                hints: None,
+            });
         }
         let mut options = ConnectOptions::new(url);
         options
@@ -70,6 +88,7 @@ impl Database {
         Ok(Self {
             writer: pool.clone(),
             readers: pool,
+            hints: Some(url.to_owned()),
         })
     }
 
@@ -122,6 +141,18 @@ impl Database {
                 ..TransactionOptions::default()
             })
             .await?)
+    }
+
+    /// Listens for the hints of other processes; none where the database passes none on. A hint may be lost: looking
+    /// is the truth.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn listen(&self) -> Result<Option<Listener>, StoreError> {
+        match &self.hints {
+            Some(url) => Ok(Some(Listener::connect(url).await?)),
+            None => Ok(None),
+        }
     }
 
     /// Asks the database for a sign of life.

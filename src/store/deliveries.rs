@@ -1,11 +1,17 @@
 //! `logout_deliveries`: the outbox. One row for each application that took part in a session that
 //! ended, written in the transaction that ended it.
+//!
+//! How the rows are worked off is in [`queue`].
+
+pub mod queue;
+
+use std::collections::BTreeMap;
 
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::{Condition, LockBehavior, LockType};
+use sea_orm::sea_query::Condition;
 use sea_orm::{ActiveValue::Set, ConnectionTrait, QueryOrder as _, QuerySelect as _};
 
-use super::{StoreError, millis, time, time_or_none};
+use super::{StoreError, breakers, database, millis, time, time_or_none};
 use crate::clock::Timestamp;
 use crate::oidc::logout::{Cause, Channel, DeliveryState};
 
@@ -134,97 +140,19 @@ pub async fn insert(db: &impl ConnectionTrait, deliveries: &[Delivery]) -> Resul
         });
         Entity::insert_many(rows).exec_without_returning(db).await?;
     }
+    if deliveries.iter().any(|delivery| delivery.due_at.is_some()) {
+        database::hint(db).await?;
+    }
     Ok(())
 }
 
-fn claimable(now: Timestamp) -> Condition {
-    Condition::all().add(Column::DueAt.lte(millis(now))).add(
-        Condition::any()
-            .add(Column::LeaseUntil.is_null())
-            .add(Column::LeaseUntil.lte(millis(now))),
-    )
-}
-
-/// The clients for whom there is something to claim, the longest waiting first: a look that takes no
-/// lock.
-///
-/// # Errors
-/// When the database fails.
-pub async fn due_clients(
-    db: &impl ConnectionTrait,
-    now: Timestamp,
-) -> Result<Vec<String>, StoreError> {
-    Ok(Entity::find()
-        .select_only()
-        .column(Column::ClientId)
-        .filter(claimable(now))
-        .group_by(Column::ClientId)
-        .order_by_asc(Column::DueAt.min())
-        .into_tuple()
-        .all(db)
-        .await?)
-}
-
-/// Takes at most `limit` rows of a client that are due and that nobody holds, under a lease until
-/// `lease_until`.
-///
-/// # Errors
-/// When the database fails.
-pub async fn claim(
-    db: &impl ConnectionTrait,
-    client_id: &str,
-    lease: Uuid,
-    lease_until: Timestamp,
-    limit: u64,
-    now: Timestamp,
-) -> Result<Vec<Delivery>, StoreError> {
-    let rows = Entity::find()
-        .filter(Column::ClientId.eq(client_id))
-        .filter(claimable(now))
-        .order_by_asc(Column::DueAt)
-        .limit(limit)
-        .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
-        .all(db)
-        .await?;
-    let ids: Vec<Uuid> = rows.iter().map(|row| row.id).collect();
-    if !ids.is_empty() {
-        Entity::update_many()
-            .col_expr(Column::Lease, Expr::value(lease))
-            .col_expr(Column::LeaseUntil, Expr::value(millis(lease_until)))
-            .filter(Column::Id.is_in(ids))
-            .exec(db)
-            .await?;
-    }
-    rows.into_iter().map(TryInto::try_into).collect()
-}
-
-/// Records how a try went and gives the lease back; false, and nothing changed, when the lease was
-/// lost to another worker in the meantime.
-///
-/// # Errors
-/// When the database fails.
-pub async fn acknowledge(
-    db: &impl ConnectionTrait,
-    tried: &Delivery,
-    lease: Uuid,
-) -> Result<bool, StoreError> {
-    let changed = Entity::update_many()
-        .col_expr(Column::State, Expr::value(tried.state.as_str()))
-        .col_expr(Column::Attempts, Expr::value(tried.attempts))
-        .col_expr(Column::DueAt, Expr::value(tried.due_at.map(millis)))
-        .col_expr(
-            Column::FinishedAt,
-            Expr::value(tried.finished_at.map(millis)),
-        )
-        .col_expr(Column::LastStatus, Expr::value(tried.last_status))
-        .col_expr(Column::LastProblem, Expr::value(tried.last_problem.clone()))
-        .col_expr(Column::Lease, Expr::value(None::<Uuid>))
-        .col_expr(Column::LeaseUntil, Expr::value(None::<i64>))
-        .filter(Column::Id.eq(tried.id))
-        .filter(Column::Lease.eq(lease))
-        .exec(db)
-        .await?;
-    Ok(changed.rows_affected == 1)
+/// Rows as they are shown: while a client's breaker is open, the next try is not before it lets one pass.
+async fn read(db: &impl ConnectionTrait, rows: Vec<Model>) -> Result<Vec<Delivery>, StoreError> {
+    let known = rows
+        .into_iter()
+        .map(TryInto::try_into)
+        .collect::<Result<_, _>>()?;
+    breakers::defer(db, known).await
 }
 
 /// What the applications of one session were told, in the order the rows were written.
@@ -235,14 +163,12 @@ pub async fn of_session(
     db: &impl ConnectionTrait,
     session_id: Uuid,
 ) -> Result<Vec<Delivery>, StoreError> {
-    Entity::find()
+    let rows = Entity::find()
         .filter(Column::SessionId.eq(session_id))
         .order_by_asc(Column::Id)
         .all(db)
-        .await?
-        .into_iter()
-        .map(TryInto::try_into)
-        .collect()
+        .await?;
+    read(db, rows).await
 }
 
 /// The delivery with that identifier.
@@ -250,11 +176,8 @@ pub async fn of_session(
 /// # Errors
 /// When the database fails.
 pub async fn find(db: &impl ConnectionTrait, id: Uuid) -> Result<Option<Delivery>, StoreError> {
-    Entity::find_by_id(id)
-        .one(db)
-        .await?
-        .map(TryInto::try_into)
-        .transpose()
+    let row = Entity::find_by_id(id).one(db).await?;
+    Ok(read(db, row.into_iter().collect()).await?.pop())
 }
 
 /// At most `limit` deliveries, newest first, in one of `states`, of one client or of all.
@@ -270,39 +193,69 @@ pub async fn list(
     let wanted = Condition::all()
         .add(Column::State.is_in(states.iter().map(|state| state.as_str())))
         .add_option(client_id.map(|client_id| Column::ClientId.eq(client_id)));
-    Entity::find()
+    let rows = Entity::find()
         .filter(wanted)
         .order_by_desc(Column::CreatedAt)
         .order_by_desc(Column::Id)
         .limit(limit)
         .all(db)
-        .await?
-        .into_iter()
-        .map(TryInto::try_into)
-        .collect()
+        .await?;
+    read(db, rows).await
 }
 
-/// Makes an undelivered notice due again, however final its state was; false when there is none.
+/// The clients that these notices are for, each with its notices.
+///
+/// # Errors
+/// When the database fails.
+pub async fn by_client(
+    db: &impl ConnectionTrait,
+    ids: &[Uuid],
+) -> Result<BTreeMap<String, Vec<Uuid>>, StoreError> {
+    let mut clients: BTreeMap<String, Vec<Uuid>> = BTreeMap::new();
+    for some in ids.chunks(10_000) {
+        let found: Vec<(String, Uuid)> = Entity::find()
+            .select_only()
+            .column(Column::ClientId)
+            .column(Column::Id)
+            .filter(Column::Id.is_in(some.iter().copied()))
+            .into_tuple()
+            .all(db)
+            .await?;
+        for (client_id, id) in found {
+            clients.entry(client_id).or_default().push(id);
+        }
+    }
+    Ok(clients)
+}
+
+/// Makes undelivered notices due again, however final their state was; answers how many there were.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn retry(
     db: &impl ConnectionTrait,
-    id: Uuid,
+    ids: &[Uuid],
     give_up_at: Timestamp,
     now: Timestamp,
-) -> Result<bool, StoreError> {
-    let changed = Entity::update_many()
-        .col_expr(Column::State, Expr::value(DeliveryState::Retrying.as_str()))
-        .col_expr(Column::DueAt, Expr::value(millis(now)))
-        .col_expr(Column::GiveUpAt, Expr::value(millis(give_up_at)))
-        .col_expr(Column::FinishedAt, Expr::value(None::<i64>))
-        .filter(Column::Id.eq(id))
-        .filter(Column::Channel.eq(Channel::Back.as_str()))
-        .filter(Column::State.ne(DeliveryState::Confirmed.as_str()))
-        .exec(db)
-        .await?;
-    Ok(changed.rows_affected == 1)
+) -> Result<u64, StoreError> {
+    let mut due = 0;
+    for some in ids.chunks(10_000) {
+        let changed = Entity::update_many()
+            .col_expr(Column::State, Expr::value(DeliveryState::Retrying.as_str()))
+            .col_expr(Column::DueAt, Expr::value(millis(now)))
+            .col_expr(Column::GiveUpAt, Expr::value(millis(give_up_at)))
+            .col_expr(Column::FinishedAt, Expr::value(None::<i64>))
+            .filter(Column::Id.is_in(some.iter().copied()))
+            .filter(Column::Channel.eq(Channel::Back.as_str()))
+            .filter(Column::State.ne(DeliveryState::Confirmed.as_str()))
+            .exec(db)
+            .await?;
+        due += changed.rows_affected;
+    }
+    if due > 0 {
+        database::hint(db).await?;
+    }
+    Ok(due)
 }
 
 /// The page that frames the applications of these deliveries is sent: they are asked.

@@ -42,21 +42,24 @@ pub struct Attempt {
     pub problem: Option<String>,
 }
 
-/// Records a try.
+/// Records tries.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn insert(db: &impl ConnectionTrait, attempt: &Attempt) -> Result<(), StoreError> {
-    let row = ActiveModel {
-        jti: Set(attempt.jti),
-        delivery_id: Set(attempt.delivery_id),
-        at: Set(millis(attempt.at)),
-        outcome: Set(attempt.outcome.clone()),
-        status: Set(attempt.status),
-        latency: Set(attempt.latency),
-        problem: Set(attempt.problem.clone()),
-    };
-    Entity::insert(row).exec_without_returning(db).await?;
+pub async fn insert(db: &impl ConnectionTrait, attempts: &[Attempt]) -> Result<(), StoreError> {
+    // SQLite takes at most 32,766 values a statement; a row has 7.
+    for some in attempts.chunks(1_000) {
+        let rows = some.iter().map(|attempt| ActiveModel {
+            jti: Set(attempt.jti),
+            delivery_id: Set(attempt.delivery_id),
+            at: Set(millis(attempt.at)),
+            outcome: Set(attempt.outcome.clone()),
+            status: Set(attempt.status),
+            latency: Set(attempt.latency),
+            problem: Set(attempt.problem.clone()),
+        });
+        Entity::insert_many(rows).exec_without_returning(db).await?;
+    }
     Ok(())
 }
 

@@ -5,7 +5,9 @@
 //! milliseconds since 1970, UTC; identifiers as UUIDs; secrets only as keyed hashes or sealed.
 
 mod database;
+mod listener;
 
+pub mod breakers;
 pub mod changes;
 pub mod client_assertions;
 pub mod clients;
@@ -21,12 +23,14 @@ pub mod parked_requests;
 pub mod participants;
 pub mod passwords;
 pub mod refresh_tokens;
+pub mod retention;
 pub mod sessions;
 pub mod signing_keys;
 pub mod throttles;
 pub mod users;
 
 pub use database::{Database, StoreError, Transaction, commit};
+pub use listener::Listener;
 
 use chrono::DateTime;
 

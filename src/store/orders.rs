@@ -5,7 +5,7 @@ use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{Condition, ExprTrait as _, Query, SelectStatement, SimpleExpr};
 use sea_orm::{ActiveValue::Set, ConnectionTrait, QueryOrder as _};
 
-use super::{StoreError, millis, time};
+use super::{StoreError, database, millis, time};
 use crate::clock::Timestamp;
 use crate::oidc::logout::Cause;
 
@@ -109,7 +109,7 @@ pub async fn insert(db: &impl ConnectionTrait, order: &Order) -> Result<(), Stor
         except_session_id: Set(except),
     };
     Entity::insert(row).exec_without_returning(db).await?;
-    Ok(())
+    database::hint(db).await
 }
 
 /// The orders that are not yet carried out to the end, oldest first.

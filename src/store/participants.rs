@@ -139,6 +139,24 @@ pub async fn find_living(
         .transpose()
 }
 
+/// Whether the person has a part at the client that is not over.
+///
+/// # Errors
+/// When the database fails.
+pub async fn has_living(
+    db: &impl ConnectionTrait,
+    user_id: Uuid,
+    client_id: &str,
+) -> Result<bool, StoreError> {
+    let found = Entity::find()
+        .filter(Column::ClientId.eq(client_id))
+        .filter(Column::SessionId.in_subquery(sessions::of_user(user_id)))
+        .filter(living())
+        .one(db)
+        .await?;
+    Ok(found.is_some())
+}
+
 /// Whether the application's part in the session is not over; the session may be.
 ///
 /// # Errors

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use exeunt::clock::SystemClock;
 use exeunt::demo::{Applications, Options, Person, Place, rehearse};
-use exeunt::oidc::registration;
+use exeunt::oidc::registration::{self, Networks};
 use exeunt::random::OsRandom;
 
 use crate::support::provider::{PASSWORD, Provider, SECRET, provider};
@@ -29,7 +29,10 @@ async fn stage() -> (Provider, Applications) {
     };
     let applications = Applications::start(options).unwrap();
     for client in applications.clients() {
-        let loopback = ["127.0.0.0/8".parse().unwrap()];
+        let loopback = Networks {
+            everyone: vec!["127.0.0.0/8".parse().unwrap()],
+            ..Networks::default()
+        };
         assert_eq!(registration::check(&client.metadata, true, &loopback), []);
         wish = wish.client(&client.client_id, client.metadata);
     }

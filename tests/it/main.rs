@@ -36,6 +36,8 @@ mod frontchannel;
 #[cfg(test)]
 mod headers;
 #[cfg(test)]
+mod hostile;
+#[cfg(test)]
 mod in_a_browser;
 #[cfg(test)]
 mod keys;

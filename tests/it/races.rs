@@ -6,6 +6,7 @@ use chrono::TimeDelta;
 use exeunt::flows::end_session;
 use exeunt::oidc::logout::{Cause, Channel, DeliveryState};
 use exeunt::store;
+use exeunt::store::deliveries::queue::{self, Lease, Settled, Share};
 use exeunt::store::deliveries::{self, Delivery};
 use exeunt::store::orders::OrderScope;
 use futures_util::future::join_all;
@@ -174,17 +175,25 @@ async fn p7_a_late_acknowledgement_of_a_lost_lease_changes_nothing() {
     store::commit(tx).await.unwrap();
 
     let claim = async |now| {
-        let lease = provider.random.row_id(now);
+        let lease = Lease {
+            id: provider.random.row_id(now),
+            until: now + lease_for,
+        };
+        let share = Share {
+            client_id: "ledger".to_owned(),
+            limit: 8,
+        };
         let tx = provider.database.begin().await.unwrap();
-        let claimed = deliveries::claim(&tx, "ledger", lease, now + lease_for, 8, now).await;
+        let claimed = queue::claim(&tx, &[share], lease, now).await;
         store::commit(tx).await.unwrap();
-        (lease, claimed.unwrap())
+        (lease.id, claimed.unwrap())
     };
     let acknowledge = async |delivery: &Delivery, lease| {
         let tx = provider.database.begin().await.unwrap();
-        let ours = deliveries::acknowledge(&tx, delivery, lease).await.unwrap();
+        let settled = Settled { delivery, lease };
+        let ours = queue::acknowledge(&tx, &[settled]).await.unwrap();
         store::commit(tx).await.unwrap();
-        ours
+        ours == [delivery.id]
     };
     let stored = async || {
         let found = deliveries::find(provider.database.read(), row.id).await;

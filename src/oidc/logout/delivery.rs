@@ -51,6 +51,8 @@ pub fn classify(attempt: Result<Answer, ConnectionProblem>) -> Verdict {
             400 => Verdict::Refused,
             // "Not implemented" will not be implemented by the next try.
             501 => Verdict::Final,
+            // Of the 5xx that have no meaning of their own here (520 to 527 of some proxies, 507, 508, ...) the
+            // class counts: the server failed, and may not fail next time.
             408 | 425 | 429 | 500..=599 => Verdict::Again {
                 after: answer.retry_after,
             },
@@ -63,7 +65,7 @@ pub fn classify(attempt: Result<Answer, ConnectionProblem>) -> Verdict {
 /// How long to wait between attempts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Backoff {
-    /// The longest wait after the first attempt.
+    /// The shortest wait.
     pub first: TimeDelta,
     /// The longest wait at all, whatever the application asks.
     pub max: TimeDelta,
@@ -71,8 +73,8 @@ pub struct Backoff {
 
 impl Backoff {
     /// When to try again after `attempts` of them: exponential, spread by `jitter` (`0.0..1.0`) over
-    /// the whole wait so that many do not come back together, never at once, and not before
-    /// `retry_after` as far as `max` allows.
+    /// everything from `first` to twice as much, four times, ..., `max`, so that many do not come back
+    /// together, and not before `retry_after` as far as `max` allows.
     pub fn next_attempt(
         &self,
         attempts: u32,
@@ -80,12 +82,12 @@ impl Backoff {
         retry_after: Option<TimeDelta>,
         now: Timestamp,
     ) -> Timestamp {
-        let doublings = attempts.saturating_sub(1).min(30);
+        let doublings = attempts.clamp(1, 30);
         let longest = self
             .first
             .checked_mul(1 << doublings)
             .map_or(self.max, |wait| wait.min(self.max));
-        let floor = (self.first / 2).min(longest);
+        let floor = self.first.min(longest);
         let spread = ((longest - floor).num_milliseconds() as f64 * jitter) as i64;
         let wait = floor + TimeDelta::milliseconds(spread);
         now + retry_after.unwrap_or_default().min(self.max).max(wait)
@@ -126,11 +128,14 @@ mod tests {
         for (verdict, statuses) in [
             (Verdict::Confirmed, &[200, 204][..]),
             (Verdict::Refused, &[400]),
-            (AGAIN, &[408, 425, 429, 500, 502, 503, 504]),
+            (
+                AGAIN,
+                &[408, 425, 429, 500, 502, 503, 504, 505, 507, 520, 599],
+            ),
             (
                 Verdict::Final,
                 &[
-                    100, 201, 202, 206, 301, 302, 307, 308, 401, 403, 404, 405, 410, 422, 501,
+                    100, 201, 202, 206, 301, 302, 303, 307, 308, 401, 403, 404, 405, 410, 422, 501,
                 ],
             ),
         ] {
@@ -170,7 +175,7 @@ mod tests {
         let longest = |attempts| wait(attempts, 0.999_999, None).num_seconds() + 1;
         assert_eq!(
             [1, 2, 3, 4, 10, 11, 100, u32::MAX].map(longest),
-            [1, 2, 4, 8, 512, 900, 900, 900]
+            [2, 4, 8, 16, 900, 900, 900, 900]
         );
     }
 
@@ -179,13 +184,13 @@ mod tests {
         for attempts in [0, 1, 2, 40] {
             assert_eq!(
                 wait(attempts, 0.0, None),
-                TimeDelta::milliseconds(500),
+                TimeDelta::seconds(1),
                 "{attempts}"
             );
         }
         assert_eq!(
             wait(1, 0.0, Some(TimeDelta::seconds(-9))),
-            TimeDelta::milliseconds(500)
+            TimeDelta::seconds(1)
         );
     }
 
@@ -201,7 +206,7 @@ mod tests {
         );
         assert_eq!(
             wait(1, 0.5, Some(TimeDelta::zero())),
-            TimeDelta::milliseconds(750)
+            TimeDelta::milliseconds(1500)
         );
     }
 }

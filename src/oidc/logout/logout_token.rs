@@ -5,6 +5,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::clock::Timestamp;
+use crate::oidc::client::LogoutTokenSubject;
 use crate::oidc::issuer::Issuer;
 
 /// The `typ` of a logout token's header (Back-Channel Logout 1.0 §2.4).
@@ -25,7 +26,9 @@ pub struct LogoutTokenClaims {
     /// Fresh at every attempt.
     pub jti: String,
     pub events: Map<String, Value>,
-    pub sub: String,
+    /// Absent: the session says enough.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sub: Option<String>,
     /// Absent: every session of that person ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sid: Option<String>,
@@ -48,8 +51,23 @@ impl LogoutTokenClaims {
             exp: (now + LIFETIME).timestamp(),
             jti: jti.to_owned(),
             events: Map::from_iter([(EVENT.to_owned(), json!({}))]),
-            sub: sub.to_owned(),
+            sub: Some(sub.to_owned()),
             sid: sid.map(str::to_owned),
+        }
+    }
+}
+
+impl LogoutTokenClaims {
+    /// The same, naming what the client wants named (§2.4: `sub`, `sid` or both).
+    ///
+    /// `goes_on` is whether the person has another session at that client: a token that names the person alone would
+    /// end it too, so that one names both.
+    #[must_use]
+    pub fn naming(self, subject: LogoutTokenSubject, goes_on: bool) -> Self {
+        match subject {
+            LogoutTokenSubject::Sid => Self { sub: None, ..self },
+            LogoutTokenSubject::Sub if !goes_on => Self { sid: None, ..self },
+            LogoutTokenSubject::SubAndSid | LogoutTokenSubject::Sub => self,
         }
     }
 }
@@ -86,6 +104,24 @@ mod tests {
     #[test]
     fn without_a_session_it_speaks_of_the_person_alone() {
         assert_eq!(claims(None).get("sid"), None);
+    }
+
+    #[test]
+    fn it_names_whom_the_client_wants_named_and_no_session_that_goes_on() {
+        use LogoutTokenSubject::{Sid, Sub, SubAndSid};
+        for (subject, goes_on, names) in [
+            (SubAndSid, false, (true, true)),
+            (Sid, false, (false, true)),
+            (Sid, true, (false, true)),
+            (Sub, false, (true, false)),
+            (Sub, true, (true, true)),
+        ] {
+            let claims =
+                LogoutTokenClaims::new(&issuer(), "ledger", "ada", Some("s1"), "j1", noon());
+            let claims = claims.naming(subject, goes_on);
+            let named = (claims.sub.is_some(), claims.sid.is_some());
+            assert_eq!(named, names, "{subject:?} {goes_on}");
+        }
     }
 
     /// Attack 32: a logout token in the place of another token.

@@ -1,6 +1,7 @@
 //! The end session endpoint (RP-Initiated Logout 1.0). The cookie decides whose session ends; the
 //! hint only vouches for who asks, and nothing but a registered URI is ever redirected to.
 
+pub mod breaker;
 pub mod delivery;
 mod facts;
 pub mod frontchannel;

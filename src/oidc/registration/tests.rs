@@ -1,4 +1,6 @@
 use super::*;
+use crate::oidc::client::LogoutTokenSubject;
+use crate::oidc::duration::{self, Lifetime};
 use serde_json::json;
 
 fn sound() -> ClientMetadata {
@@ -13,7 +15,7 @@ fn sound() -> ClientMetadata {
 fn problems(change: impl FnOnce(&mut ClientMetadata)) -> Vec<&'static str> {
     let mut metadata = sound();
     change(&mut metadata);
-    fields(&check(&metadata, true, &[]))
+    fields(&check(&metadata, true, &Networks::default()))
 }
 
 fn fields(problems: &[Problem]) -> Vec<&'static str> {
@@ -130,7 +132,7 @@ fn a_secret_is_there_exactly_when_it_is_used() {
             ClientAuthMethod::ClientSecretBasic | ClientAuthMethod::ClientSecretPost
         );
         for has_secret in [true, false] {
-            let good = check(&metadata, has_secret, &[]).is_empty();
+            let good = check(&metadata, has_secret, &Networks::default()).is_empty();
             assert_eq!(good, uses == has_secret, "{method:?} {has_secret}");
         }
     }
@@ -144,7 +146,7 @@ fn private_key_jwt_needs_public_keys_and_only_those() {
             jwks,
             ..sound()
         };
-        fields(&check(&metadata, false, &[]))
+        fields(&check(&metadata, false, &Networks::default()))
     };
     assert!(
         with(Some(
@@ -201,7 +203,10 @@ fn a_public_client_cannot_act_for_itself() {
         grant_types: vec![GrantType::AuthorizationCode, GrantType::ClientCredentials],
         ..sound()
     };
-    assert_eq!(fields(&check(&metadata, false, &[])), ["grant_types"]);
+    assert_eq!(
+        fields(&check(&metadata, false, &Networks::default())),
+        ["grant_types"]
+    );
 }
 
 #[test]
@@ -233,7 +238,10 @@ fn notified_at(uri: &str, networks: &[&str], method: ClientAuthMethod) -> bool {
         token_endpoint_auth_method: method,
         ..sound()
     };
-    let networks: Vec<IpNet> = networks.iter().map(|net| net.parse().unwrap()).collect();
+    let networks = Networks {
+        everyone: networks.iter().map(|net| net.parse().unwrap()).collect(),
+        ..Networks::default()
+    };
     check(&metadata, method != ClientAuthMethod::None, &networks).is_empty()
 }
 
@@ -242,15 +250,18 @@ fn logout_tokens_travel_by_https_or_inside_an_allowed_network() {
     let confidential =
         |uri, networks: &[&str]| notified_at(uri, networks, ClientAuthMethod::ClientSecretBasic);
     let loopback = ["127.0.0.0/8", "::1/128"];
-    assert!(confidential("https://a.example/out", &[]));
-    assert!(confidential("http://localhost:3000/out", &[]));
+    assert!(confidential("https://a.example/out", &Networks::default()));
+    assert!(confidential(
+        "http://localhost:3000/out",
+        &Networks::default()
+    ));
     assert!(confidential("http://127.0.0.1:3000/out", &loopback));
     assert!(confidential("http://[::1]:3000/out", &loopback));
     assert!(confidential("http://ledger/out", &["10.0.0.0/8"]));
     assert!(confidential("http://10.1.2.3/out", &["10.0.0.0/8"]));
     assert!(confidential("https://10.1.2.3/out", &["10.0.0.0/8"]));
 
-    assert!(!confidential("http://a.example/out", &[]));
+    assert!(!confidential("http://a.example/out", &Networks::default()));
     assert!(!confidential("http://10.1.2.3/out", &["192.168.0.0/16"]));
     assert!(!confidential("http://203.0.113.9/out", &["10.0.0.0/8"]));
     assert!(!confidential("ftp://a.example/out", &["10.0.0.0/8"]));
@@ -353,4 +364,53 @@ fn an_audience_is_an_absolute_uri() {
     assert!(with("https://api.example").is_empty());
     assert!(with("urn:ledger:api").is_empty());
     assert_eq!(with("api"), ["access_token_audience"]);
+}
+
+#[test]
+fn a_named_network_is_for_those_who_name_it() {
+    let networks = Networks {
+        everyone: Vec::new(),
+        named: [("cellar".to_owned(), vec!["10.0.0.0/8".parse().unwrap()])].into(),
+    };
+    let of = |names: &[&str]| {
+        let metadata = ClientMetadata {
+            backchannel_logout_uri: Some("http://10.1.2.3/out".to_owned()),
+            private_networks: names.iter().map(|name| (*name).to_owned()).collect(),
+            ..sound()
+        };
+        fields(&check(&metadata, true, &networks))
+    };
+    assert_eq!(of(&["cellar"]), Vec::<&str>::new());
+    assert_eq!(of(&[]), ["backchannel_logout_uri"]);
+    assert_eq!(
+        of(&["attic"]),
+        ["backchannel_logout_uri", "private_networks"]
+    );
+}
+
+#[test]
+fn a_client_that_needs_sid_is_not_told_of_sub_alone() {
+    let subject = |required| {
+        problems(|metadata| {
+            metadata.logout_token_subject = LogoutTokenSubject::Sub;
+            metadata.backchannel_logout_session_required = required;
+        })
+    };
+    assert_eq!(subject(false), Vec::<&str>::new());
+    assert_eq!(subject(true), ["logout_token_subject"]);
+}
+
+#[test]
+fn a_notice_is_not_given_up_at_once_nor_tried_for_ever() {
+    let after = |text: &str| {
+        problems(|metadata| {
+            metadata.logout_give_up_after = Some(Lifetime(duration::parse(text).unwrap()));
+        })
+    };
+    for sound in ["1s", "24h", "30d"] {
+        assert_eq!(after(sound), Vec::<&str>::new(), "{sound}");
+    }
+    for unsound in ["0s", "999ms", "31d"] {
+        assert_eq!(after(unsound), ["logout_give_up_after"], "{unsound}");
+    }
 }

@@ -3,6 +3,7 @@
 pub mod browser;
 pub mod fixtures;
 pub mod ledger;
+pub mod parts;
 pub mod provider;
 pub mod relying_party;
 pub mod scene;

@@ -1,6 +1,7 @@
 //! Durations as people write them: a whole number and a unit.
 
 use chrono::TimeDelta;
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 /// The units, the largest first, in milliseconds.
 const UNITS: [(&str, i64); 5] = [
@@ -13,7 +14,7 @@ const UNITS: [(&str, i64); 5] = [
 
 /// Reads `300ms`, `60s`, `10m`, `24h` or `30d`; nothing else, neither signs nor sums. None: it is something else, or
 /// longer than a [`TimeDelta`] holds.
-pub(super) fn parse(text: &str) -> Option<TimeDelta> {
+pub fn parse(text: &str) -> Option<TimeDelta> {
     let digits = text.find(|letter: char| !letter.is_ascii_digit())?;
     let (number, unit) = text.split_at(digits);
     let (_, millis) = UNITS.into_iter().find(|(name, _)| *name == unit)?;
@@ -21,7 +22,7 @@ pub(super) fn parse(text: &str) -> Option<TimeDelta> {
 }
 
 /// The shortest text that [`parse`] reads as `duration`.
-pub(super) fn show(duration: TimeDelta) -> String {
+pub fn show(duration: TimeDelta) -> String {
     let millis = duration.num_milliseconds();
     UNITS
         .into_iter()
@@ -30,6 +31,25 @@ pub(super) fn show(duration: TimeDelta) -> String {
             || "0s".to_owned(),
             |(name, unit)| format!("{}{name}", millis / unit),
         )
+}
+
+/// A duration as a setting: kept and read as [`parse`] and [`show`] have it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Lifetime(pub TimeDelta);
+
+impl Serialize for Lifetime {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&show(self.0))
+    }
+}
+
+impl<'de> Deserialize<'de> for Lifetime {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        parse(&text).map(Self).ok_or_else(|| {
+            de::Error::custom("not a duration: a whole number and a unit, such as 60s, 24h or 30d")
+        })
+    }
 }
 
 #[cfg(test)]

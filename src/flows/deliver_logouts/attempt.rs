@@ -1,0 +1,210 @@
+//! One attempt: the token, the post, and what the answer makes of the row.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Semaphore, mpsc};
+use uuid::Uuid;
+
+use super::acknowledge::Outcome;
+use super::backoff;
+use super::claim::Claimed;
+use super::load::Pace;
+use crate::clock::Timestamp;
+use crate::flows::{FlowError, Provider, tokens};
+use crate::oidc::client::{ClientMetadata, LogoutTokenSubject};
+use crate::oidc::logout::DeliveryState;
+use crate::oidc::logout::breaker::Health;
+use crate::oidc::logout::delivery::{self, ConnectionProblem, Verdict};
+use crate::oidc::logout::logout_token::{self, LogoutTokenClaims};
+use crate::outbound::{self, OutboundError};
+use crate::store::deliveries::Delivery;
+use crate::store::delivery_attempts::Attempt;
+use crate::store::participants;
+
+/// How long an application may take to answer.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// What the attempts of one server share.
+pub(super) struct Attempts {
+    provider: Arc<Provider>,
+    outcomes: mpsc::Sender<Outcome>,
+    /// Signatures at once: some of the cores are for people's requests.
+    signing: Semaphore,
+}
+
+impl Attempts {
+    pub(super) fn new(provider: Arc<Provider>, outcomes: mpsc::Sender<Outcome>) -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        Self {
+            provider,
+            outcomes,
+            signing: Semaphore::new((cores / 2).max(1)),
+        }
+    }
+
+    /// Tries once and hands the outcome on to be recorded.
+    pub(super) async fn carry_out(&self, claimed: Claimed) -> Pace {
+        let client_id = claimed.delivery.client_id.clone();
+        match self.attempt(claimed).await {
+            Ok((outcome, pace)) => {
+                // Whoever records them outlives all attempts.
+                let _ = self.outcomes.send(outcome).await;
+                pace
+            }
+            Err(error) => {
+                // The lease runs out and the row is claimed again.
+                tracing::error!(%error, client_id, "a delivery could not be carried out");
+                Pace::Unasked
+            }
+        }
+    }
+
+    async fn attempt(&self, claimed: Claimed) -> Result<(Outcome, Pace), FlowError> {
+        let provider = &self.provider;
+        let Claimed {
+            mut delivery,
+            lease,
+            destination,
+            is_probe,
+        } = claimed;
+        let sent_at = provider.clock.now();
+        let jti = provider.random.identifier();
+        let metadata = &destination.metadata;
+        let Some(uri) = &metadata.backchannel_logout_uri else {
+            // The application gave up its URI after the session ended: there is nobody to tell.
+            settle(&mut delivery, DeliveryState::Failed, sent_at);
+            delivery.last_problem =
+                Some("the application has no back-channel logout URI any more".to_owned());
+            let outcome = Outcome {
+                delivery,
+                lease,
+                attempt: None,
+                health: is_probe.then_some(Health::Answered),
+                was_probe: is_probe,
+                at: sent_at,
+            };
+            return Ok((outcome, Pace::Unasked));
+        };
+        // Asked for where the answer matters alone. Sessions that have no end yet count, however idle they are.
+        let goes_on = metadata.logout_token_subject == LogoutTokenSubject::Sub
+            && participants::has_living(
+                provider.database.read(),
+                delivery.user_id,
+                &delivery.client_id,
+            )
+            .await?;
+        let token = {
+            // It is never closed.
+            let _turn = self.signing.acquire().await;
+            logout_token(provider, &delivery, metadata, (jti, goes_on), sent_at)?
+        };
+        let answer = provider
+            .outbound
+            .within(&metadata.private_networks)?
+            .post_form(uri, &[("logout_token", &token)], PATIENCE)
+            .await;
+        let now = provider.clock.now();
+        delivery.attempts += 1;
+        let (status, problem) = match &answer {
+            Ok(answer) => (Some(answer.status), None),
+            Err(error) => (None, Some(error.to_string())),
+        };
+        judge(provider, &mut delivery, answer, now);
+        delivery.last_status = status.map(i32::from);
+        delivery.last_problem = problem.clone();
+        let took = now - sent_at;
+        let attempt = Attempt {
+            jti,
+            delivery_id: delivery.id,
+            at: sent_at,
+            outcome: delivery.state.as_str().to_owned(),
+            status: delivery.last_status,
+            latency: i32::try_from(took.num_milliseconds()).unwrap_or(i32::MAX),
+            problem,
+        };
+        let health = match status {
+            Some(status) if status < 500 || status == 501 => Health::Answered,
+            _ => Health::Failed,
+        };
+        let pace = match health {
+            Health::Answered => Pace::Answered(took.to_std().unwrap_or_default()),
+            Health::Failed => Pace::Failed,
+        };
+        let outcome = Outcome {
+            delivery,
+            lease,
+            attempt: Some(attempt),
+            health: Some(health),
+            was_probe: is_probe,
+            at: now,
+        };
+        Ok((outcome, pace))
+    }
+}
+
+/// A token made for this attempt: the algorithm and the `jti` are those of now.
+fn logout_token(
+    provider: &Provider,
+    delivery: &Delivery,
+    metadata: &ClientMetadata,
+    (jti, goes_on): (Uuid, bool),
+    now: Timestamp,
+) -> Result<String, FlowError> {
+    let claims = LogoutTokenClaims::new(
+        &provider.config.issuer,
+        &delivery.client_id,
+        &delivery.user_id.to_string(),
+        Some(&delivery.sid.to_string()),
+        &jti.to_string(),
+        now,
+    )
+    .naming(metadata.logout_token_subject, goes_on);
+    let algorithm = metadata.id_token_signed_response_alg;
+    tokens::sign(provider, algorithm, logout_token::TYPE, &claims, now)
+}
+
+/// Turns an answer into the delivery's next state.
+fn judge(
+    provider: &Provider,
+    delivery: &mut Delivery,
+    answer: Result<outbound::Answer, OutboundError>,
+    now: Timestamp,
+) {
+    let facts = match answer {
+        Ok(answer) => Ok(delivery::Answer {
+            status: answer.status,
+            retry_after: answer
+                .retry_after
+                .map(|retry_after| retry_after.moment(now) - now),
+        }),
+        Err(OutboundError::Timeout) => Err(ConnectionProblem::Timeout),
+        Err(OutboundError::Tls) => Err(ConnectionProblem::Tls),
+        Err(OutboundError::Refused(_)) => Err(ConnectionProblem::Forbidden),
+        Err(OutboundError::Connect | OutboundError::TooLong | OutboundError::Other) => {
+            Err(ConnectionProblem::Connection)
+        }
+    };
+    match delivery::classify(facts) {
+        Verdict::Confirmed => settle(delivery, DeliveryState::Confirmed, now),
+        Verdict::Refused => settle(delivery, DeliveryState::Refused, now),
+        Verdict::Final => settle(delivery, DeliveryState::Failed, now),
+        Verdict::Again { after } => {
+            let attempts = u32::try_from(delivery.attempts).unwrap_or(u32::MAX);
+            let jitter = provider.random.fraction();
+            let next = backoff(provider).next_attempt(attempts, jitter, after, now);
+            if next < delivery.give_up_at {
+                delivery.state = DeliveryState::Retrying;
+                delivery.due_at = Some(next);
+            } else {
+                settle(delivery, DeliveryState::Dead, now);
+            }
+        }
+    }
+}
+
+fn settle(delivery: &mut Delivery, state: DeliveryState, now: Timestamp) {
+    delivery.state = state;
+    delivery.due_at = None;
+    delivery.finished_at = Some(now);
+}
