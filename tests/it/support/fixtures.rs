@@ -2,6 +2,9 @@
 
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, SqliteConnection};
 
+/// The kinds of the crowd's identifiers begin here.
+const CROWD: u8 = 16;
+
 /// A connection of one's own to the provider's database.
 pub enum Side {
     /// To a file.
@@ -31,16 +34,6 @@ impl Side {
                 connection.execute(statement).await.unwrap().rows_affected()
             }
         }
-    }
-
-    /// The number that a query answers.
-    pub async fn number(&mut self, query: &str) -> i64 {
-        let query = AssertSqlSafe(query.to_owned());
-        match self {
-            Self::Sqlite(connection) => sqlx::query_scalar(query).fetch_one(connection).await,
-            Self::Postgres(connection) => sqlx::query_scalar(query).fetch_one(connection).await,
-        }
-        .unwrap()
     }
 
     /// `INSERT INTO into SELECT values` for `i` from 1 to `count`.
@@ -79,5 +72,44 @@ impl Side {
             &format!("{id}, '{hash}', 0"),
         )
         .await;
+    }
+
+    /// As many people, each with a session in which each of these clients takes part and holds a grant, all begun a
+    /// minute before `now` (milliseconds since 1970).
+    pub async fn insert_sessions(&mut self, count: usize, client_ids: &[String], now: i64) {
+        let began = now - 60_000;
+        let ends = now + 86_400_000;
+        let (user_id, session_id) = (self.id(CROWD, "i"), self.id(CROWD + 1, "i"));
+        self.execute("BEGIN").await;
+        self.insert(
+            count,
+            "users (id, username, claims, created_at, updated_at, declared)",
+            &format!("{user_id}, 'crowd-' || i, '{{}}', 0, 0, FALSE"),
+        )
+        .await;
+        self.insert(
+            count,
+            "sessions (id, cookie_hash, user_id, auth_time, amr, created_at, last_seen_at, expires_at, user_agent)",
+            &format!(
+                "{session_id}, 'cookie-' || i, {user_id}, {began}, 'pwd', {began}, {began}, {ends}, 'crowd'"
+            ),
+        )
+        .await;
+        for (number, client_id) in (1..).zip(client_ids) {
+            let id = self.id(CROWD + 1 + number, "i");
+            self.insert(
+                count,
+                "participants (sid, session_id, client_id, joined_at, believes_until)",
+                &format!("{id}, {session_id}, '{client_id}', {began}, {ends}"),
+            )
+            .await;
+            self.insert(
+                count,
+                "grants (id, session_id, user_id, client_id, scope, offline_access, created_at)",
+                &format!("{id}, {session_id}, {user_id}, '{client_id}', 'openid', FALSE, {began}"),
+            )
+            .await;
+        }
+        self.execute("COMMIT").await;
     }
 }
