@@ -109,9 +109,11 @@ fn tls(section: &Section<'_, '_>) -> Option<Tls> {
 }
 
 fn outbound(section: &Section<'_, '_>) -> Outbound {
+    let mut named = section.section("private_networks");
+    named.call("[outbound.private_networks] ".to_owned());
     let outbound = Outbound {
         allow_private_networks: section.texts("allow_private_networks", network),
-        private_networks: section.section("private_networks").named_texts(network),
+        private_networks: named.named_texts(network),
         extra_ca_file: file(section, "extra_ca_file"),
     };
     section.finish();

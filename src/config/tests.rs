@@ -138,7 +138,7 @@ fn every_error_is_told_at_once_with_its_place_and_its_mend() {
     exeunt.toml:1:1: isuer is not a key we know. Did you mean issuer?
     exeunt.toml:2:2: logut is not a key we know. Did you mean logout?
     exeunt.toml:4:1: [logout] gracee is not a key we know. Did you mean grace?
-    exeunt.toml:5:1: [logout] zebra is not a key we know. Known are give_up_after, grace, page_wait, retry_first, retry_max.
+    exeunt.toml:5:1: [logout] zebra is not a key we know. Known are give_up_after, grace, keep_receipts, page_wait, retry_first, retry_max.
     exeunt.toml:6:9: [logout] grace is a number, not a text. Write it between quotation marks.
     "#);
     insta::assert_snapshot!(refusal("[logout\ngrace = 1\nx = = 2\n[a]\n[a]"), @r#"
@@ -254,6 +254,27 @@ fn metadata_that_breaks_the_rules_of_registration_is_told_at_its_field() {
         places(&secretless),
         ["exeunt.toml:1:1 client ledger: token_endpoint_auth_method"]
     );
+}
+
+#[test]
+fn private_networks_have_names_and_their_mistakes_a_place() {
+    let config = parse(
+        "[outbound.private_networks]\ncellar = ['10.0.0.0/8', 'fd00::/8']\nattic = []",
+        &[],
+    );
+    let named = config.unwrap().outbound.private_networks;
+    assert_eq!((named["cellar"].len(), named["attic"].len()), (2, 0));
+    insta::assert_snapshot!(refusal("[outbound.private_networks]\na = '10.0.0.0/8'\nb = [5, '10.0.0.1/8']"), @r#"
+    exeunt.toml:2:5: [outbound.private_networks] a is a text, not an array. Write it between [ and ].
+    exeunt.toml:3:6: [outbound.private_networks] b holds a number, not a text. Write each between quotation marks.
+    exeunt.toml:3:9: [outbound.private_networks] b holds an address inside a network: 10.0.0.1/8. Write 10.0.0.0/8, if all of it is meant.
+    "#);
+    let inside = CLIENT.to_owned() + "backchannel_logout_uri = 'http://10.1.2.3/'\n";
+    let networks = "[outbound.private_networks]\ncellar = ['10.0.0.0/8']\n";
+    let field = "exeunt.toml:5:26 client ledger: backchannel_logout_uri";
+    assert_eq!(places(&format!("{inside}{networks}")), [field]);
+    let named = format!("{inside}private_networks = ['cellar']\n{networks}");
+    assert!(parse(&named, &[]).is_ok());
 }
 
 proptest::proptest! {

@@ -205,6 +205,71 @@ async fn connections_are_kept_for_the_next_request() {
     assert_eq!(connections.load(Ordering::Relaxed), 1);
 }
 
+/// Answers 200 with a page to every request of a connection.
+fn talkative(mut stream: TcpStream) -> BoxFuture<'static, ()> {
+    Box::pin(async move {
+        let page = "x".repeat(2_000);
+        loop {
+            let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", page.len());
+            write(&mut stream, &head).await;
+            write(&mut stream, &page).await;
+            if !matches!(stream.read(&mut [0; 4096]).await, Ok(1..)) {
+                break;
+            }
+        }
+    })
+}
+
+#[tokio::test]
+async fn a_small_body_that_nobody_wants_does_not_cost_the_connection() {
+    let (port, connections) = server(talkative).await;
+    let client = local();
+    for _ in 0..3 {
+        let answer = post(&client, port).await.unwrap();
+        assert_eq!((answer.status, answer.body), (200, Vec::new()));
+    }
+    assert_eq!(connections.load(Ordering::Relaxed), 1);
+}
+
+/// Attack 58: a header without end is given up at a few hundred kilobytes.
+#[tokio::test]
+async fn an_endless_header_is_no_answer() {
+    let (port, _) = server(|mut stream| {
+        Box::pin(async move {
+            write(&mut stream, "HTTP/1.1 200 OK\r\nx: ").await;
+            while stream.write_all(&[b'x'; 8192]).await.is_ok() {}
+        })
+    })
+    .await;
+    assert_eq!(post(&local(), port).await, Err(OutboundError::Other));
+}
+
+/// Attack 55: a private network that has a name is open to those alone who may say it.
+#[tokio::test]
+async fn a_named_network_is_open_to_those_who_name_it() {
+    let (port, connections) = server(faithful).await;
+    let networks = [("cellar".to_owned(), vec!["127.0.0.0/8".parse().unwrap()])];
+    let guard = Guard::default().naming(networks.into());
+    let resolver: Arc<dyn Resolver> = Lying::with(&["127.0.0.1"]);
+    let client = Outbound::new(guard, &resolver, None, Limits::default()).unwrap();
+    let names = ["cellar".to_owned()];
+    let within = client.within(&names).unwrap();
+    assert_eq!(post(&within, port).await.unwrap().status, 204);
+    assert_eq!(
+        post(&client.within(&names).unwrap(), port)
+            .await
+            .unwrap()
+            .status,
+        204
+    );
+    // Nor is the connection that is open by now of use to anyone else.
+    for other in [client.within(&[]), client.within(&["attic".to_owned()])] {
+        let refused = post(&other.unwrap(), port).await;
+        assert!(matches!(refused, Err(OutboundError::Refused(_))));
+    }
+    assert_eq!(connections.load(Ordering::Relaxed), 1);
+}
+
 #[tokio::test]
 async fn an_answer_tells_its_status_its_type_and_when_to_come_back() {
     let (port, _) = server(busy).await;

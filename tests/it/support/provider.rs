@@ -16,6 +16,7 @@ use sqlx::{AssertSqlSafe, Connection as _, Executor as _};
 use tempfile::TempDir;
 
 use super::environment;
+use super::fixtures::Side;
 
 /// Ada's password.
 pub const PASSWORD: &str = "the analytical engine";
@@ -229,6 +230,12 @@ impl Provider {
     /// The folder with its database and master key.
     pub fn folder(&self) -> &std::path::Path {
         self.folder.path()
+    }
+
+    /// Changes the database behind its back.
+    pub async fn sql(&self, statement: &str) {
+        let url = self.config.database.as_str();
+        Side::open(url).await.execute(statement).await;
     }
 
     /// Stops it.

@@ -10,7 +10,6 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::eventually;
-use super::fixtures::Side;
 use super::provider::{Provider, Wish, metadata, provider};
 use super::relying_party::{Ear, RelyingParty, Tokens};
 use super::visitor::{Answer, Visitor};
@@ -146,8 +145,7 @@ impl Scene {
 
     /// Changes the database behind the provider's back.
     pub async fn sql(&self, statement: &str) {
-        let url = self.provider.config.database.as_str();
-        Side::open(url).await.execute(statement).await;
+        self.provider.sql(statement).await;
     }
 }
 
