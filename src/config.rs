@@ -43,6 +43,8 @@ pub struct Config {
     pub tls: Option<Tls>,
     /// Where the facts are kept.
     pub database: DatabaseUrl,
+    /// Where it is kept how long the database has lived, if not at the usual place: see [`Config::marker_file`].
+    pub marker_file: Option<PathBuf>,
     /// The file of the key under which every other secret lies; made on first start if absent.
     pub master_key_file: PathBuf,
     /// How we connect to others.
@@ -164,6 +166,7 @@ impl Config {
             listen: SocketAddr::from(([127, 0, 0, 1], port)),
             tls: None,
             database: DatabaseUrl::default(),
+            marker_file: None,
             master_key_file: PathBuf::from("exeunt.key"),
             outbound: Outbound::default(),
             session: SessionLifetimes::default(),
@@ -185,6 +188,21 @@ impl Config {
         environment: impl Iterator<Item = (String, String)>,
     ) -> Result<Self, ConfigErrors> {
         settings::load(path, environment)
+    }
+
+    /// The file by which a database that was put back from an older copy is known for one: beside the database, or
+    /// beside the master key where the database is elsewhere.
+    pub fn marker_file(&self) -> PathBuf {
+        if let Some(file) = &self.marker_file {
+            return file.clone();
+        }
+        let mut name = self
+            .database
+            .file()
+            .unwrap_or_else(|| self.master_key_file.clone())
+            .into_os_string();
+        name.push(".mark");
+        PathBuf::from(name)
     }
 
     /// What is not wrong but probably not meant: for `config check` and the log at start.

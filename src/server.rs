@@ -1,6 +1,8 @@
 //! From a configuration to a running server: [`open`] makes the [`Provider`], [`start`] serves it and
 //! runs the workers. The command line and the tests both come through here.
 
+mod marker;
+
 use std::io::Write as _;
 use std::net::{SocketAddr, TcpListener};
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -22,6 +24,8 @@ use crate::jose::{KeyRing, MasterKey, PasswordPool};
 use crate::outbound::{Guard, Limits, Outbound, Resolver, SetupError, SystemResolver};
 use crate::random::{OsRandom, Random};
 use crate::store::{Database, StoreError};
+
+pub use marker::Marker;
 
 /// Connections to the database of people's requests, and of the workers.
 const CONNECTIONS: u32 = 8;
@@ -67,6 +71,15 @@ pub enum StartError {
         /// What is wrong with it.
         cause: String,
     },
+    /// The database is an older copy.
+    #[error(
+        "the database was put back from an older copy: {marker} knows that it lived longer than it remembers. What was \
+         ended and revoked since would be good again, so nothing is done before `exeunt restored` was run"
+    )]
+    Restored {
+        /// The file that knows.
+        marker: String,
+    },
     /// The listener.
     #[error("nothing can listen on {address}: {cause}")]
     Listen {
@@ -92,8 +105,23 @@ impl StartError {
 /// Connects to the database, brings it up to date, and makes and loads what is needed to act.
 ///
 /// # Errors
-/// [`StartError`].
+/// [`StartError`]; [`StartError::Restored`] when the database is an older copy that was put back.
 pub async fn open(config: Config, seams: Seams) -> Result<Provider, StartError> {
+    let provider = open_unclaimed(config, seams).await?;
+    match marker::claim(&provider).await {
+        Ok(()) => Ok(provider),
+        Err(error) => {
+            provider.database.close().await;
+            Err(error)
+        }
+    }
+}
+
+/// As [`open`], of an older copy too: for `exeunt restored` alone.
+///
+/// # Errors
+/// [`StartError`].
+pub async fn open_unclaimed(config: Config, seams: Seams) -> Result<Provider, StartError> {
     let master = Arc::new(master_key(&config.master_key_file, seams.random.as_ref())?);
     let extra_ca = match &config.outbound.extra_ca_file {
         Some(path) => Some(std::fs::read(path).map_err(|cause| StartError::file(path, cause))?),
@@ -227,6 +255,7 @@ pub async fn start_on(
         tokio::spawn(deliver_logouts::run(Arc::clone(&workers), stop.clone())),
         tokio::spawn(sweep::run(Arc::clone(&workers), keys_seen, stop.clone())),
         tokio::spawn(work::listen(Arc::clone(&workers), stop.clone())),
+        tokio::spawn(marker::run(Arc::clone(&workers), stop.clone())),
     ];
     Ok(Running {
         address,

@@ -40,6 +40,19 @@ pub enum Command {
     Serve,
     /// Bring the database up to date, and nothing else
     Migrate,
+    /// Make a database fit to be served again that was put back from a copy
+    ///
+    /// Ends every session, takes back every grant and replaces the signing keys, since the copy can't know what was
+    /// ended and revoked after it was made; the applications are told by the next `exeunt serve`. Other commands refuse
+    /// such a database until this one has succeeded. It may be repeated.
+    #[command(
+        after_help = "Examples:\n  exeunt restored --config exeunt.toml\n  exeunt restored --yes"
+    )]
+    Restored {
+        /// Ask nothing
+        #[arg(long)]
+        yes: bool,
+    },
     /// Look at the configuration
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -101,6 +114,16 @@ pub enum ClientCommand {
     List(Output),
     /// Show all that an application registered
     Show {
+        /// Its client_id
+        client_id: String,
+        /// For people or for programs.
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Send a real logout token for a session that never was, and say what the application made of it
+    ///
+    /// Exits 0 only if a real notice would count as confirmed.
+    TestLogout {
         /// Its client_id
         client_id: String,
         /// For people or for programs.
@@ -370,10 +393,12 @@ mod tests {
             "serve --config exeunt.toml",
             "--config exeunt.toml serve",
             "migrate",
+            "restored --yes",
             "config check",
             "client add ledger --public --redirect-uri a --redirect-uri b",
             "client list --json --config exeunt.toml",
             "client show ledger --json",
+            "client test-logout ledger --json",
             "client remove ledger",
             "user add ada --email ada@example.org --email-verified",
             "user list --json",

@@ -6,7 +6,7 @@ use anyhow::{Context as _, anyhow, bail};
 use serde::Serialize;
 
 use super::arguments::{ClientAdd, ClientCommand, Output};
-use super::show;
+use super::{show, test_logout};
 use crate::clock::Timestamp;
 use crate::config::{Place, canonical_name, check_client_id};
 use crate::flows::people::{self, NotDone};
@@ -53,6 +53,9 @@ pub(super) async fn run(provider: &Provider, command: ClientCommand) -> anyhow::
         ClientCommand::Add(wanted) => add(provider, *wanted).await,
         ClientCommand::List(output) => list(provider, output).await,
         ClientCommand::Show { client_id, output } => show(provider, &client_id, output).await,
+        ClientCommand::TestLogout { client_id, output } => {
+            test_logout::run(provider, &client_id, output).await
+        }
         ClientCommand::Remove { client_id } => remove(provider, &client_id).await,
     }
 }

@@ -6,8 +6,8 @@ use serde::Serialize;
 use super::arguments::{KeysCommand, Output};
 use super::show;
 use crate::clock::Timestamp;
-use crate::flows::keys::{NotRetired, retire, rotate};
-use crate::flows::{FlowError, Provider};
+use crate::flows::Provider;
+use crate::flows::keys::{self, NotRetired, retire, rotate};
 use crate::jose::Schedule;
 use crate::oidc::algorithm::SigningAlgorithm;
 use crate::store::signing_keys::{self, SealedKey};
@@ -115,7 +115,7 @@ async fn make(
 ) -> anyhow::Result<()> {
     let algorithms = match algorithm {
         Some(algorithm) => vec![algorithm],
-        None => in_use(provider).await?,
+        None => keys::algorithms(provider).await?,
     };
     if algorithms.is_empty() {
         bail!("there are no keys yet: `exeunt serve` makes them when it first starts");
@@ -134,20 +134,6 @@ async fn make(
         }
     }
     Ok(())
-}
-
-/// The algorithms that have a key that is not retired.
-async fn in_use(provider: &Provider) -> Result<Vec<SigningAlgorithm>, FlowError> {
-    let now = provider.clock.now();
-    let mut algorithms: Vec<SigningAlgorithm> = signing_keys::list(provider.database.read())
-        .await?
-        .into_iter()
-        .filter(|key| schedule(key).is_published(now))
-        .map(|key| key.algorithm)
-        .collect();
-    algorithms.sort();
-    algorithms.dedup();
-    Ok(algorithms)
 }
 
 async fn take_back(provider: &Provider, kid: &str) -> anyhow::Result<()> {

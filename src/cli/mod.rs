@@ -10,9 +10,11 @@ mod demo;
 mod healthcheck;
 mod keys;
 mod migrate;
+mod restored;
 mod serve;
 mod session;
 mod show;
+mod test_logout;
 mod user;
 
 use std::ffi::OsString;
@@ -74,6 +76,7 @@ fn obey(arguments: Arguments) -> anyhow::Result<()> {
             }
             Command::Serve => serve::run(load(path)?).await,
             Command::Migrate => migrate::run(load(path)?).await,
+            Command::Restored { yes } => restored::run(load(path)?, yes).await,
             Command::Healthcheck => healthcheck::run(load(path)?).await,
             Command::Demo(arguments) => demo::run(arguments).await,
             Command::Client(command) => {

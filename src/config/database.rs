@@ -1,7 +1,7 @@
 //! The database's address.
 
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// A `sqlite://` or `postgres://` URL. Its password is shown only by [`DatabaseUrl::as_str`].
 #[derive(Clone, PartialEq, Eq)]
@@ -55,10 +55,37 @@ impl DatabaseUrl {
         &self.0
     }
 
+    /// The file, if it is SQLite.
+    pub fn file(&self) -> Option<PathBuf> {
+        let path = self.0.strip_prefix("sqlite://")?;
+        let path = path.split('?').next().unwrap_or_default();
+        Some(PathBuf::from(percent_decoded(path)))
+    }
+
     /// Whether it is PostgreSQL rather than SQLite.
     pub fn is_postgres(&self) -> bool {
         self.0.starts_with("postgres")
     }
+}
+
+/// A path in a URL as the file's name; what is no escape stands for itself.
+fn percent_decoded(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((first, after)) = rest.split_first() {
+        let escaped = (*first == b'%')
+            .then(|| after.get(..2))
+            .flatten()
+            .and_then(|digits| std::str::from_utf8(digits).ok())
+            .and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        bytes.push(escaped.unwrap_or(*first));
+        rest = if escaped.is_some() {
+            &after[2..]
+        } else {
+            after
+        };
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 impl Default for DatabaseUrl {

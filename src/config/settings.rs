@@ -71,6 +71,7 @@ fn read(root: &Section<'_, '_>) -> Config {
     if let Some(url) = database.text("url", database_url) {
         config.database = url.inside(database.folder("url"));
     }
+    config.marker_file = file(&database, "marker_file");
     database.finish();
 
     let secrets = root.section("secrets");

@@ -169,7 +169,28 @@ pub async fn retire(provider: &Provider, kid: &str) -> Result<Result<(), NotReti
     Ok(Ok(()))
 }
 
-async fn generate(
+/// The algorithms that there is a key for which is not retired.
+///
+/// # Errors
+/// When the database fails.
+pub async fn algorithms(provider: &Provider) -> Result<Vec<SigningAlgorithm>, FlowError> {
+    let now = provider.clock.now();
+    let mut algorithms: Vec<SigningAlgorithm> = signing_keys::list(provider.database.read())
+        .await?
+        .into_iter()
+        .filter(|key| stored(key.clone()).schedule.is_published(now))
+        .map(|key| key.algorithm)
+        .collect();
+    algorithms.sort();
+    algorithms.dedup();
+    Ok(algorithms)
+}
+
+/// A new key of that schedule, for the caller to keep.
+///
+/// # Errors
+/// When it can't be made.
+pub(super) async fn generate(
     provider: &Provider,
     algorithm: SigningAlgorithm,
     schedule: Schedule,

@@ -14,6 +14,8 @@ pub mod keys;
 pub mod people;
 pub mod redeem;
 pub mod refresh;
+pub mod restored;
+pub mod send_notice;
 pub mod sign_in;
 pub mod sweep;
 mod tokens;

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderName, RETRY_AFTER};
+use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderName, LOCATION, RETRY_AFTER};
 use reqwest::{Certificate, Client, RequestBuilder, Response, redirect, retry};
 use url::Url;
 
@@ -52,6 +52,8 @@ pub struct Answer {
     pub status: u16,
     /// When it wants to be asked again, if it said so intelligibly.
     pub retry_after: Option<RetryAfter>,
+    /// Where a redirect, which is not followed, points to, as sent.
+    pub location: Option<String>,
     /// `Content-Type` as sent.
     pub content_type: Option<String>,
     /// The body; empty after [`Outbound::post_form`], which does not read it.
@@ -302,6 +304,7 @@ fn answer(response: &Response, body: Vec<u8>) -> Answer {
     Answer {
         status: response.status().as_u16(),
         retry_after: header(RETRY_AFTER).and_then(RetryAfter::parse),
+        location: header(LOCATION).map(str::to_owned),
         content_type: header(CONTENT_TYPE).map(str::to_owned),
         body,
     }

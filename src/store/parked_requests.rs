@@ -71,3 +71,12 @@ pub async fn purge(db: &impl ConnectionTrait, before: Timestamp) -> Result<(), S
         .await?;
     Ok(())
 }
+
+/// Forgets every one.
+///
+/// # Errors
+/// When the database fails.
+pub async fn forget_all(db: &impl ConnectionTrait) -> Result<(), StoreError> {
+    Entity::delete_many().exec(db).await?;
+    Ok(())
+}

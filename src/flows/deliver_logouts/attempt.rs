@@ -1,29 +1,24 @@
 //! One attempt: the token, the post, and what the answer makes of the row.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::sync::{Semaphore, mpsc};
-use uuid::Uuid;
 
 use super::acknowledge::Outcome;
 use super::backoff;
 use super::claim::Claimed;
 use super::load::Pace;
 use crate::clock::Timestamp;
-use crate::flows::{FlowError, Provider, tokens};
-use crate::oidc::client::{ClientMetadata, LogoutTokenSubject};
+use crate::flows::send_notice::{self, Notice};
+use crate::flows::{FlowError, Provider};
+use crate::oidc::client::LogoutTokenSubject;
 use crate::oidc::logout::DeliveryState;
 use crate::oidc::logout::breaker::Health;
-use crate::oidc::logout::delivery::{self, ConnectionProblem, Verdict};
-use crate::oidc::logout::logout_token::{self, LogoutTokenClaims};
+use crate::oidc::logout::delivery::{self, Verdict};
 use crate::outbound::{self, OutboundError};
 use crate::store::deliveries::Delivery;
 use crate::store::delivery_attempts::Attempt;
 use crate::store::participants;
-
-/// How long an application may take to answer.
-const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What the attempts of one server share.
 pub(super) struct Attempts {
@@ -97,13 +92,16 @@ impl Attempts {
         let token = {
             // It is never closed.
             let _turn = self.signing.acquire().await;
-            logout_token(provider, &delivery, metadata, (jti, goes_on), sent_at)?
+            let notice = Notice {
+                client_id: &delivery.client_id,
+                sub: delivery.user_id,
+                sid: delivery.sid,
+                jti,
+                goes_on,
+            };
+            send_notice::token(provider, metadata, &notice, sent_at)?
         };
-        let answer = provider
-            .outbound
-            .within(&metadata.private_networks)?
-            .post_form(uri, &[("logout_token", &token)], PATIENCE)
-            .await;
+        let answer = send_notice::post(provider, metadata, uri, &token).await?;
         let now = provider.clock.now();
         delivery.attempts += 1;
         let (status, problem) = match &answer {
@@ -143,27 +141,6 @@ impl Attempts {
     }
 }
 
-/// A token made for this attempt: the algorithm and the `jti` are those of now.
-fn logout_token(
-    provider: &Provider,
-    delivery: &Delivery,
-    metadata: &ClientMetadata,
-    (jti, goes_on): (Uuid, bool),
-    now: Timestamp,
-) -> Result<String, FlowError> {
-    let claims = LogoutTokenClaims::new(
-        &provider.config.issuer,
-        &delivery.client_id,
-        &delivery.user_id.to_string(),
-        Some(&delivery.sid.to_string()),
-        &jti.to_string(),
-        now,
-    )
-    .naming(metadata.logout_token_subject, goes_on);
-    let algorithm = metadata.id_token_signed_response_alg;
-    tokens::sign(provider, algorithm, logout_token::TYPE, &claims, now)
-}
-
 /// Turns an answer into the delivery's next state.
 fn judge(
     provider: &Provider,
@@ -178,12 +155,7 @@ fn judge(
                 .retry_after
                 .map(|retry_after| retry_after.moment(now) - now),
         }),
-        Err(OutboundError::Timeout) => Err(ConnectionProblem::Timeout),
-        Err(OutboundError::Tls) => Err(ConnectionProblem::Tls),
-        Err(OutboundError::Refused(_)) => Err(ConnectionProblem::Forbidden),
-        Err(OutboundError::Connect | OutboundError::TooLong | OutboundError::Other) => {
-            Err(ConnectionProblem::Connection)
-        }
+        Err(error) => Err(send_notice::problem(error)),
     };
     match delivery::classify(facts) {
         Verdict::Confirmed => settle(delivery, DeliveryState::Confirmed, now),

@@ -7,6 +7,7 @@ mod facts;
 pub mod frontchannel;
 pub mod logout_token;
 pub mod termination;
+pub mod verdict;
 
 pub use facts::{Cause, Channel, DeliveryState};
 

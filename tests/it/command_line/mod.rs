@@ -1,5 +1,8 @@
 //! The program itself, as people and scripts use it: arguments in; output, exit codes and the database out.
 
+mod restored;
+mod test_logout;
+
 use std::io::Write as _;
 use std::net::TcpListener;
 use std::path::Path;

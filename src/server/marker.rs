@@ -1,0 +1,107 @@
+//! The file that remembers, outside the database, until when the database lived: an older copy that is put back
+//! remembers less, and is known for one.
+
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta};
+use tokio_util::sync::CancellationToken;
+
+use super::StartError;
+use crate::clock::Timestamp;
+use crate::flows::{Provider, restored};
+
+/// How often a running server says that the database lives.
+const EVERY: TimeDelta = TimeDelta::seconds(10);
+
+/// The file.
+#[derive(Debug, Clone)]
+pub struct Marker(PathBuf);
+
+impl Marker {
+    /// The marker of this provider's database.
+    pub fn of(provider: &Provider) -> Self {
+        Self(provider.config.marker_file())
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// Until when the database is known to have lived; none when there is no marker yet.
+    ///
+    /// # Errors
+    /// When it is there and can't be read: to go on without it would be to serve whatever copy there is.
+    pub fn read(&self) -> Result<Option<Timestamp>, StartError> {
+        let text = match std::fs::read_to_string(&self.0) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(StartError::file(&self.0, error)),
+        };
+        let millis = text.trim().parse().ok();
+        match millis.and_then(DateTime::from_timestamp_millis) {
+            Some(moment) => Ok(Some(moment)),
+            None => Err(StartError::file(&self.0, "it holds no moment")),
+        }
+    }
+
+    /// Keeps the moment: the whole of it or, when the power goes, what was there before.
+    ///
+    /// # Errors
+    /// When it can't be written.
+    pub fn write(&self, moment: Timestamp) -> Result<(), StartError> {
+        let folder = match self.0.parent() {
+            Some(folder) if !folder.as_os_str().is_empty() => folder,
+            _ => Path::new("."),
+        };
+        let written = tempfile::NamedTempFile::new_in(folder).and_then(|mut file| {
+            writeln!(file, "{}", moment.timestamp_millis())?;
+            file.as_file().sync_all()?;
+            file.persist(&self.0)?;
+            std::fs::File::open(folder)?.sync_all()
+        });
+        written.map_err(|error| StartError::file(&self.0, error))
+    }
+}
+
+/// Says that the database lives, and keeps that outside.
+///
+/// # Errors
+/// [`StartError::Restored`] when it is an older copy, else when the database or the file fails.
+pub(super) async fn claim(provider: &Provider) -> Result<(), StartError> {
+    let marker = Marker::of(provider);
+    let kept = marker.read()?;
+    match restored::raise(provider, kept).await? {
+        Some(alive_at) => {
+            // After the commit: a marker ahead of its database would make a copy of it.
+            marker.write(alive_at)?;
+            if kept.is_none() {
+                let file = marker.path().display();
+                tracing::info!(%file, "made the marker by which a restored database is known");
+            }
+            Ok(())
+        }
+        None => Err(StartError::Restored {
+            marker: marker.path().display().to_string(),
+        }),
+    }
+}
+
+/// Says every now and then that the database lives, until `stop` is cancelled, and then once more.
+pub(super) async fn run(provider: Arc<Provider>, stop: CancellationToken) {
+    loop {
+        let again = provider.clock.now() + EVERY;
+        tokio::select! {
+            () = provider.clock.sleep_until(again) => {}
+            () = stop.cancelled() => {}
+        }
+        if let Err(error) = claim(&provider).await {
+            tracing::error!(%error, "it could not be kept that the database lives");
+        }
+        if stop.is_cancelled() {
+            return;
+        }
+    }
+}

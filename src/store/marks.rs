@@ -1,0 +1,68 @@
+//! `marks`: what the database knows about itself.
+
+use sea_orm::entity::prelude::*;
+use sea_orm::sea_query::OnConflict;
+use sea_orm::{ActiveValue::Set, ConnectionTrait, QuerySelect as _};
+
+use super::{StoreError, millis, time};
+use crate::clock::Timestamp;
+
+#[derive(Debug, Clone, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "marks")]
+struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    name: String,
+    value: String,
+}
+
+#[derive(Debug, Clone, Copy, EnumIter, DeriveRelation)]
+enum Relation {}
+impl ActiveModelBehavior for ActiveModel {}
+
+/// The latest moment at which the database is known to have lived, in milliseconds.
+const ALIVE_AT: &str = "alive_at";
+
+fn moment(row: &Model) -> Result<Timestamp, StoreError> {
+    let damaged = StoreError::Damaged("a mark");
+    row.value.parse().map_or(Err(damaged), time)
+}
+
+/// The latest moment at which the database is known to have lived; none when it never did.
+///
+/// # Errors
+/// When the database fails.
+pub async fn alive_at(db: &impl ConnectionTrait) -> Result<Option<Timestamp>, StoreError> {
+    let row = Entity::find_by_id(ALIVE_AT).one(db).await?;
+    row.as_ref().map(moment).transpose()
+}
+
+/// As [`alive_at`]; nobody else raises it until this transaction is over.
+///
+/// # Errors
+/// When the database fails.
+pub async fn lock_alive_at(db: &impl ConnectionTrait) -> Result<Option<Timestamp>, StoreError> {
+    let row = Entity::find_by_id(ALIVE_AT)
+        .lock_exclusive()
+        .one(db)
+        .await?;
+    row.as_ref().map(moment).transpose()
+}
+
+/// Says that the database lived at that moment.
+///
+/// # Errors
+/// When the database fails.
+pub async fn set_alive_at(db: &impl ConnectionTrait, at: Timestamp) -> Result<(), StoreError> {
+    let row = ActiveModel {
+        name: Set(ALIVE_AT.to_owned()),
+        value: Set(millis(at).to_string()),
+    };
+    let known = OnConflict::column(Column::Name)
+        .update_column(Column::Value)
+        .to_owned();
+    Entity::insert(row)
+        .on_conflict(known)
+        .exec_without_returning(db)
+        .await?;
+    Ok(())
+}
