@@ -47,15 +47,12 @@ pub async fn serve(folder: &Path) {
     let server = tokio::spawn(server);
     obey(&json!({ "ports": ports }), async |request| {
         let last = |value: &AtomicU64| value.load(Ordering::SeqCst);
-        match request["do"].as_str().unwrap() {
-            "reset" => {
-                for value in [&tally.count, &tally.first, &tally.last] {
-                    value.store(0, Ordering::SeqCst);
-                }
-                let hanging = request["hanging"].as_u64().unwrap_or_default();
-                tally.hanging.store(hanging, Ordering::SeqCst);
+        if request["do"] == "reset" {
+            for value in [&tally.count, &tally.first, &tally.last] {
+                value.store(0, Ordering::SeqCst);
             }
-            _ => {}
+            let hanging = request["hanging"].as_u64().unwrap_or_default();
+            tally.hanging.store(hanging, Ordering::SeqCst);
         }
         json!({ "count": last(&tally.count), "first": last(&tally.first), "last": last(&tally.last) })
     })

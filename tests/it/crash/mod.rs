@@ -207,7 +207,7 @@ impl Run {
             let moment = self.fate.within(Duration::from_millis(600));
             guest
                 .haste
-                .set((moment.as_millis() % 2 == 0).then_some(moment));
+                .set(moment.as_millis().is_multiple_of(2).then_some(moment));
         }
         house.lead_anywhere();
         guests
