@@ -16,7 +16,7 @@ use crate::store::consents::{self, Consent};
 use crate::store::grants::{self, Grant};
 use crate::store::interactions::{self, Interaction};
 use crate::store::sessions::{self, Session};
-use crate::store::{self, clients, parked_requests};
+use crate::store::{self, clients, parked_requests, users};
 
 /// How long a person may take to sign in.
 const PATIENCE: TimeDelta = TimeDelta::hours(1);
@@ -143,7 +143,8 @@ pub fn read_hint(provider: &Provider, hint: &str, now: Timestamp) -> Option<IdTo
     IdTokenClaims::read_hint(claims, &provider.config.issuer)
 }
 
-/// Remembers what the person allows, beside what they allowed before.
+/// Remembers what the person allows, beside what they allowed before. False, and nothing is, when the
+/// session in which they were asked has ended since.
 ///
 /// # Errors
 /// When the database fails.
@@ -152,9 +153,17 @@ pub async fn consent(
     session: &Session,
     client: &Client,
     scope: &Scope,
-) -> Result<(), FlowError> {
+) -> Result<bool, FlowError> {
     let now = provider.clock.now();
     let tx = provider.database.begin().await?;
+    // The person before their session, as everywhere.
+    users::lock(&tx, session.user_id).await?;
+    if sessions::lock_living(&tx, session.id, provider.alive(now))
+        .await?
+        .is_none()
+    {
+        return Ok(false);
+    }
     let before = consents::find(&tx, session.user_id, &client.client_id).await?;
     let before = before
         .map(|before| Scope::parse(&before.scope).unwrap_or_default())
@@ -164,11 +173,12 @@ pub async fn consent(
         granted_at: now,
     };
     consents::save(&tx, session.user_id, &client.client_id, &consent).await?;
-    Ok(store::commit(tx).await?)
+    store::commit(tx).await?;
+    Ok(true)
 }
 
-/// Issues a code. None when the session ended, the client was shut out or the parked request was
-/// answered in the meantime.
+/// Issues a code. None when the session ended, the client was shut out, the consent was withdrawn or the
+/// parked request was answered in the meantime.
 ///
 /// # Errors
 /// When the database fails.
@@ -184,6 +194,9 @@ pub async fn issue_code(
     let now = provider.clock.now();
     let code = provider.random.secret();
     let tx = provider.database.begin().await?;
+    // Held, so that nobody withdraws a consent between our look at it and the grant; and before their
+    // session, as everywhere.
+    users::lock(&tx, session.user_id).await?;
     if sessions::lock_living(&tx, session.id, provider.alive(now))
         .await?
         .is_none()
@@ -192,6 +205,13 @@ pub async fn issue_code(
             .is_none()
     {
         return Ok(None);
+    }
+    if !client.metadata.skip_consent {
+        let consent = consents::find(&tx, session.user_id, &client.client_id).await?;
+        let allowed = consent.map(|known| Scope::parse(&known.scope).unwrap_or_default());
+        if allowed.is_none_or(|allowed| !scope.is_subset(&allowed)) {
+            return Ok(None);
+        }
     }
     if let Some(interaction) = interaction
         && !interactions::consume(&tx, &interaction.handle_hash).await?

@@ -4,8 +4,12 @@
 
 // `cfg(test)` tells clippy that these are tests, where `unwrap` is welcome.
 #[cfg(test)]
+mod account;
+#[cfg(test)]
 mod acknowledge;
 mod activity;
+#[cfg(test)]
+mod administrators;
 #[cfg(test)]
 mod authorize;
 #[cfg(test)]
@@ -34,6 +38,8 @@ mod egress;
 mod end_session;
 #[cfg(test)]
 mod engine;
+#[cfg(test)]
+mod failing_database;
 #[cfg(test)]
 mod frontchannel;
 #[cfg(test)]
@@ -71,6 +77,8 @@ mod storm;
 mod support;
 #[cfg(test)]
 mod templates;
+#[cfg(test)]
+mod termination;
 #[cfg(test)]
 mod throttles;
 #[cfg(test)]

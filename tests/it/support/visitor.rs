@@ -301,6 +301,18 @@ impl Answer {
             .collect()
     }
 
+    /// The form that goes to this path and has this among its fields.
+    pub fn form_with(&self, action: &str, field: (&str, &str)) -> Form {
+        let wanted = |form: &Form| {
+            let has = |(name, value): &(String, String)| (name.as_str(), value.as_str()) == field;
+            form.action == action && (field.0.is_empty() || form.fields.iter().any(has))
+        };
+        let mut forms = self.forms().into_iter();
+        forms
+            .find(wanted)
+            .unwrap_or_else(|| panic!("no form to {action} with {field:?}: {}", self.body))
+    }
+
     /// The values of an attribute of what a CSS selector finds.
     pub fn attributes(&self, selector: &str, attribute: &str) -> Vec<String> {
         let page = Html::parse_document(&self.body);
