@@ -83,13 +83,13 @@ async fn what_is_wrong_otherwise_is_told_to_the_application() {
         (&[("response_type", "token")], "unsupported_response_type"),
         (
             &[("response_type", "id_token")],
-            "unsupported_response_type",
+            "unauthorized_client",
         ),
         (
             &[("response_type", "code id_token")],
-            "unsupported_response_type",
+            "unauthorized_client",
         ),
-        (&[("response_mode", "fragment")], "invalid_request"),
+        (&[("response_mode", "web_message")], "invalid_request"),
         (&[("scope", "")], "invalid_scope"),
         (&[("scope", "email")], "invalid_scope"),
         (&[("scope", "openid \"")], "invalid_scope"),
