@@ -1,14 +1,18 @@
 // Comfort for the pages that show who has left: times in the person's own zone, the applications' states as they
-// change, and going on when there is nothing more to wait for. Without this script the page's links do all of it.
+// change, what framed pages have to say, and going on when there is nothing more to wait for. Without this script the
+// page's links do all of it.
 (function () {
   'use strict';
 
-  var POLL_EVERY = 400; // milliseconds
+  var LINGER = 300; // milliseconds for the word of a frame that has loaded
+  var AFTER_FAILURE = 2000; // milliseconds
+  var MOST_FAILURES = 3; // in a row, before the page says that it may be out of date
   var main = document.getElementsByTagName('main')[0];
   // The person's own way to write times, unless that would mix another language into the page.
   var page = document.documentElement.lang;
   var own = navigator.language || page;
   var language = own.split('-')[0] === page.split('-')[0] ? own : page;
+  var looked = new Date();
 
   // The page says "14:32 UTC"; this says "14:32", and the date as well if it is not today's.
   function showLocally(element) {
@@ -24,6 +28,10 @@
     element.textContent = moment.toLocaleString(language, options);
   }
 
+  function child(parent, className) {
+    return parent.getElementsByClassName(className)[0];
+  }
+
   function timeElement(time) {
     var element = document.createElement('time');
     element.setAttribute('datetime', time.datetime);
@@ -32,33 +40,41 @@
     return element;
   }
 
-  function child(parent, className) {
-    return parent.getElementsByClassName(className)[0];
+  // Only what differs is touched: a row that has settled lies still.
+  function say(parent, sentence) {
+    var said = document.createElement('span');
+    said.appendChild(document.createTextNode(sentence.before));
+    if (sentence.time) { said.appendChild(timeElement(sentence.time)); }
+    said.appendChild(document.createTextNode(sentence.after));
+    if (parent.textContent === said.textContent) { return; }
+    parent.textContent = '';
+    while (said.firstChild) { parent.appendChild(said.firstChild); }
   }
 
   function showDetail(row, detail) {
     var paragraph = child(row, 'detail');
-    if (paragraph) { row.removeChild(paragraph); }
-    if (!detail) { return; }
-    paragraph = document.createElement('p');
-    paragraph.className = 'detail';
-    paragraph.appendChild(document.createTextNode(detail.before));
-    if (detail.time) { paragraph.appendChild(timeElement(detail.time)); }
-    paragraph.appendChild(document.createTextNode(detail.after));
-    row.appendChild(paragraph);
+    if (!detail) {
+      if (paragraph) { row.removeChild(paragraph); }
+      return;
+    }
+    if (!paragraph) {
+      paragraph = document.createElement('p');
+      paragraph.className = 'detail';
+      row.appendChild(paragraph);
+    }
+    say(paragraph, detail);
   }
 
   function showRow(application) {
     var row = document.getElementById('application-' + application.id);
+    var use;
     if (!row) { return; }
-    var state = child(row, 'state');
-    var use = state.getElementsByTagName('use')[0];
-    var time = state.getElementsByTagName('time')[0];
-    row.setAttribute('data-state', application.state);
-    use.setAttribute('href', use.getAttribute('href').replace(/#.*/, '#' + application.state));
-    child(state, 'state-text').textContent = application.text;
-    if (time) { state.removeChild(time); }
-    if (application.time) { state.appendChild(timeElement(application.time)); }
+    if (row.getAttribute('data-state') !== application.state) {
+      use = child(row, 'state').getElementsByTagName('use')[0];
+      row.setAttribute('data-state', application.state);
+      use.setAttribute('href', use.getAttribute('href').replace(/#.*/, '#' + application.state));
+    }
+    say(child(row, 'state-text'), application.label);
     showDetail(row, application.detail);
   }
 
@@ -69,48 +85,129 @@
     for (var i = 0; i < status.applications.length; i++) { showRow(status.applications[i]); }
   }
 
+  // Says since when the page may be out of date, or that it is not.
+  function showStale(stale) {
+    var notice = document.getElementById('stale');
+    var time = notice.getElementsByTagName('time')[0];
+    if (stale && notice.hidden) {
+      time.parentNode.replaceChild(timeElement({ datetime: looked.toISOString(), text: '0:00:00' }), time);
+    }
+    notice.hidden = !stale;
+  }
+
   function follow() {
+    var onward = main.getAttribute('data-onward'); // the page that stays has none
+    var frames = main.getElementsByTagName('iframe');
     var loaded = document.readyState === 'complete'; // which it is only when all its frames are
+    var lingered = false;
+    var stayed = false; // as long as somebody needs to see that something is not as it should be
     var finished = false;
+    var well = false;
     var gone = false;
+    var asked = 0; // requests so far
+    var shown = 0; // the latest of them whose answer is on the page
+    var reports = 0; // under way
+    var failures = 0;
 
     function goOn() {
-      if (gone) { return; }
+      if (gone || !onward) { return; }
       gone = true;
-      window.location.replace(main.getAttribute('data-onward'));
+      window.location.replace(onward);
+    }
+
+    function allHaveSpoken() {
+      for (var i = 0; i < frames.length; i++) {
+        if (!frames[i].hasAttribute('data-said')) { return false; }
+      }
+      return true;
     }
 
     function goOnIfAllIsKnown() {
-      if (finished && loaded) { goOn(); }
+      var heard = loaded && reports === 0 && (lingered || allHaveSpoken());
+      if (heard && (well || stayed)) { goOn(); }
+    }
+
+    // Asks for the status, or reports something and is answered with the status.
+    function ask(method, path, body, then) {
+      var request = new XMLHttpRequest();
+      var number = asked += 1;
+      request.open(method, path);
+      if (body) { request.setRequestHeader('Content-Type', 'application/x-www-form-urlencoded'); }
+      request.onload = function () {
+        // An answer that was overtaken says less than what is shown.
+        if (request.status !== 200 || number < shown) { return; }
+        var status = JSON.parse(request.responseText);
+        shown = number;
+        looked = new Date();
+        show(status);
+        finished = status.finished;
+        well = status.well;
+        then(status);
+      };
+      request.onloadend = function () { then(null, request.status); };
+      request.send(body);
     }
 
     function poll() {
-      var request = new XMLHttpRequest();
+      var again = AFTER_FAILURE;
       if (gone) { return; }
-      request.open('GET', main.getAttribute('data-status'));
-      request.onload = function () {
-        var status;
-        if (request.status !== 200) { return; }
-        status = JSON.parse(request.responseText);
-        show(status);
-        finished = status.finished;
+      ask('GET', main.getAttribute('data-status'), null, function (status, code) {
+        if (status) {
+          again = status.again_in;
+          return;
+        }
+        failures = code === 200 ? 0 : failures + 1;
+        // 404: the ten minutes in which this browser may look are over.
+        showStale(code === 404 || failures >= MOST_FAILURES);
+        if (!finished && code !== 404) { window.setTimeout(poll, again); }
         goOnIfAllIsKnown();
-      };
-      request.onloadend = function () {
-        if (!finished) { window.setTimeout(poll, POLL_EVERY); }
-      };
-      request.send();
+      });
     }
+
+    // An application's page says that it is done. Only the frame that we loaded, from its own registered origin, can
+    // say so, and only of the session that it was asked about.
+    window.addEventListener('message', function (event) {
+      var said = event.data;
+      var frame = null;
+      for (var i = 0; i < frames.length; i++) {
+        if (event.source && frames[i].contentWindow === event.source) { frame = frames[i]; }
+      }
+      if (!frame || frame.hasAttribute('data-said')) { return; }
+      if (event.origin !== frame.getAttribute('data-origin')) { return; }
+      if (!said || said.type !== 'exeunt:logout-done') { return; }
+      if (said.iss !== main.getAttribute('data-issuer')) { return; }
+      if (said.sid !== frame.getAttribute('data-sid')) { return; }
+      frame.setAttribute('data-said', '');
+      reports += 1;
+      ask('POST', main.getAttribute('data-acknowledge'),
+        'csrf=' + encodeURIComponent(main.getAttribute('data-csrf')) +
+        '&application=' + encodeURIComponent(frame.getAttribute('data-application')),
+        function (status) {
+          if (status) { return; }
+          reports -= 1;
+          goOnIfAllIsKnown();
+        });
+    });
 
     window.addEventListener('load', function () {
       loaded = true;
+      window.setTimeout(function () {
+        lingered = true;
+        goOnIfAllIsKnown();
+      }, LINGER);
       goOnIfAllIsKnown();
     });
-    window.setTimeout(goOn, Number(main.getAttribute('data-wait')));
+    if (onward) {
+      window.setTimeout(goOn, Number(main.getAttribute('data-wait')));
+      window.setTimeout(function () {
+        stayed = true;
+        goOnIfAllIsKnown();
+      }, Number(main.getAttribute('data-stay')));
+    }
     poll();
   }
 
-  var times = document.getElementsByTagName('time');
+  var times = main.getElementsByTagName('time');
   for (var i = 0; i < times.length; i++) { showLocally(times[i]); }
   if (main.hasAttribute('data-status')) { follow(); }
 }());

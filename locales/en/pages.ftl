@@ -88,8 +88,11 @@ leaving-title = Signing you out of { $count ->
     [one] 1 application
    *[other] { $count } applications
 }
-leaving-ended = You are already signed out here. We go on telling the applications, even when you close this page.
+leaving-ended = You are signed out here, whatever the applications answer.
+leaving-ended-telling = You are signed out here, whatever the applications answer. We go on telling them, even when you close this page.
+leaving-signed-in-again = That sign-out is done. Somebody has signed in here again since.
 leaving-goes-on = You are still signed in here, and at your other applications.
+leaving-stale = We could not look again: this is how it was at { $time }.
 leaving-frame = Signs you out of an application
 
 # No line ends between a number and what it counts.
@@ -110,29 +113,39 @@ summary-ends = { $count ->
    *[other] { $count }{"\u00A0"}end by themselves
 }
 
+# The state of one application, in a few words.
 state-telling = Being told
-state-confirmed = Signed out
+state-confirmed = Signed out { $time }
 state-asked = Asked
 state-retrying = Trying again
 state-refused = Refused
 state-failed = Not reached
 state-ends = Ends by itself
+state-ends-until = Ends by { $time }
+state-ends-over = Has ended
 
-detail-asked = Its page was asked to sign you out. It cannot tell us whether it did.
-detail-retrying = It has not confirmed yet. Next try in { $wait }.
+detail-confirmed-in-browser = It said so in your browser.
+detail-asked = Its page was asked in your browser. It has not said whether you are signed out there.
 detail-retrying-now = It has not confirmed yet. We are trying again now.
-detail-refused = It did not accept the notice. The access we gave it ends by itself.
-detail-refused-until = It did not accept the notice. The access we gave it ends by itself at { $time }.
-detail-failed = It did not confirm, so we stopped trying. The access we gave it ends by itself.
-detail-failed-until = It did not confirm, so we stopped trying. The access we gave it ends by itself at { $time }.
-detail-ends = It cannot be told. The access we gave it ends by itself.
-detail-ends-until = It cannot be told. The access we gave it ends by itself at { $time }.
+detail-retrying-in = It has not confirmed yet. Next try in { $wait }.
+detail-retrying-within = It has not confirmed yet. Next try within { $wait }.
+detail-retrying-at = It has not confirmed yet. Next try at { $time }.
+detail-refused = It did not accept the notice, and keeps the access that you left it while you are away.
+detail-refused-until = It did not accept the notice. What it was given ends by { $time }.
+detail-refused-over = It did not accept the notice. What it was given has ended by itself.
+detail-failed = It did not confirm, so we stopped trying. It keeps the access that you left it while you are away.
+detail-failed-until = It did not confirm, so we stopped trying. What it was given ends by { $time }.
+detail-failed-over = It did not confirm, so we stopped trying. What it was given has ended by itself.
+detail-ends = It cannot be told, and keeps the access that you left it while you are away.
+detail-ends-until = It cannot be told. What it was given ends by itself.
+detail-ends-over = It could not be told. What it was given has ended by itself.
 
 ## Signed out
 
 signed-out-title = You are signed out
 signed-out-nobody-title = You are signed out
-signed-out-nobody = Nobody was signed in here, so there was nothing to end.
+signed-out-nobody = Nobody is signed in here, and there is nothing left to end.
+signed-out-telling = We go on telling the applications, even when you close this page.
 signed-out-nobody-to-tell = Your session here has ended. There was no application to tell.
 
 ## Errors

@@ -16,7 +16,7 @@ use url::Url;
 
 use super::logout_token::Invalid;
 use super::memory::{Event, Memory};
-use super::pages::{Entry, Front, Message};
+use super::pages::{Entry, Front, LetGo, Message};
 use super::relying_party::{RelyingParty, Unheard};
 use super::{Hears, Options, Part};
 use crate::clock::{Clock, Timestamp};
@@ -127,7 +127,9 @@ pub(super) fn configure(routes: &mut ServiceConfig, door: Arc<Door>) {
     }
     scope = match hears {
         Hears::BackChannel => scope.route("/backchannel", web::post().to(backchannel)),
-        Hears::FrontChannel => scope.route("/frontchannel", web::get().to(frontchannel)),
+        Hears::FrontChannel => scope
+            .route("/frontchannel", web::get().to(frontchannel))
+            .route("/frontchannel.js", web::get().to(frontchannel_script)),
     };
     routes.service(scope);
 }
@@ -329,17 +331,19 @@ async fn frontchannel(door: Data<Door>, framed: web::Query<Framed>) -> HttpRespo
         );
     };
     door.memory().hear_frame(sid, door.now());
-    let message = Message {
-        name: door.part.name,
-        title: "Signed out",
-        text: format!("{} has let this session go.", door.part.name),
-    };
-    let provider = Url::parse(door.relying_party.issuer());
+    let issuer = door.relying_party.issuer();
+    let provider = Url::parse(issuer);
     let provider = provider.map_or_else(
         |_| "'none'".to_owned(),
         |issuer| issuer.origin().ascii_serialization(),
     );
-    let mut response = show(&message, StatusCode::OK);
+    let page = LetGo {
+        name: door.part.name,
+        issuer,
+        sid,
+        provider: &provider,
+    };
+    let mut response = show(&page, StatusCode::OK);
     if let Ok(policy) = format!("{POLICY}{provider}").parse() {
         response
             .headers_mut()
@@ -358,6 +362,12 @@ async fn script() -> impl Responder {
     HttpResponse::Ok()
         .content_type("text/javascript; charset=utf-8")
         .body(include_str!("../../static/demo.js"))
+}
+
+async fn frontchannel_script() -> impl Responder {
+    HttpResponse::Ok()
+        .content_type("text/javascript; charset=utf-8")
+        .body(include_str!("../../static/demo_frontchannel.js"))
 }
 
 /// Whether a POST comes from one of this application's pages. What is not a browser does not say, and carries nobody's

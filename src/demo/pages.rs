@@ -28,6 +28,17 @@ pub(super) struct Message {
     pub(super) text: String,
 }
 
+/// The front-channel page, whose script tells the provider's page that it is done.
+#[derive(Template)]
+#[template(path = "demo/frontchannel.html")]
+pub(super) struct LetGo<'a> {
+    pub(super) name: &'static str,
+    pub(super) issuer: &'a str,
+    pub(super) sid: &'a str,
+    /// The only origin that may read the message.
+    pub(super) provider: &'a str,
+}
+
 /// One line of the log.
 pub(super) struct Entry {
     at: Timestamp,

@@ -8,12 +8,10 @@ use uuid::Uuid;
 
 use super::{FlowError, Provider};
 use crate::clock::Timestamp;
-use crate::jose::HashPurpose;
 use crate::oidc::client::ClientMetadata;
 use crate::oidc::logout::{Cause, Channel, DeliveryState};
 use crate::store::deliveries::{self, Delivery};
 use crate::store::grants::{self, Of};
-use crate::store::leavings::{self, Leaving};
 use crate::store::orders::{self, Order, OrderScope};
 use crate::store::participants::{self, Participant};
 use crate::store::sessions::{self, Over};
@@ -381,49 +379,4 @@ pub async fn wait_for_receipts(
             () = provider.clock.sleep_until(again) => {}
         }
     }
-}
-
-/// How long a browser may look at the receipts.
-pub const WATCHED_FOR: TimeDelta = TimeDelta::minutes(10);
-
-/// A sign-out that a browser may look at.
-pub struct Watched {
-    /// The session that ended, or in which a part did.
-    pub session_id: Uuid,
-    /// The application that asked, if one did.
-    pub client_id: Option<String>,
-    /// Where to go on to.
-    pub continue_to: Option<String>,
-    /// When it began: rows of the session from before are not shown.
-    pub began_at: Timestamp,
-}
-
-/// Makes the handle by which a browser may look.
-///
-/// # Errors
-/// When the database fails.
-pub async fn watch(provider: &Provider, watched: Watched) -> Result<String, FlowError> {
-    let handle = provider.random.secret();
-    let leaving = Leaving {
-        handle_hash: provider.master.hash(HashPurpose::Handle, &handle),
-        session_id: watched.session_id,
-        client_id: watched.client_id,
-        continue_to: watched.continue_to,
-        created_at: watched.began_at,
-        expires_at: provider.clock.now() + WATCHED_FOR,
-    };
-    let tx = provider.database.begin().await?;
-    leavings::insert(&tx, &leaving).await?;
-    store::commit(tx).await?;
-    Ok(handle)
-}
-
-/// A page that frames the applications of these deliveries is about to be sent.
-///
-/// # Errors
-/// When the database fails; the page may then not say that they were asked.
-pub async fn asked(provider: &Provider, delivery_ids: &[Uuid]) -> Result<(), FlowError> {
-    let tx = provider.database.begin().await?;
-    deliveries::mark_asked(&tx, delivery_ids, provider.clock.now()).await?;
-    Ok(store::commit(tx).await?)
 }

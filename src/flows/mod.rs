@@ -17,6 +17,7 @@ pub mod refresh;
 pub mod sign_in;
 pub mod sweep;
 mod tokens;
+pub mod watching;
 
 use std::sync::Arc;
 

@@ -13,7 +13,7 @@ use super::pages::{
 };
 use super::visitor::Visitor;
 use super::{leaving, parked};
-use crate::flows::{authorize, end_session};
+use crate::flows::{authorize, end_session, watching};
 use crate::oidc::client::Client;
 use crate::oidc::discovery::END_SESSION;
 use crate::oidc::error::{ErrorCode, OAuthError};
@@ -82,11 +82,7 @@ pub(super) async fn confirm(visitor: Visitor, body: Bytes) -> HttpResponse {
             EndSession::Unfit(_) => Then::SignedOutPage { link: None },
         };
         let Some((session, _)) = &known.session else {
-            return Ok(already_out(
-                &visitor,
-                &known,
-                Then::SignedOutPage { link: None },
-            ));
+            return answered_again(&visitor, &form, &known, then).await;
         };
         visitor.check_form(&form, &subject(session))?;
         match (form.get("scope"), &known.client) {
@@ -100,6 +96,37 @@ pub(super) async fn confirm(visitor: Visitor, body: Bytes) -> HttpResponse {
     answer
         .await
         .unwrap_or_else(|error: PageError| error.page(&visitor))
+}
+
+/// The page that asks was answered, and nobody is signed in: perhaps it was answered before, and that answer never
+/// arrived. Then the browser has the cookie of the session that ended, or that of its receipts, and is shown these.
+async fn answered_again(
+    visitor: &Visitor,
+    form: &Params,
+    known: &Request,
+    then: Then,
+) -> Result<HttpResponse, PageError> {
+    if let Some(session) = just_ended(visitor).await?
+        && visitor.check_form(form, &subject(&session)).is_ok()
+    {
+        return leave(visitor, &session, None, known, then).await;
+    }
+    if leaving::watched(visitor).await?.is_some() {
+        return Ok(see_other(&visitor.path(leaving::PATH)));
+    }
+    Ok(already_out(
+        visitor,
+        known,
+        Then::SignedOutPage { link: None },
+    ))
+}
+
+/// The session of this browser's cookie, if it ended a moment ago.
+async fn just_ended(visitor: &Visitor) -> Result<Option<Session>, PageError> {
+    match &visitor.session_cookie {
+        Some(cookie) => Ok(watching::just_ended(&visitor.provider, cookie).await?),
+        None => Ok(None),
+    }
 }
 
 async fn begin(visitor: &Visitor, params: Params) -> Result<HttpResponse, PageError> {
@@ -119,7 +146,11 @@ async fn begin(visitor: &Visitor, params: Params) -> Result<HttpResponse, PageEr
             | EndSession::EndNow { then }
             | EndSession::Confirm { then, .. },
             _,
-        ) => Ok(already_out(visitor, &known, then.clone())),
+        ) => match just_ended(visitor).await? {
+            // Nothing more ends by this, so that nobody needs to agree: it is shown, and who was not asked is.
+            Some(session) => leave(visitor, &session, None, &known, then.clone()).await,
+            None => Ok(already_out(visitor, &known, then.clone())),
+        },
     }
 }
 
@@ -238,13 +269,20 @@ async fn leave(
         }
         None => end_session::end_session(provider, session.id, Cause::Logout).await?,
     };
-    // Another request may have ended it a moment ago: then what it told is what there is to show.
-    let began_at = match sessions::find(provider.database.read(), session.id).await? {
-        Some(known) if !ended => known.ended_at.unwrap_or(began_at),
-        _ => began_at,
-    };
     let deadline = provider.clock.now() + provider.config.logout.grace;
     let mut told = end_session::wait_for_receipts(provider, session.id, deadline).await?;
+    let began_at = if ended {
+        began_at
+    } else {
+        // Another request ended it a moment ago: then what that told is what there is to show.
+        let latest = told
+            .iter()
+            .filter(|delivery| only.is_none_or(|client_id| delivery.client_id == client_id));
+        let latest = latest.map(|delivery| delivery.created_at).max();
+        let known = sessions::find(provider.database.read(), session.id).await?;
+        let over = known.and_then(|known| known.ended_at);
+        over.or(latest).unwrap_or(began_at)
+    };
     told.retain(|delivery| delivery.created_at >= began_at);
     let asked_by = known.client.as_ref().map(|client| client.client_id.clone());
     // An application that sent the person here and has no other way to hear of it knows.
@@ -265,13 +303,13 @@ async fn leave(
             } else {
                 leaving::PATH
             };
-            let watched = end_session::Watched {
+            let watched = watching::Watched {
                 session_id: session.id,
                 client_id: asked_by,
                 continue_to,
                 began_at,
             };
-            leaving::watch(visitor, path, watched).await?
+            leaving::show(visitor, path, watched).await?
         }
     };
     if only.is_none() {
@@ -300,7 +338,9 @@ fn already_out(visitor: &Visitor, known: &Request, then: Then) -> HttpResponse {
             href: link.location(),
             application: known.client.as_ref().map(|client| client.name().to_owned()),
         }),
+        status_href: None,
         again_href: None,
+        now: visitor.provider.clock.now(),
     };
     html(StatusCode::OK, &page)
 }

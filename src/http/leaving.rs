@@ -1,25 +1,29 @@
 //! "Signing you out of N applications" and "You are signed out". The session is over by then: a random
-//! handle in a ten-minute cookie says who may look.
+//! handle in a ten-minute cookie says who may look, and who may report what a framed page said.
 
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::http::header::CONTENT_SECURITY_POLICY;
+use actix_web::web::Bytes;
 
+use super::authorize::form;
 use super::cookies::Kind;
 use super::error::{PageError, html, see_other};
 use super::headers::framing_policy;
-use super::pages::{self, Departure, LeavingStatus, Onward, SignedOut};
+use super::pages::{self, Departure, Here, LeavingStatus, Onward, SignedOut};
 use super::receipts::{Receipt, receipts};
 use super::visitor::Visitor;
-use crate::flows::end_session;
+use crate::flows::watching;
 use crate::jose::HashPurpose;
 use crate::store::leavings::{self, Leaving};
-use crate::store::{clients, deliveries, sessions};
+use crate::store::{clients, deliveries, participants};
 
 /// Where applications are seen leaving.
 pub(super) const PATH: &str = "/leaving";
-/// What the page's script reads.
+/// What the pages' script reads.
 pub(super) const STATUS_PATH: &str = "/leaving/status";
+/// Where it reports that a framed page said that it is done.
+pub(super) const ACKNOWLEDGE_PATH: &str = "/leaving/acknowledge";
 /// Where it ends when there is nowhere to go on to.
 pub(super) const SIGNED_OUT_PATH: &str = "/signed-out";
 
@@ -31,8 +35,11 @@ pub(super) async fn get(visitor: Visitor) -> HttpResponse {
         };
         let provider = &visitor.provider;
         let now = provider.clock.now();
+        let (here, signed_in_at) = here(&visitor, &leaving).await?;
         let frames: Vec<_> = receipts
             .iter()
+            // An application that looks at its cookie alone would end the new session there.
+            .filter(|receipt| !signed_in_at.contains(&receipt.delivery.client_id))
             .filter_map(|receipt| receipt.frame(provider))
             .collect();
         let receipts = if frames.is_empty() {
@@ -40,21 +47,26 @@ pub(super) async fn get(visitor: Visitor) -> HttpResponse {
         } else {
             // Written before the page is sent: it says "asked" of what it frames, and of that alone.
             let framed: Vec<_> = frames.iter().map(|frame| frame.delivery_id).collect();
-            end_session::asked(provider, &framed).await?;
+            watching::asked(provider, &framed).await?;
             match watched(&visitor).await? {
                 Some((_, receipts)) => receipts,
                 None => receipts,
             }
         };
-        let mut origins: Vec<String> = frames.iter().map(|frame| frame.origin.clone()).collect();
+        let mut origins: Vec<String> = frames
+            .iter()
+            .map(|frame| frame.framed.origin.clone())
+            .collect();
         origins.sort_unstable();
         origins.dedup();
-        let ended = sessions::find(provider.database.read(), leaving.session_id).await?;
         let page = pages::Leaving {
-            session_lives: ended.is_some_and(|session| session.ended_at.is_none()),
+            here,
             ui: visitor.ui(None),
             departures: departures(&receipts, now),
-            frames: frames.into_iter().map(|frame| frame.url).collect(),
+            frames: frames.into_iter().map(|frame| frame.framed).collect(),
+            issuer: provider.config.issuer.as_str().to_owned(),
+            acknowledge_href: visitor.path(ACKNOWLEDGE_PATH),
+            csrf: visitor.leaving_csrf(),
             status_href: visitor.path(STATUS_PATH),
             again_href: visitor.path(PATH),
             onward: onward(&visitor, &leaving).await?.unwrap_or_else(|| Onward {
@@ -67,34 +79,82 @@ pub(super) async fn get(visitor: Visitor) -> HttpResponse {
                 .page_wait
                 .to_std()
                 .unwrap_or_default(),
+            now,
         };
-        let mut response = html(StatusCode::OK, &page);
-        let policy = framing_policy(&origins)
-            .parse()
-            .map_err(|_invalid| PageError::NotFound)?;
-        response
-            .headers_mut()
-            .insert(CONTENT_SECURITY_POLICY, policy);
-        Ok(response)
+        polling(html(StatusCode::OK, &page), &origins)
     };
     answer
         .await
         .unwrap_or_else(|error: PageError| error.page(&visitor))
 }
 
+/// A page that asks for its status, and frames these origins.
+fn polling(mut page: HttpResponse, origins: &[String]) -> Result<HttpResponse, PageError> {
+    let policy = framing_policy(origins)
+        .parse()
+        .map_err(|_invalid| PageError::NotFound)?;
+    page.headers_mut().insert(CONTENT_SECURITY_POLICY, policy);
+    Ok(page)
+}
+
+/// What there is in this browser after the sign-out, and the applications at which somebody is signed in.
+async fn here(visitor: &Visitor, leaving: &Leaving) -> Result<(Here, Vec<String>), PageError> {
+    let db = visitor.provider.database.read();
+    let Some(session) = visitor.session().await? else {
+        return Ok((Here::SignedOut, Vec::new()));
+    };
+    let here = if session.id == leaving.session_id {
+        Here::GoesOn
+    } else {
+        Here::SignedInAgain
+    };
+    let open = participants::list_open(db, &[session.id], None).await?;
+    Ok((
+        here,
+        open.into_iter().map(|known| known.client_id).collect(),
+    ))
+}
+
 /// The state of each application as JSON.
 pub(super) async fn status(visitor: Visitor) -> HttpResponse {
     match watched(&visitor).await {
-        Ok(Some((_, receipts))) => {
-            let now = visitor.provider.clock.now();
-            HttpResponse::Ok().json(LeavingStatus::new(
-                &visitor.ui(None),
-                &departures(&receipts, now),
-            ))
-        }
+        Ok(Some((_, receipts))) => as_json(&visitor, &receipts),
         Ok(None) => HttpResponse::NotFound().finish(),
         Err(error) => error.page(&visitor),
     }
+}
+
+fn as_json(visitor: &Visitor, receipts: &[Receipt]) -> HttpResponse {
+    let now = visitor.provider.clock.now();
+    let departures = departures(receipts, now);
+    HttpResponse::Ok().json(LeavingStatus::new(&visitor.ui(None), &departures, now))
+}
+
+/// A framed page said that it is done: the script checked who spoke, and here it is checked that this browser was
+/// sent the frame. It proves what the browser was told, and no more.
+pub(super) async fn acknowledge(visitor: Visitor, body: Bytes) -> HttpResponse {
+    let answer = async {
+        let form = form(&body)?;
+        visitor.check_leaving_form(&form)?;
+        let Some((_, receipts)) = watched(&visitor).await? else {
+            return Err(PageError::Expired);
+        };
+        let named = form.get("application");
+        let id = receipts
+            .iter()
+            .map(|receipt| receipt.delivery.id)
+            .find(|id| named == Some(id.to_string().as_str()))
+            .ok_or(PageError::NotFound)?;
+        if !watching::said_done(&visitor.provider, id).await? {
+            return Err(PageError::NotFound);
+        }
+        let known = watched(&visitor).await?;
+        let (_, receipts) = known.ok_or(PageError::Expired)?;
+        Ok(as_json(&visitor, &receipts))
+    };
+    answer
+        .await
+        .unwrap_or_else(|error: PageError| error.page(&visitor))
 }
 
 /// The end.
@@ -112,19 +172,21 @@ pub(super) async fn signed_out(visitor: Visitor) -> HttpResponse {
             }
             None => (Vec::new(), None),
         };
+        let open = departures
+            .iter()
+            .any(|departure| !departure.state.is_settled());
         let page = SignedOut {
             ui: visitor.ui(None),
             was_signed_in: watched.is_some(),
-            again_href: departures
-                .iter()
-                .any(|departure| !departure.state.is_settled())
-                .then(|| visitor.path(SIGNED_OUT_PATH)),
+            status_href: open.then(|| visitor.path(STATUS_PATH)),
+            again_href: open.then(|| visitor.path(SIGNED_OUT_PATH)),
             departures,
             notice: None,
             details: None,
             onward,
+            now,
         };
-        Ok(html(StatusCode::OK, &page))
+        polling(html(StatusCode::OK, &page), &[])
     };
     answer
         .await
@@ -132,7 +194,9 @@ pub(super) async fn signed_out(visitor: Visitor) -> HttpResponse {
 }
 
 /// The sign-out that this browser may look at, and how far it got.
-async fn watched(visitor: &Visitor) -> Result<Option<(Leaving, Vec<Receipt>)>, PageError> {
+pub(super) async fn watched(
+    visitor: &Visitor,
+) -> Result<Option<(Leaving, Vec<Receipt>)>, PageError> {
     let Some(handle) = &visitor.leaving_cookie else {
         return Ok(None);
     };
@@ -168,13 +232,13 @@ fn departures(receipts: &[Receipt], now: crate::clock::Timestamp) -> Vec<Departu
 }
 
 /// Lets this browser look at a sign-out: the answer `to` one of the pages here, with the cookie.
-pub(super) async fn watch(
+pub(super) async fn show(
     visitor: &Visitor,
     path: &str,
-    leaving: end_session::Watched,
+    leaving: watching::Watched,
 ) -> Result<HttpResponse, PageError> {
-    let handle = end_session::watch(&visitor.provider, leaving).await?;
-    let seconds = end_session::WATCHED_FOR.num_seconds();
+    let handle = watching::watch(&visitor.provider, leaving).await?;
+    let seconds = watching::WATCHED_FOR.num_seconds();
     let mut response = see_other(&visitor.path(path));
     let cookie = Kind::Leaving.set(&visitor.provider.config, handle, Some(seconds));
     response

@@ -118,6 +118,10 @@ impl Routes {
                     .route(head()),
             )
             .service(get_and_head(leaving::STATUS_PATH, leaving::status))
+            .service(
+                methods(leaving::ACKNOWLEDGE_PATH, "POST")
+                    .route(web::post().to(leaving::acknowledge)),
+            )
             .service(get_and_head(leaving::SIGNED_OUT_PATH, leaving::signed_out))
             .service(get_and_head("/", landing::get))
             .default_service(web::to(error::not_found));

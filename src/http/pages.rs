@@ -5,6 +5,7 @@
 //! every `href` and `action` handed in here must be a path of this provider or a URI that a client registered.
 
 mod consent;
+mod departure;
 mod error;
 mod form_post;
 mod landing;
@@ -17,10 +18,11 @@ mod ui;
 
 use crate::oidc::client::Client;
 pub use consent::Consent;
+pub use departure::{Departure, DepartureState, Lasts};
 pub use error::{Comparison, Details, ErrorPage, Problem};
 pub use form_post::FormPost;
 pub use landing::Landing;
-pub use leaving::{Departure, DepartureState, Leaving, LeavingStatus, SignedOut};
+pub use leaving::{Framed, Here, Leaving, LeavingStatus, MANY, SignedOut};
 pub use sign_in::{SignIn, SignInNotice};
 pub use sign_out::{ConfirmSignOut, Participation, SignOutNotice};
 

@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use uuid::Uuid;
 
 use super::error::PageError;
-use super::pages::{Application, Departure, DepartureState};
+use super::pages;
+use super::pages::{Application, Departure, DepartureState, Framed, Lasts};
 use crate::clock::Timestamp;
 use crate::flows::Provider;
 use crate::oidc::client::ClientMetadata;
@@ -47,8 +48,12 @@ pub(super) async fn receipts(
             }
         })
         .collect();
-    // Where a person looks for one; the rows of one moment are in no order of their own.
-    receipts.sort_by_cached_key(|receipt| receipt.name.to_lowercase());
+    // By name, where a person looks for one. Among many they look for what is not as it should be: that comes first.
+    let many = receipts.len() > pages::MANY;
+    receipts.sort_by_cached_key(|receipt| {
+        let confirmed = receipt.delivery.state == DeliveryState::Confirmed;
+        (many && confirmed, receipt.name.to_lowercase())
+    });
     Ok(receipts)
 }
 
@@ -56,20 +61,23 @@ impl Receipt {
     /// The row of the page.
     pub(super) fn departure(&self, now: Timestamp) -> Departure {
         let delivery = &self.delivery;
-        // What has expired already needs no waiting for.
-        let ends_at = Some(delivery.believes_until).filter(|at| *at > now);
+        let at = delivery.finished_at.unwrap_or(delivery.created_at);
         let state = match delivery.state {
             DeliveryState::Pending => DepartureState::Telling,
             DeliveryState::Retrying => DepartureState::Retrying {
-                next_in: delivery.due_at.unwrap_or(now) - now,
+                next_at: delivery.due_at.unwrap_or(now),
             },
-            DeliveryState::Confirmed => DepartureState::Confirmed {
-                at: delivery.finished_at.unwrap_or(delivery.created_at),
-            },
-            DeliveryState::Refused => DepartureState::Refused { ends_at },
-            DeliveryState::Failed | DeliveryState::Dead => DepartureState::Failed { ends_at },
+            // Who said so: its server, or its page in the person's browser.
+            DeliveryState::Confirmed if delivery.channel == Channel::Front => {
+                DepartureState::ConfirmedInBrowser { at }
+            }
+            DeliveryState::Confirmed => DepartureState::Confirmed { at },
+            DeliveryState::Refused => DepartureState::Refused(lasts(delivery, now)),
+            DeliveryState::Failed | DeliveryState::Dead => {
+                DepartureState::Failed(lasts(delivery, now))
+            }
             DeliveryState::Asked => DepartureState::Asked,
-            DeliveryState::Unreachable => DepartureState::EndsByItself { ends_at },
+            DeliveryState::Unreachable => DepartureState::EndsByItself(lasts(delivery, now)),
         };
         Departure {
             id: delivery.id.to_string(),
@@ -81,21 +89,36 @@ impl Receipt {
         }
     }
 
-    /// The frame that asks the application, if that is how it is told and it has not been asked yet.
+    /// The frame that asks the application, if that is how it is told and it may be asked (again).
     pub(super) fn frame(&self, provider: &Provider) -> Option<Frame> {
-        let asked = self.delivery.channel != Channel::Front
-            || self.delivery.state != DeliveryState::Unreachable;
-        let uri = self
-            .metadata
-            .frontchannel_logout_uri
-            .as_deref()
-            .filter(|_| !asked)?;
-        let sid = self.delivery.sid.to_string();
+        let delivery = &self.delivery;
+        if !frontchannel::may_ask(delivery.channel, delivery.state, delivery.attempts) {
+            return None;
+        }
+        let uri = self.metadata.frontchannel_logout_uri.as_deref()?;
+        let sid = delivery.sid.to_string();
         Some(Frame {
-            delivery_id: self.delivery.id,
-            url: frontchannel::frame_url(uri, &provider.config.issuer, &sid),
-            origin: frontchannel::origin(uri)?,
+            delivery_id: delivery.id,
+            framed: Framed {
+                id: delivery.id.to_string(),
+                url: frontchannel::frame_url(uri, &provider.config.issuer, &sid),
+                origin: frontchannel::origin(uri)?,
+                sid,
+            },
         })
+    }
+}
+
+/// How long the application keeps what it was given.
+fn lasts(delivery: &Delivery, now: Timestamp) -> Lasts {
+    let until = delivery.believes_until;
+    if until == delivery.created_at {
+        // It has access that outlives the session.
+        Lasts::Unknown
+    } else if until <= now {
+        Lasts::Over
+    } else {
+        Lasts::Until(until)
     }
 }
 
@@ -103,7 +126,5 @@ impl Receipt {
 pub(super) struct Frame {
     /// The delivery that it carries out.
     pub delivery_id: Uuid,
-    pub url: String,
-    /// What `frame-src` must allow.
-    pub origin: String,
+    pub framed: Framed,
 }

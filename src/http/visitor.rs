@@ -154,6 +154,36 @@ impl Visitor {
         }
     }
 
+    /// The token by which the page of a sign-out reports what it heard: good with that page's cookie alone.
+    pub(super) fn leaving_csrf(&self) -> String {
+        let master = &self.provider.master;
+        master.hash(HashPurpose::Csrf, &self.bound_to_leaving())
+    }
+
+    /// Whether a report comes from the page of the sign-out that this browser may look at (attack 67).
+    ///
+    /// # Errors
+    /// The page that says it does not.
+    pub(super) fn check_leaving_form(&self, form: &Params) -> Result<(), PageError> {
+        let bound = self.bound_to_leaving();
+        let master = &self.provider.master;
+        let ours = form
+            .get("csrf")
+            .is_some_and(|csrf| master.matches(HashPurpose::Csrf, &bound, csrf));
+        if self.same_site && self.leaving_cookie.is_some() && ours {
+            Ok(())
+        } else {
+            Err(PageError::Expired)
+        }
+    }
+
+    fn bound_to_leaving(&self) -> String {
+        format!(
+            "leaving {}",
+            self.leaving_cookie.as_deref().unwrap_or_default()
+        )
+    }
+
     fn bound(&self, subject: &str) -> String {
         let cookie = self
             .browser_cookie

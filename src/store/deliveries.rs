@@ -2,7 +2,7 @@
 //! ended, written in the transaction that ended it.
 
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::{Condition, LockBehavior, LockType};
+use sea_orm::sea_query::{Condition, ExprTrait as _, LockBehavior, LockType};
 use sea_orm::{ActiveValue::Set, ConnectionTrait, QueryOrder as _, QuerySelect as _};
 
 use super::{StoreError, millis, time, time_or_none};
@@ -59,7 +59,7 @@ pub struct Delivery {
     pub cause: Cause,
     /// The order that ended it among others, if one did.
     pub order_id: Option<Uuid>,
-    /// How often it was tried.
+    /// How often it was tried; of a front-channel application, how many pages that frame it were sent.
     pub attempts: i32,
     /// When the session ended.
     pub created_at: Timestamp,
@@ -305,7 +305,7 @@ pub async fn retry(
     Ok(changed.rows_affected == 1)
 }
 
-/// The page that frames the applications of these deliveries is sent: they are asked.
+/// The page that frames the applications of these deliveries is sent: they are asked, perhaps again.
 ///
 /// # Errors
 /// When the database fails.
@@ -314,13 +314,39 @@ pub async fn mark_asked(
     ids: &[Uuid],
     now: Timestamp,
 ) -> Result<(), StoreError> {
+    let not_confirmed = [DeliveryState::Unreachable, DeliveryState::Asked];
     Entity::update_many()
         .col_expr(Column::State, Expr::value(DeliveryState::Asked.as_str()))
+        .col_expr(Column::Attempts, Expr::col(Column::Attempts).add(1))
         .col_expr(Column::FinishedAt, Expr::value(millis(now)))
         .filter(Column::Id.is_in(ids.iter().copied()))
         .filter(Column::Channel.eq(Channel::Front.as_str()))
-        .filter(Column::State.eq(DeliveryState::Unreachable.as_str()))
+        .filter(Column::State.is_in(not_confirmed.map(DeliveryState::as_str)))
         .exec(db)
         .await?;
     Ok(())
+}
+
+/// The framed page of an application said in the browser that it is done; false, and nothing changed, unless it
+/// was asked.
+///
+/// # Errors
+/// When the database fails.
+pub async fn confirm_asked(
+    db: &impl ConnectionTrait,
+    id: Uuid,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let changed = Entity::update_many()
+        .col_expr(
+            Column::State,
+            Expr::value(DeliveryState::Confirmed.as_str()),
+        )
+        .col_expr(Column::FinishedAt, Expr::value(millis(now)))
+        .filter(Column::Id.eq(id))
+        .filter(Column::Channel.eq(Channel::Front.as_str()))
+        .filter(Column::State.eq(DeliveryState::Asked.as_str()))
+        .exec(db)
+        .await?;
+    Ok(changed.rows_affected == 1)
 }

@@ -4,9 +4,13 @@ use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{Condition, ExprTrait, Query, SelectStatement};
 use sea_orm::{ActiveValue::Set, ConnectionTrait, QueryOrder as _, QuerySelect as _};
 
-use super::{StoreError, millis, orders, time, time_or_none};
+use super::{StoreError, millis, time, time_or_none};
 use crate::clock::Timestamp;
 use crate::oidc::logout::Cause;
+
+mod living;
+
+pub use living::{Liveness, find_by_cookie, find_ended_by_cookie, find_living};
 
 #[derive(Debug, Clone, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "sessions")]
@@ -77,32 +81,6 @@ impl TryFrom<Model> for Session {
     }
 }
 
-/// When sessions count as over though their rows do not say so yet.
-#[derive(Debug, Clone, Copy)]
-pub struct Liveness {
-    /// The current moment.
-    pub now: Timestamp,
-    /// Sessions last seen before this moment are over, if idling ends them.
-    pub seen_since: Option<Timestamp>,
-}
-
-impl Liveness {
-    fn condition(self) -> Condition {
-        Condition::all()
-            .add(Column::EndedAt.is_null())
-            .add(Column::ExpiresAt.gt(millis(self.now)))
-            .add_option(
-                self.seen_since
-                    .map(|since| Column::LastSeenAt.gte(millis(since))),
-            )
-            .add(orders::none_names(
-                Expr::col((Entity, Column::Id)),
-                Expr::col((Entity, Column::UserId)),
-                Expr::col((Entity, Column::CreatedAt)),
-            ))
-    }
-}
-
 /// Begins a session, found by the keyed hash of its cookie.
 ///
 /// # Errors
@@ -127,39 +105,6 @@ pub async fn insert(
     };
     Entity::insert(row).exec_without_returning(db).await?;
     Ok(())
-}
-
-/// The living session of a cookie.
-///
-/// # Errors
-/// When the database fails.
-pub async fn find_by_cookie(
-    db: &impl ConnectionTrait,
-    cookie_hash: &str,
-    alive: Liveness,
-) -> Result<Option<Session>, StoreError> {
-    let row = Entity::find()
-        .filter(Column::CookieHash.eq(cookie_hash))
-        .filter(alive.condition())
-        .one(db)
-        .await?;
-    row.map(TryInto::try_into).transpose()
-}
-
-/// The session with that identifier, if it lives.
-///
-/// # Errors
-/// When the database fails.
-pub async fn find_living(
-    db: &impl ConnectionTrait,
-    id: Uuid,
-    alive: Liveness,
-) -> Result<Option<Session>, StoreError> {
-    let row = Entity::find_by_id(id)
-        .filter(alive.condition())
-        .one(db)
-        .await?;
-    row.map(TryInto::try_into).transpose()
 }
 
 /// The session with that identifier, alive or not.

@@ -121,10 +121,50 @@ async fn p7_an_application_is_asked_once_a_page_has_framed_it() {
     assert_eq!(answer.header("content-type"), "application/json");
     assert_eq!(answer.json()["finished"], true);
 
-    // Shown again, it asks nobody again.
-    let again = ada.get(&leaving).await;
-    assert_eq!(frames(&again), Vec::<String>::new());
-    assert_eq!(directive(&again, "frame-src"), ["'none'"]);
+    scene.provider.stop().await;
+}
+
+/// A page that was left before its frames had loaded asked nobody, and nobody can tell: the next one asks again.
+#[actix_web::test]
+async fn a_page_that_is_shown_again_asks_again_three_times_in_all() {
+    let scene = scene().await;
+    let ada = Visitor::default();
+    let tokens = scene.sign_in_everywhere(&ada).await;
+    let leaving = sign_out(&scene, &ada, &tokens[0]).await;
+    let first = frames(&ada.get(&leaving).await);
+    assert_eq!(first.len(), 2);
+    for _ in 0..2 {
+        assert_eq!(frames(&ada.get(&leaving).await), first);
+    }
+    let fourth = ada.get(&leaving).await;
+    assert_eq!(frames(&fourth), Vec::<String>::new());
+    assert_eq!(directive(&fourth, "frame-src"), ["'none'"]);
+    assert_eq!(fourth.states(), ["confirmed", "asked", "asked"]);
+    scene.provider.stop().await;
+}
+
+/// Attack 61: a sign-out that ends what began after it. An application that looks at its cookie alone would.
+#[actix_web::test]
+async fn an_application_where_somebody_signed_in_again_is_not_framed() {
+    let scene = scene().await;
+    let ada = Visitor::default();
+    let tokens = scene.sign_in_everywhere(&ada).await;
+    let leaving = sign_out(&scene, &ada, &tokens[0]).await;
+    let before = ada.get(&leaving).await;
+    assert_eq!(frames(&before).len(), 2);
+    let here = before.text("#here").unwrap();
+    assert!(here.starts_with("You are signed out here"), "{here}");
+    scene.applications[0].tokens(&ada, &[]).await;
+    let page = ada.get(&leaving).await;
+    // P7: it is not said any more that they are signed out.
+    assert_eq!(
+        page.text("#here").unwrap(),
+        "That sign-out is done. Somebody has signed in here again since."
+    );
+    let again = frames(&page);
+    let atlas = &scene.applications[1].ear.base;
+    assert_eq!(again.len(), 1);
+    assert!(again[0].starts_with(atlas), "{again:?}");
     scene.provider.stop().await;
 }
 

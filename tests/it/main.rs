@@ -4,6 +4,7 @@
 
 // `cfg(test)` tells clippy that these are tests, where `unwrap` is welcome.
 #[cfg(test)]
+mod acknowledge;
 mod activity;
 #[cfg(test)]
 mod authorize;
@@ -41,6 +42,7 @@ mod in_a_browser;
 mod keys;
 #[cfg(test)]
 mod layering;
+mod lost_answers;
 #[cfg(test)]
 mod prompts;
 #[cfg(test)]

@@ -1,7 +1,8 @@
 //! Leaving: what each application has answered, and the pages that show it.
 //!
 //! These pages say only what is known. An iframe that was loaded proves nothing; an application that refused, or that
-//! cannot be told, keeps what we gave it until that expires.
+//! cannot be told, keeps what we gave it until that expires. The same rows are written twice: into the page, where every
+//! moment is absolute and stays true, and for its script, which asks again and may count down.
 
 use std::time::Duration;
 
@@ -9,57 +10,22 @@ use askama::Template;
 use chrono::TimeDelta;
 use serde::Serialize;
 
+use super::departure::{Departure, DepartureState, Reader};
 use super::ui::{Moment, Sentence};
-use super::{Application, Details, Onward, SignOutNotice, Ui};
+use super::{Details, Onward, SignOutNotice, Ui};
 use crate::clock::Timestamp;
 
 /// How long the page stays for frames to load, counted from when it starts them.
 const FRAMES_WAIT: Duration = Duration::from_secs(5);
 
-/// One application on its way out.
-#[derive(Debug, Clone)]
-pub struct Departure {
-    /// Unique on the page, stable between polls, safe to show: letters, digits and hyphens.
-    pub id: String,
-    /// Which application.
-    pub application: Application,
-    /// What is known about it.
-    pub state: DepartureState,
-}
-
-/// What is known about an application that is to be told of the end of a session.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum DepartureState {
-    /// The notice is on its way for the first time.
-    Telling,
-    /// The application answered that it is done.
-    Confirmed {
-        /// When it answered.
-        at: Timestamp,
-    },
-    /// Its page was loaded in an iframe (Front-Channel Logout 1.0): nobody knows what it did.
-    Asked,
-    /// It has not answered as it should; there will be another attempt.
-    Retrying {
-        /// The time until then.
-        next_in: TimeDelta,
-    },
-    /// It answered that it does not accept the notice: final.
-    Refused {
-        /// When the last thing that we gave it expires, if known.
-        ends_at: Option<Timestamp>,
-    },
-    /// We gave up.
-    Failed {
-        /// When the last thing that we gave it expires, if known.
-        ends_at: Option<Timestamp>,
-    },
-    /// It has registered no way to be told.
-    EndsByItself {
-        /// When the last thing that we gave it expires, if known.
-        ends_at: Option<Timestamp>,
-    },
-}
+/// What is told soon changes soon: how long the script waits before it asks again, in milliseconds.
+const SOON: u64 = 400;
+/// The same while there is a countdown in seconds to keep current, or where there are too many rows to ask so often.
+const EACH_SECOND: u64 = 1_000;
+/// The same while nothing is expected within the minute.
+const NOW_AND_THEN: u64 = 5_000;
+/// More rows than can be taken in at a glance.
+pub const MANY: usize = 12;
 
 /// "Signing you out of N applications". The session has ended by the time this is shown.
 #[derive(Debug, Clone, Template)]
@@ -69,27 +35,62 @@ pub struct Leaving {
     pub ui: Ui,
     /// The applications.
     pub departures: Vec<Departure>,
-    /// Whether the session goes on, and only one application was left.
-    pub session_lives: bool,
-    /// Front-channel logout URIs with `iss` and `sid`, each to be loaded in an iframe once. Empty when the page is
-    /// shown again.
-    pub frames: Vec<String>,
+    /// What there is in this browser now.
+    pub here: Here,
+    /// The pages of applications that are asked by this page.
+    pub frames: Vec<Framed>,
+    /// Our name, which a framed page repeats when it says that it is done.
+    pub issuer: String,
     /// Path of the endpoint that answers [`LeavingStatus`] as JSON.
     pub status_href: String,
+    /// Path of the endpoint that takes what a framed page said, and answers the same.
+    pub acknowledge_href: String,
+    /// What that endpoint must be shown.
+    pub csrf: String,
     /// Path of this page: "Check again".
     pub again_href: String,
     /// Where the person goes next: the application that asked, or our signed-out page.
     pub onward: Onward,
     /// `logout.page_wait`.
     pub page_wait: Duration,
+    /// When the page is sent.
+    pub now: Timestamp,
 }
 
-/// What the leaving page's script reads.
+/// What a sign-out left in the browser that looks at it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Here {
+    /// The session has ended.
+    SignedOut,
+    /// One application was left, and the session goes on.
+    GoesOn,
+    /// The session has ended, and another has begun.
+    SignedInAgain,
+}
+
+/// An application's page that is loaded in an iframe.
+#[derive(Debug, Clone)]
+pub struct Framed {
+    /// The [`Departure::id`] of its row.
+    pub id: String,
+    /// The front-channel logout URI with `iss` and `sid`.
+    pub url: String,
+    /// The only origin that may speak for it.
+    pub origin: String,
+    /// What it knows the session by.
+    pub sid: String,
+}
+
+/// What the pages' script reads.
 #[derive(Debug, Clone, Serialize)]
 pub struct LeavingStatus {
     summary: String,
     /// Nothing will change any more without a new attempt by somebody.
     finished: bool,
+    /// Every application has confirmed or was asked: there is nothing that somebody should read.
+    well: bool,
+    /// When to ask again, in milliseconds.
+    again_in: u64,
     applications: Vec<Row>,
 }
 
@@ -98,8 +99,7 @@ pub struct LeavingStatus {
 struct Row {
     id: String,
     state: &'static str,
-    text: String,
-    time: Option<Moment>,
+    label: Sentence,
     detail: Option<Sentence>,
 }
 
@@ -119,79 +119,54 @@ pub struct SignedOut {
     pub details: Option<Details>,
     /// The registered URI of the application, if there is somewhere to go.
     pub onward: Option<Onward>,
+    /// Path of the endpoint that answers [`LeavingStatus`] as JSON, if something is still open.
+    pub status_href: Option<String>,
     /// Path of this page, if it can be shown again.
     pub again_href: Option<String>,
-}
-
-impl DepartureState {
-    /// Whether the answer is known, so that there is nothing left to wait for.
-    pub fn is_settled(self) -> bool {
-        !matches!(self, Self::Telling | Self::Retrying { .. })
-    }
-
-    /// The state's name: in the JSON, in `data-state`, of its icon, and at the end of its keys.
-    fn name(self) -> &'static str {
-        match self {
-            Self::Telling => "telling",
-            Self::Confirmed { .. } => "confirmed",
-            Self::Asked => "asked",
-            Self::Retrying { .. } => "retrying",
-            Self::Refused { .. } => "refused",
-            Self::Failed { .. } => "failed",
-            Self::EndsByItself { .. } => "ends",
-        }
-    }
-
-    fn detail(self, ui: &Ui) -> Option<Sentence> {
-        let (known, unknown, ends_at) = match self {
-            Self::Telling | Self::Confirmed { .. } => return None,
-            Self::Asked => return Some(ui.sentence("detail-asked")),
-            Self::Retrying { next_in } => {
-                let before = if next_in.num_seconds() < 1 {
-                    ui.text("detail-retrying-now")
-                } else {
-                    ui.text_with("detail-retrying", "wait", ui.duration(next_in))
-                };
-                return Some(Sentence {
-                    before,
-                    time: None,
-                    after: String::new(),
-                });
-            }
-            Self::Refused { ends_at } => ("detail-refused-until", "detail-refused", ends_at),
-            Self::Failed { ends_at } => ("detail-failed-until", "detail-failed", ends_at),
-            Self::EndsByItself { ends_at } => ("detail-ends-until", "detail-ends", ends_at),
-        };
-        Some(match ends_at {
-            Some(at) => ui.sentence_with_time(known, Moment::to_the_minute(at)),
-            None => ui.sentence(unknown),
-        })
-    }
+    /// When the page is sent.
+    pub now: Timestamp,
 }
 
 impl LeavingStatus {
-    /// The state of `departures` in the person's language.
-    pub fn new(ui: &Ui, departures: &[Departure]) -> Self {
+    /// The state of `departures` at `now`, in the person's language.
+    pub fn new(ui: &Ui, departures: &[Departure], now: Timestamp) -> Self {
+        let row = |departure| Row::new(ui, departure, now, Reader::Script);
         Self {
             summary: summary(ui, departures),
             finished: departures.iter().all(|it| it.state.is_settled()),
-            applications: departures.iter().map(|it| Row::new(ui, it)).collect(),
+            well: departures.iter().all(|it| it.state.is_well()),
+            again_in: again_in(departures, now),
+            applications: departures.iter().map(row).collect(),
         }
+    }
+}
+
+/// How long what was just told stays current, in milliseconds.
+fn again_in(departures: &[Departure], now: Timestamp) -> u64 {
+    let within = |time: TimeDelta| {
+        departures.iter().any(|it| match it.state {
+            DepartureState::Telling => true,
+            DepartureState::Retrying { next_at } => next_at - now < time,
+            _ => false,
+        })
+    };
+    if within(TimeDelta::seconds(2)) && departures.len() <= MANY {
+        SOON
+    } else if within(TimeDelta::seconds(62)) {
+        EACH_SECOND
+    } else {
+        NOW_AND_THEN
     }
 }
 
 impl Row {
-    fn new(ui: &Ui, departure: &Departure) -> Self {
+    fn new(ui: &Ui, departure: &Departure, now: Timestamp, reader: Reader) -> Self {
         let state = departure.state;
         Self {
             id: departure.id.clone(),
             state: state.name(),
-            text: ui.text(&format!("state-{}", state.name())),
-            time: match state {
-                DepartureState::Confirmed { at } => Some(Moment::to_the_second(at)),
-                _ => None,
-            },
-            detail: state.detail(ui),
+            label: state.label(ui, now),
+            detail: state.detail(ui, now, reader),
         }
     }
 }
@@ -202,10 +177,26 @@ impl Leaving {
     }
 
     fn row(&self, departure: &Departure) -> Row {
-        Row::new(&self.ui, departure)
+        Row::new(&self.ui, departure, self.now, Reader::Page)
     }
 
-    /// How long the page stays at most, in milliseconds.
+    fn stale(&self) -> Sentence {
+        stale(&self.ui, self.now)
+    }
+
+    /// What there is here now, and what goes on, as a key.
+    fn here(&self) -> &'static str {
+        match self.here {
+            Here::GoesOn => "leaving-goes-on",
+            Here::SignedInAgain => "leaving-signed-in-again",
+            Here::SignedOut if self.departures.iter().all(|it| it.state.is_settled()) => {
+                "leaving-ended"
+            }
+            Here::SignedOut => "leaving-ended-telling",
+        }
+    }
+
+    /// How long the page stays at most, in milliseconds: longer than it stays otherwise while a frame is loading.
     fn wait(&self) -> u128 {
         let wait = if self.frames.is_empty() {
             self.page_wait
@@ -217,6 +208,10 @@ impl Leaving {
 }
 
 impl SignedOut {
+    fn stale(&self) -> Sentence {
+        stale(&self.ui, self.now)
+    }
+
     fn title(&self) -> String {
         self.ui.text(if self.was_signed_in {
             "signed-out-title"
@@ -230,8 +225,13 @@ impl SignedOut {
     }
 
     fn row(&self, departure: &Departure) -> Row {
-        Row::new(&self.ui, departure)
+        Row::new(&self.ui, departure, self.now, Reader::Page)
     }
+}
+
+/// What the script shows when it can't look again, with the moment of its last look.
+fn stale(ui: &Ui, now: Timestamp) -> Sentence {
+    ui.sentence_with_time("leaving-stale", Moment::to_the_second(now, now))
 }
 
 /// "2 confirmed, 1 being tried again", or one sentence when all have confirmed.

@@ -137,7 +137,21 @@ impl Ui {
         }
     }
 
-    /// A sentence whose argument `$time` is a moment of a day.
+    /// A sentence with one argument that is shown as text.
+    pub(super) fn sentence_with(
+        &self,
+        key: &str,
+        argument: &'static str,
+        value: String,
+    ) -> Sentence {
+        Sentence {
+            before: self.text_with(key, argument, value),
+            time: None,
+            after: String::new(),
+        }
+    }
+
+    /// A sentence whose argument `$time` is a moment.
     pub(super) fn sentence_with_time(&self, key: &str, time: Moment) -> Sentence {
         Sentence {
             time: Some(time),
@@ -159,20 +173,25 @@ impl Ui {
 }
 
 impl Moment {
-    /// Hours and minutes: for what is to come.
-    pub(super) fn to_the_minute(moment: Timestamp) -> Self {
-        Self::formatted(moment, "%H:%M UTC")
+    /// Hours and minutes: for what is to come. With the date, unless that is the same as at `now`.
+    pub(super) fn to_the_minute(moment: Timestamp, now: Timestamp) -> Self {
+        Self::formatted(moment, now, "%H:%M UTC")
     }
 
-    /// Hours, minutes and seconds: for receipts.
-    pub(super) fn to_the_second(moment: Timestamp) -> Self {
-        Self::formatted(moment, "%H:%M:%S UTC")
+    /// Hours, minutes and seconds: for receipts. With the date, unless that is the same as at `now`.
+    pub(super) fn to_the_second(moment: Timestamp, now: Timestamp) -> Self {
+        Self::formatted(moment, now, "%H:%M:%S UTC")
     }
 
-    fn formatted(moment: Timestamp, format: &str) -> Self {
+    fn formatted(moment: Timestamp, now: Timestamp, format: &str) -> Self {
+        let time = moment.format(format);
         Self {
             datetime: moment.format("%Y-%m-%dT%H:%M:%SZ").to_string(),
-            text: moment.format(format).to_string(),
+            text: if moment.date_naive() == now.date_naive() {
+                time.to_string()
+            } else {
+                format!("{} {time}", moment.format("%Y-%m-%d"))
+            },
         }
     }
 }

@@ -2,8 +2,24 @@
 
 use url::Url;
 
+use super::{Channel, DeliveryState};
 use crate::oidc::issuer::Issuer;
 use crate::oidc::uri;
+
+/// How many pages may frame one application. A page that was left before its frames had loaded asked nobody, and
+/// nobody can tell; so one that is shown again asks again. That an application is asked twice does no harm, and it
+/// must not go on for ever.
+const MOST_ASKS: i32 = 3;
+
+/// Whether a page that is shown now frames the application of a delivery that `asked` pages have framed before.
+pub fn may_ask(channel: Channel, state: DeliveryState, asked: i32) -> bool {
+    channel == Channel::Front
+        && match state {
+            DeliveryState::Unreachable => true,
+            DeliveryState::Asked => asked < MOST_ASKS,
+            _ => false,
+        }
+}
 
 /// The frame's URL: the registered one, its query kept, with `iss` and `sid` (§3). Both are always
 /// sent: an application that does not need them ignores them.
@@ -24,6 +40,18 @@ pub fn origin(frontchannel_logout_uri: &str) -> Option<String> {
 mod tests {
     use super::*;
     use crate::oidc::authorization::tests::issuer;
+
+    #[test]
+    fn an_application_is_asked_again_three_times_at_most_and_never_once_it_has_confirmed() {
+        use DeliveryState::{Asked, Confirmed, Unreachable};
+        let may = |state, asked| may_ask(Channel::Front, state, asked);
+        assert!(may(Unreachable, 0));
+        assert!(may(Asked, 1) && may(Asked, 2));
+        assert!(!may(Asked, 3));
+        assert!(!may(Confirmed, 1));
+        assert!(!may_ask(Channel::None, Unreachable, 0));
+        assert!(!may_ask(Channel::Back, Unreachable, 0));
+    }
 
     /// Attack 60: frames that do not say whose session ended.
     #[test]

@@ -3,4 +3,6 @@
 mod cross_site;
 mod journey;
 mod leaving;
+mod messages;
 mod pages;
+mod receipts;

@@ -9,9 +9,10 @@ use chromiumoxide::browser::BrowserConfig;
 use chromiumoxide::cdp::browser_protocol::browser::BrowserContextId;
 use chromiumoxide::cdp::browser_protocol::emulation::{
     MediaFeature, SetDeviceMetricsOverrideParams, SetScriptExecutionDisabledParams,
+    SetTimezoneOverrideParams,
 };
 use chromiumoxide::cdp::browser_protocol::log::{EventEntryAdded, LogEntryLevel};
-use chromiumoxide::cdp::browser_protocol::network::Cookie;
+use chromiumoxide::cdp::browser_protocol::network::{Cookie, CookieParam};
 use chromiumoxide::cdp::browser_protocol::target::{
     CreateBrowserContextParams, CreateTargetParams,
 };
@@ -242,6 +243,24 @@ impl Page {
             MediaFeature::new("prefers-reduced-motion", "reduce"),
         ];
         self.tab.emulate_media_features(features).await.unwrap();
+    }
+
+    /// Puts the person into a time zone, by its IANA name.
+    pub async fn time_zone(&self, name: &str) {
+        let zone = SetTimezoneOverrideParams::new(name);
+        self.tab.execute(zone).await.unwrap();
+    }
+
+    /// Gives the browser a cookie for `url`.
+    pub async fn put_cookie(&self, url: &str, name: &str, value: &str) {
+        let mut cookie = CookieParam::new(name, value);
+        cookie.url = Some(url.to_owned());
+        self.tab.set_cookies(vec![cookie]).await.unwrap();
+    }
+
+    /// Waits until a script expression is true.
+    pub async fn wait_until_true(&self, condition: &str) {
+        self.wait_until(condition, condition).await;
     }
 
     /// Writes the whole page, as far as it scrolls, to a PNG file.

@@ -231,6 +231,21 @@ impl Provider {
         self.folder.path()
     }
 
+    /// Changes the database behind its back.
+    pub async fn sql(&self, statement: &str) {
+        let config = &self.config.database;
+        let statement = AssertSqlSafe(statement.to_owned());
+        if config.is_postgres() {
+            let mut connection = sqlx::PgConnection::connect(config.as_str()).await.unwrap();
+            connection.execute(statement).await.unwrap();
+        } else {
+            let mut connection = sqlx::SqliteConnection::connect(config.as_str())
+                .await
+                .unwrap();
+            connection.execute(statement).await.unwrap();
+        }
+    }
+
     /// Stops it.
     pub async fn stop(mut self) {
         self.running.take().unwrap().stop().await;

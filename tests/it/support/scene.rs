@@ -7,7 +7,6 @@ use exeunt::oidc::logout::DeliveryState;
 use exeunt::store::deliveries::{self, Delivery};
 use exeunt::store::participants;
 use serde_json::Value;
-use sqlx::{AssertSqlSafe, Connection as _, Executor as _};
 use uuid::Uuid;
 
 use super::eventually;
@@ -146,17 +145,7 @@ impl Scene {
 
     /// Changes the database behind the provider's back.
     pub async fn sql(&self, statement: &str) {
-        let config = &self.provider.config.database;
-        let statement = AssertSqlSafe(statement.to_owned());
-        if config.is_postgres() {
-            let mut connection = sqlx::PgConnection::connect(config.as_str()).await.unwrap();
-            connection.execute(statement).await.unwrap();
-        } else {
-            let mut connection = sqlx::SqliteConnection::connect(config.as_str())
-                .await
-                .unwrap();
-            connection.execute(statement).await.unwrap();
-        }
+        self.provider.sql(statement).await;
     }
 }
 

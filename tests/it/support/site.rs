@@ -1,5 +1,7 @@
-//! A site that answers every address with the same small page, and remembers what it was asked.
+//! A site that answers every address with a small page, the same unless a test says otherwise, and remembers what it
+//! was asked.
 
+use std::collections::HashMap;
 use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
 
@@ -29,6 +31,7 @@ pub struct Site {
     /// Its address, without a slash at its end.
     pub base: String,
     asked: Arc<Mutex<Vec<Asked>>>,
+    pages: Arc<Mutex<HashMap<String, String>>>,
 }
 
 impl Site {
@@ -38,9 +41,12 @@ impl Site {
         let base = format!("http://{}", listener.local_addr().unwrap());
         let asked = Arc::new(Mutex::new(Vec::new()));
         let data = web::Data::from(Arc::clone(&asked));
+        let pages = Arc::new(Mutex::new(HashMap::new()));
+        let shown = web::Data::from(Arc::clone(&pages));
         let server = HttpServer::new(move || {
             App::new()
                 .app_data(data.clone())
+                .app_data(shown.clone())
                 .default_service(web::to(answer))
         })
         .workers(1)
@@ -50,7 +56,13 @@ impl Site {
         .unwrap()
         .run();
         tokio::spawn(server);
-        Self { base, asked }
+        Self { base, asked, pages }
+    }
+
+    /// Shows this script's page at `path` from now on.
+    pub fn run(&self, path: &str, script: &str) {
+        let page = PAGE.replace("</main>", &format!("</main><script>{script}</script>"));
+        self.pages.lock().unwrap().insert(path.to_owned(), page);
     }
 
     /// What it was asked below `path`, in order.
@@ -87,6 +99,7 @@ impl Site {
 
 async fn answer(
     asked: web::Data<Mutex<Vec<Asked>>>,
+    pages: web::Data<Mutex<HashMap<String, String>>>,
     request: HttpRequest,
     body: Bytes,
 ) -> HttpResponse {
@@ -96,7 +109,8 @@ async fn answer(
         target,
         fields: form_urlencoded::parse(&body).into_owned().collect(),
     });
+    let page = pages.lock().unwrap().get(request.path()).cloned();
     HttpResponse::Ok()
         .content_type("text/html; charset=utf-8")
-        .body(PAGE)
+        .body(page.unwrap_or_else(|| PAGE.to_owned()))
 }
