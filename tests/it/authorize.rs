@@ -81,14 +81,8 @@ async fn what_is_wrong_otherwise_is_told_to_the_application() {
     for (more, expected) in [
         (&[("response_type", "")][..], "invalid_request"),
         (&[("response_type", "token")], "unsupported_response_type"),
-        (
-            &[("response_type", "id_token")],
-            "unauthorized_client",
-        ),
-        (
-            &[("response_type", "code id_token")],
-            "unauthorized_client",
-        ),
+        (&[("response_type", "id_token")], "unauthorized_client"),
+        (&[("response_type", "code id_token")], "unauthorized_client"),
         (&[("response_mode", "web_message")], "invalid_request"),
         (&[("scope", "")], "invalid_scope"),
         (&[("scope", "email")], "invalid_scope"),
