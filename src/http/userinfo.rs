@@ -51,9 +51,7 @@ async fn answer(provider: &Provider, token: Option<String>) -> HttpResponse {
     };
     match access::check(provider, &token).await {
         Ok(Ok((claims, user))) if claims.scope.contains(OPENID) => {
-            let mut person = user.claims;
-            person.updated_at = Some(user.updated_at.timestamp());
-            HttpResponse::Ok().json(for_scope(&person, &claims.sub, &claims.scope))
+            HttpResponse::Ok().json(for_scope(&user.told(), &claims.sub, &claims.scope))
         }
         Ok(Ok(_)) => challenge(Some(&OAuthError::new(
             ErrorCode::InsufficientScope,

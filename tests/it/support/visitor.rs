@@ -6,7 +6,7 @@ use std::sync::{LazyLock, Mutex};
 use reqwest::header::{COOKIE, HeaderMap, LOCATION, SET_COOKIE};
 use reqwest::{Client, RequestBuilder, StatusCode};
 use scraper::{Html, Selector};
-use url::Url;
+use url::{Url, form_urlencoded};
 
 /// One person's browser. Cookies go to every address alike: everything here is on one host.
 pub struct Visitor {
@@ -249,11 +249,11 @@ impl Answer {
         )
     }
 
-    /// A parameter of the query of where it leads.
+    /// A parameter of where it leads: of the query, or of the fragment where there is one.
     pub fn parameter(&self, name: &str) -> Option<String> {
         let location = Url::parse(&self.location()?).unwrap();
-        location
-            .query_pairs()
+        let text = location.fragment().or(location.query())?;
+        form_urlencoded::parse(text.as_bytes())
             .find(|(known, _)| known == name)
             .map(|(_, value)| value.into_owned())
     }
