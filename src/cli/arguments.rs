@@ -1,17 +1,19 @@
 //! What may stand on the command line. Others script against it: names stay.
 
+mod notices;
 mod people;
 
 use std::net::IpAddr;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, value_parser};
-use uuid::Uuid;
+use clap::{Args, Parser, Subcommand};
 
+pub use notices::{
+    DeliveryAbandon, DeliveryCommand, DeliveryList, DeliveryRetry, SessionCommand, SessionEnd,
+};
 pub use people::{UserAdd, UserCommand};
 
 use crate::oidc::algorithm::SigningAlgorithm;
-use crate::oidc::logout::DeliveryState;
 
 /// An OpenID Connect provider that signs everyone out as dependably as it signs them in.
 #[derive(Debug, Parser)]
@@ -190,93 +192,6 @@ pub struct ClientAdd {
     pub output: Output,
 }
 
-/// `exeunt session ...`
-#[derive(Debug, Subcommand)]
-pub enum SessionCommand {
-    /// List the sessions, the newest first
-    List {
-        /// Only this person's
-        #[arg(long, value_name = "USERNAME")]
-        user: Option<String>,
-        /// Those that ended too
-        #[arg(long)]
-        ended: bool,
-        /// At most so many
-        #[arg(long, value_name = "NUMBER", default_value_t = 100, value_parser = value_parser!(u32).range(1..=10_000))]
-        limit: u32,
-        /// For people or for programs.
-        #[command(flatten)]
-        output: Output,
-    },
-    /// End sessions, and tell every application that took part
-    #[command(
-        after_help = "Examples:\n  exeunt session end 0192f3c1-8b5e-7c4d-9d7a-2f6b1c0e4a11\n  \
-                      exeunt session end --user ada\n  exeunt session end --all"
-    )]
-    End(SessionEnd),
-}
-
-/// Which sessions `exeunt session end` ends: exactly one of these.
-#[derive(Debug, Args)]
-#[group(required = true, multiple = false)]
-pub struct SessionEnd {
-    /// The session of this identifier, as `exeunt session list` shows it
-    pub session: Option<Uuid>,
-    /// All of this person's
-    #[arg(long, value_name = "USERNAME")]
-    pub user: Option<String>,
-    /// All in which this application took part
-    #[arg(long, value_name = "CLIENT_ID")]
-    pub client: Option<String>,
-    /// All there are
-    #[arg(long)]
-    pub all: bool,
-}
-
-/// `exeunt delivery ...`
-#[derive(Debug, Subcommand)]
-pub enum DeliveryCommand {
-    /// List the notices, the newest first
-    List {
-        /// Only those to this application
-        #[arg(long, value_name = "CLIENT_ID")]
-        client: Option<String>,
-        /// Only those in this state; may stand more than once
-        #[arg(long = "state", value_name = "STATE", value_parser = state)]
-        states: Vec<DeliveryState>,
-        /// Only those that did not arrive: pending, retrying, refused, failed and dead ones
-        #[arg(long, conflicts_with = "states")]
-        open: bool,
-        /// At most so many
-        #[arg(long, value_name = "NUMBER", default_value_t = 100, value_parser = value_parser!(u32).range(1..=10_000))]
-        limit: u32,
-        /// For people or for programs.
-        #[command(flatten)]
-        output: Output,
-    },
-    /// Show a notice and every attempt at it
-    Show {
-        /// Its identifier, as `exeunt delivery list` shows it
-        delivery: Uuid,
-        /// For people or for programs.
-        #[command(flatten)]
-        output: Output,
-    },
-    /// Try again, now, what was refused or given up
-    Retry(DeliveryRetry),
-}
-
-/// Which notices `exeunt delivery retry` sends again: exactly one of these.
-#[derive(Debug, Args)]
-#[group(required = true, multiple = false)]
-pub struct DeliveryRetry {
-    /// The notice of this identifier
-    pub delivery: Option<Uuid>,
-    /// All to this application that were not confirmed
-    #[arg(long, value_name = "CLIENT_ID")]
-    pub client: Option<String>,
-}
-
 /// `exeunt keys ...`
 #[derive(Debug, Subcommand)]
 pub enum KeysCommand {
@@ -332,13 +247,6 @@ pub struct DemoArguments {
     pub bind: IpAddr,
 }
 
-fn state(name: &str) -> Result<DeliveryState, String> {
-    DeliveryState::from_name(name).ok_or_else(|| {
-        let known = DeliveryState::ALL.map(DeliveryState::as_str);
-        format!("known are {}", known.join(", "))
-    })
-}
-
 fn algorithm(name: &str) -> Result<SigningAlgorithm, String> {
     SigningAlgorithm::from_name(name).ok_or_else(|| {
         let known = SigningAlgorithm::ALL.map(SigningAlgorithm::as_str);
@@ -384,7 +292,13 @@ mod tests {
             "session end --all",
             "delivery list --open --json",
             &format!("delivery show {id}"),
+            "delivery list --user ada --cause expired --older-than 1h --newer-than 7d --state dead --follow",
             "delivery retry --client ledger",
+            "delivery retry --dead",
+            &format!("delivery abandon {id}"),
+            "delivery abandon --client ledger --yes",
+            &format!("session end --session {id} --json"),
+            "session end --user ada --no-wait",
             "keys list --json",
             "keys rotate --now --algorithm ES256",
             "keys retire -abc",
@@ -404,6 +318,10 @@ mod tests {
             "exeunt session end",
             "exeunt session end --all --user ada",
             "exeunt delivery retry",
+            "exeunt delivery retry --dead --client ledger",
+            "exeunt delivery abandon",
+            "exeunt delivery list --older-than soon",
+            "exeunt delivery list --cause boredom",
             "exeunt keys rotate --algorithm none",
             "exeunt demo --rehearse --issuer x",
         ] {

@@ -1,26 +1,21 @@
 //! `exeunt delivery ...`: what applications were told, and what they answered.
 
+use std::collections::HashMap;
+
 use anyhow::bail;
+use chrono::TimeDelta;
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::arguments::{DeliveryCommand, DeliveryRetry, Output};
+use super::arguments::{DeliveryAbandon, DeliveryCommand, DeliveryList, DeliveryRetry, Output};
 use super::show;
 use crate::clock::Timestamp;
 use crate::flows::{Provider, deliver_logouts};
 use crate::oidc::logout::DeliveryState;
+use crate::store::deliveries::listing::{self, Wanted};
 use crate::store::deliveries::{self, Delivery};
 use crate::store::delivery_attempts::{self, Attempt};
 use crate::store::{clients, users};
-
-/// The states of what did not arrive.
-const OPEN: [DeliveryState; 5] = [
-    DeliveryState::Pending,
-    DeliveryState::Retrying,
-    DeliveryState::Refused,
-    DeliveryState::Failed,
-    DeliveryState::Dead,
-];
 
 /// A notice as programs see it.
 #[derive(Serialize)]
@@ -97,36 +92,39 @@ impl From<Attempt> for Try {
 
 pub(super) async fn run(provider: &Provider, command: DeliveryCommand) -> anyhow::Result<()> {
     match command {
-        DeliveryCommand::List {
-            client,
-            states,
-            open,
-            limit,
-            output,
-        } => {
-            let states = match states.as_slice() {
-                _ if open => &OPEN,
-                [] => &DeliveryState::ALL[..],
-                states => states,
-            };
-            list(provider, client.as_deref(), states, limit, output).await
-        }
+        DeliveryCommand::List(which) => list(provider, which).await,
         DeliveryCommand::Show { delivery, output } => show(provider, delivery, output).await,
         DeliveryCommand::Retry(which) => retry(provider, which).await,
+        DeliveryCommand::Abandon(which) => abandon(provider, which).await,
     }
 }
 
-async fn list(
-    provider: &Provider,
-    client_id: Option<&str>,
-    states: &[DeliveryState],
-    limit: u32,
-    output: Output,
-) -> anyhow::Result<()> {
-    let found = deliveries::list(provider.database.read(), states, client_id, limit.into()).await?;
+async fn list(provider: &Provider, which: DeliveryList) -> anyhow::Result<()> {
+    let now = provider.clock.now();
+    let user_id = match &which.user {
+        Some(username) => Some(super::session::person(provider, username).await?.id),
+        None => None,
+    };
+    let states = match which.open {
+        true => &DeliveryState::UNDELIVERED[..],
+        false => &which.states,
+    };
+    let wanted = Wanted {
+        states,
+        client_id: which.client.as_deref(),
+        user_id,
+        cause: which.cause,
+        ended_before: which.older_than.map(|age| now - age),
+        ended_since: which.newer_than.map(|age| now - age),
+        ..Wanted::default()
+    };
+    if which.follow {
+        return follow(provider, &which, wanted).await;
+    }
+    let found = listing::page(provider.database.read(), &wanted, which.limit.into()).await?;
     let shown: Vec<Shown> = found.into_iter().map(Shown::from).collect();
     show::list(
-        output,
+        which.output,
         &shown,
         "There is no such notice.",
         &[
@@ -152,6 +150,56 @@ async fn list(
             ]
         },
     )
+}
+
+/// How often it is looked for changes.
+const LOOK: TimeDelta = TimeDelta::milliseconds(500);
+
+/// Prints the newest notices, and each of them again when it has changed, until Ctrl-C.
+async fn follow(
+    provider: &Provider,
+    which: &DeliveryList,
+    wanted: Wanted<'_>,
+) -> anyhow::Result<()> {
+    let stop = super::serve::stop_signal()?;
+    tokio::pin!(stop);
+    // A change is told even where the new state is none of those asked for: it has left them.
+    let everything = Wanted {
+        states: &[],
+        ..wanted.clone()
+    };
+    let mut known: HashMap<Uuid, (&'static str, i32)> = HashMap::new();
+    loop {
+        let page = |wanted| listing::page(provider.database.read(), wanted, which.limit.into());
+        let mut found = page(&everything).await?;
+        found.reverse();
+        for delivery in found {
+            let is_wanted = wanted.states.is_empty() || wanted.states.contains(&delivery.state);
+            let now_at = (delivery.state.as_str(), delivery.attempts);
+            let before = known.insert(delivery.id, now_at);
+            if before == Some(now_at) || (before.is_none() && !is_wanted) {
+                continue;
+            }
+            let shown = Shown::from(delivery);
+            if which.output.json {
+                show::json_line(&shown)?;
+            } else {
+                show::say(format!(
+                    "{}  {}  {}  {}  {}",
+                    show::time(provider.clock.now()),
+                    shown.id,
+                    shown.client_id,
+                    shown.state,
+                    answer(shown.last_status, shown.last_problem.as_deref()),
+                ))?;
+            }
+        }
+        let again = provider.clock.now() + LOOK;
+        tokio::select! {
+            _ = &mut stop => return Ok(()),
+            () = provider.clock.sleep_until(again) => {}
+        }
+    }
 }
 
 fn answer(status: Option<i32>, problem: Option<&str>) -> String {
@@ -216,24 +264,11 @@ async fn show(provider: &Provider, id: Uuid, output: Output) -> anyhow::Result<(
 }
 
 async fn retry(provider: &Provider, which: DeliveryRetry) -> anyhow::Result<()> {
-    let db = provider.database.read();
-    let ids = match (which.delivery, which.client) {
-        (Some(id), _) if deliveries::find(db, id).await?.is_none() => {
-            bail!("there is no notice {id}: `exeunt delivery list` shows those that there are")
-        }
-        (Some(id), _) => vec![id],
-        (None, client_id) => {
-            let client_id = client_id.unwrap_or_default();
-            if clients::find(db, &client_id).await?.is_none() {
-                bail!("there is no application {client_id}");
-            }
-            deliveries::list(db, &OPEN, Some(&client_id), u32::MAX.into())
-                .await?
-                .into_iter()
-                .map(|delivery| delivery.id)
-                .collect()
-        }
+    let states = match which.dead {
+        true => &[DeliveryState::Dead][..],
+        false => &DeliveryState::UNDELIVERED,
     };
+    let ids = meant(provider, which.delivery, which.client.as_deref(), states).await?;
     match deliver_logouts::retry(provider, &ids).await? {
         0 if which.delivery.is_some() => {
             bail!("it can't be tried again: it was confirmed, or is not for a server to tell")
@@ -245,4 +280,60 @@ async fn retry(provider: &Provider, which: DeliveryRetry) -> anyhow::Result<()> 
             show::WHO_TELLS
         )),
     }
+}
+
+async fn abandon(provider: &Provider, which: DeliveryAbandon) -> anyhow::Result<()> {
+    let client_id = which.client.as_deref();
+    let ids = meant(
+        provider,
+        which.delivery,
+        client_id,
+        &DeliveryState::UNDELIVERED,
+    )
+    .await?;
+    if ids.is_empty() {
+        return show::say("There is nothing to abandon.");
+    }
+    if !which.yes {
+        show::say(format!(
+            "{} not be sent, or not again: the applications will not be told, and believe in these sessions until what \
+             they were given expires.",
+            show::count(ids.len() as u64, "notice will", "notices will")
+        ))?;
+        show::confirm()?;
+    }
+    match deliver_logouts::abandon(provider, &ids).await? {
+        0 => bail!("it can't be abandoned: it arrived, or is not for a server to tell"),
+        gone => show::say(format!(
+            "{} abandoned; `exeunt delivery retry` takes up what was.",
+            show::count(gone as u64, "notice is", "notices are")
+        )),
+    }
+}
+
+/// The notice of that identifier, or those to that application, or to all, in one of these states.
+async fn meant(
+    provider: &Provider,
+    id: Option<Uuid>,
+    client_id: Option<&str>,
+    states: &[DeliveryState],
+) -> anyhow::Result<Vec<Uuid>> {
+    let db = provider.database.read();
+    if let Some(id) = id {
+        if deliveries::find(db, id).await?.is_none() {
+            bail!("there is no notice {id}: `exeunt delivery list` shows those that there are");
+        }
+        return Ok(vec![id]);
+    }
+    if let Some(client_id) = client_id
+        && clients::find(db, client_id).await?.is_none()
+    {
+        bail!("there is no application {client_id}");
+    }
+    let wanted = Wanted {
+        states,
+        client_id,
+        ..Wanted::default()
+    };
+    Ok(listing::ids(db, &wanted).await?)
 }

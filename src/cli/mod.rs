@@ -10,6 +10,7 @@ mod demo;
 mod healthcheck;
 mod keys;
 mod migrate;
+mod progress;
 mod restored;
 mod serve;
 mod session;

@@ -1,9 +1,5 @@
 //! `exeunt restored`: what must be done before a database is served that was put back from a copy.
 
-use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
-
-use anyhow::bail;
-
 use super::show;
 use crate::config::Config;
 use crate::flows::{Provider, restored};
@@ -30,7 +26,7 @@ async fn start_anew(provider: &Provider, yes: bool) -> anyhow::Result<()> {
         show::count(open, "session", "sessions"),
     ))?;
     if !yes {
-        confirm()?;
+        show::confirm()?;
     }
     show::say("Making new keys ...")?;
     let anew = restored::start_anew(provider, kept).await?;
@@ -40,19 +36,4 @@ async fn start_anew(provider: &Provider, yes: bool) -> anyhow::Result<()> {
         show::count(open, "session is", "sessions are"),
         show::count(anew.keys as u64, "new key signs", "new keys sign"),
     ))
-}
-
-fn confirm() -> anyhow::Result<()> {
-    if !io::stdin().is_terminal() {
-        bail!("nobody can be asked here: say --yes if that is what you want; nothing was done");
-    }
-    let mut stdout = io::stdout().lock();
-    write!(stdout, "Type yes to go on: ")?;
-    stdout.flush()?;
-    let mut answer = String::new();
-    io::stdin().lock().read_line(&mut answer)?;
-    if answer.trim() != "yes" {
-        bail!("nothing was done");
-    }
-    Ok(())
 }

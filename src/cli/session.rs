@@ -1,21 +1,23 @@
 //! `exeunt session ...`.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use anyhow::{anyhow, bail};
 use serde::Serialize;
 use uuid::Uuid;
 
 use super::arguments::{Output, SessionCommand, SessionEnd};
+use super::progress::Watched;
 use super::show;
 use crate::clock::Timestamp;
 use crate::config::canonical_name;
 use crate::flows::{Provider, end_session};
 use crate::oidc::logout::Cause;
+use crate::store::deliveries::listing::{self, Wanted};
 use crate::store::orders::OrderScope;
 use crate::store::sessions::Session;
 use crate::store::users::User;
-use crate::store::{clients, deliveries, participants, sessions, users};
+use crate::store::{clients, participants, sessions, users};
 
 /// A session as programs see it.
 #[derive(Serialize)]
@@ -135,73 +137,151 @@ async fn shown(provider: &Provider, found: Vec<Session>) -> anyhow::Result<Vec<S
 }
 
 async fn end(provider: &Provider, which: SessionEnd) -> anyhow::Result<()> {
-    match (which.session, which.user, which.client) {
-        (Some(session_id), _, _) => end_one(provider, session_id).await,
-        (_, Some(username), _) => {
-            let user = person(provider, &username).await?;
-            end_many(provider, OrderScope::User(user.id)).await
-        }
+    let scope = match (which.id.or(which.session), &which.user, &which.client) {
+        (Some(session_id), _, _) => return end_one(provider, session_id, &which).await,
+        (_, Some(username), _) => OrderScope::User(person(provider, username).await?.id),
         (_, _, Some(client_id)) => {
-            if clients::find(provider.database.read(), &client_id)
-                .await?
-                .is_none()
-            {
+            let known = clients::find(provider.database.read(), client_id).await?;
+            if known.is_none() {
                 bail!("there is no application {client_id}");
             }
-            end_many(provider, OrderScope::Client(client_id)).await
+            OrderScope::Client(client_id.clone())
         }
         // The arguments demand one of the four.
-        (None, None, None) => end_many(provider, OrderScope::All).await,
-    }
+        (None, None, None) => OrderScope::All,
+    };
+    end_many(provider, scope, &which).await
 }
 
-async fn end_one(provider: &Provider, session_id: Uuid) -> anyhow::Result<()> {
+async fn end_one(provider: &Provider, session_id: Uuid, which: &SessionEnd) -> anyhow::Result<()> {
     let Some(session) = sessions::find(provider.database.read(), session_id).await? else {
         bail!("there is no session {session_id}: `exeunt session list` shows those that there are");
     };
-    if !end_session::end_session(provider, session_id, Cause::Administrator).await? {
+    let began_at = provider.clock.now();
+    let ended = end_session::end_session(provider, session_id, Cause::Administrator).await?;
+    if !ended && !which.output.json {
         let at = show::time_or_dash(session.ended_at);
         return show::say(format!("The session was over already (UTC {at})."));
     }
-    let told = deliveries::of_session(provider.database.read(), session_id).await?;
-    say_ended(
-        1,
-        told.iter().filter(|row| row.state.is_open()).count() as u64,
-    )
+    let of_session = Wanted {
+        session_id: Some(session_id),
+        ended_since: Some(began_at),
+        ..Wanted::default()
+    };
+    let told = listing::count(provider.database.read(), &of_session).await?;
+    let open = told.iter().filter(|(state, _)| state.is_open());
+    let ended = Ended {
+        sessions: u64::from(ended),
+        parts: open.map(|(_, count)| count).sum(),
+        of_client: None,
+        order_id: None,
+    };
+    ended.say_and_watch(provider, which, &of_session).await
 }
 
-async fn end_many(provider: &Provider, scope: OrderScope) -> anyhow::Result<()> {
+async fn end_many(
+    provider: &Provider,
+    scope: OrderScope,
+    which: &SessionEnd,
+) -> anyhow::Result<()> {
     let db = provider.database.read();
     let parts = participants::count_open(db, &scope).await?;
-    let ended = match &scope {
+    let (sessions, of_client) = match &scope {
         OrderScope::User(user_id) | OrderScope::OthersOf { user_id, .. } => {
-            sessions::count_unended(db, Some(*user_id)).await?
+            (sessions::count_unended(db, Some(*user_id)).await?, None)
         }
-        OrderScope::All => sessions::count_unended(db, None).await?,
+        OrderScope::All => (sessions::count_unended(db, None).await?, None),
         OrderScope::Client(client_id) | OrderScope::UserAtClient { client_id, .. } => {
-            let client_id = client_id.clone();
-            end_session::end_many(provider, scope, Cause::Administrator).await?;
-            return show::say(format!(
-                "Ended the part of {client_id} in {}. {}",
-                show::count(parts, "session", "sessions"),
-                show::WHO_TELLS
-            ));
+            (parts, Some(client_id.clone()))
         }
     };
-    end_session::end_many(provider, scope, Cause::Administrator).await?;
-    say_ended(ended, parts)
+    let order_id = end_session::end_many(provider, scope, Cause::Administrator).await?;
+    let ended = Ended {
+        sessions,
+        parts,
+        of_client,
+        order_id: Some(order_id),
+    };
+    let of_order = Wanted {
+        order_id: Some(order_id),
+        ..Wanted::default()
+    };
+    ended.say_and_watch(provider, which, &of_order).await
 }
 
-fn say_ended(ended: u64, notices: u64) -> anyhow::Result<()> {
-    let what = format!("Ended {}", show::count(ended, "session", "sessions"));
-    if notices == 0 {
-        return show::say(format!("{what}; there is no application to tell."));
+/// What was ended.
+struct Ended {
+    sessions: u64,
+    /// How many applications are to be told, once for each session.
+    parts: u64,
+    /// The application whose parts alone they are.
+    of_client: Option<String>,
+    /// The order that does it.
+    order_id: Option<Uuid>,
+}
+
+impl Ended {
+    async fn say_and_watch(
+        self,
+        provider: &Provider,
+        which: &SessionEnd,
+        wanted: &Wanted<'_>,
+    ) -> anyhow::Result<()> {
+        if !which.output.json {
+            show::say(self.in_words())?;
+        }
+        let watched = Watched {
+            expected: self.parts,
+            order_id: self.order_id,
+            wanted,
+        };
+        let seen = match which.no_wait {
+            true => watched.look(provider).await?,
+            false if self.parts == 0 => watched.look(provider).await?,
+            false => watched.until_still(provider, which.output).await?,
+        };
+        if which.output.json {
+            return show::json(&Told {
+                order_id: self.order_id,
+                sessions: self.sessions,
+                settled: seen.is_settled(),
+                deliveries: seen.by_state,
+            });
+        }
+        if which.no_wait || self.parts == 0 {
+            return Ok(());
+        }
+        show::say(seen.in_words())
     }
-    let whom = show::count(notices, "application is", "applications are");
-    show::say(format!("{what}; {whom} to be told. {}", show::WHO_TELLS))
+
+    fn in_words(&self) -> String {
+        let sessions = show::count(self.sessions, "session", "sessions");
+        if let Some(client_id) = &self.of_client {
+            return format!(
+                "Ended the part of {client_id} in {sessions}. {}",
+                show::WHO_TELLS
+            );
+        }
+        if self.parts == 0 {
+            return format!("Ended {sessions}; there is no application to tell.");
+        }
+        let whom = show::count(self.parts, "application is", "applications are");
+        format!("Ended {sessions}; {whom} to be told. {}", show::WHO_TELLS)
+    }
 }
 
-async fn person(provider: &Provider, username: &str) -> anyhow::Result<User> {
+/// The outcome as programs see it.
+#[derive(Serialize)]
+struct Told {
+    order_id: Option<Uuid>,
+    sessions: u64,
+    /// Whether every application has answered for good.
+    settled: bool,
+    /// How many notices there are in each state.
+    deliveries: BTreeMap<&'static str, u64>,
+}
+
+pub(super) async fn person(provider: &Provider, username: &str) -> anyhow::Result<User> {
     users::find_by_username(provider.database.read(), &canonical_name(username))
         .await?
         .ok_or_else(|| {

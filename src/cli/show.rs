@@ -1,7 +1,8 @@
 //! How answers look: tables and facts for people, JSON for programs.
 
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 
+use anyhow::bail;
 use comfy_table::{ContentArrangement, Table, presets};
 use serde::Serialize;
 
@@ -68,7 +69,32 @@ pub(super) fn say(text: impl AsRef<str>) -> anyhow::Result<()> {
     Ok(writeln!(io::stdout().lock(), "{}", text.as_ref())?)
 }
 
-fn json<T: Serialize + ?Sized>(value: &T) -> anyhow::Result<()> {
+/// Asks whether that is meant.
+///
+/// # Errors
+/// When it is not, or nobody is there to be asked.
+pub(super) fn confirm() -> anyhow::Result<()> {
+    if !io::stdin().is_terminal() {
+        bail!("nobody can be asked here: say --yes if that is what you want; nothing was done");
+    }
+    let mut stdout = io::stdout().lock();
+    write!(stdout, "Type yes to go on: ")?;
+    stdout.flush()?;
+    let mut answer = String::new();
+    io::stdin().lock().read_line(&mut answer)?;
+    if answer.trim() != "yes" {
+        bail!("nothing was done");
+    }
+    Ok(())
+}
+
+/// Prints the item as one line of JSON.
+pub(super) fn json_line<T: Serialize + ?Sized>(value: &T) -> anyhow::Result<()> {
+    say(serde_json::to_string(value)?)
+}
+
+/// Prints the item as JSON.
+pub(super) fn json<T: Serialize + ?Sized>(value: &T) -> anyhow::Result<()> {
     say(serde_json::to_string_pretty(value)?)
 }
 

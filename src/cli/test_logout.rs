@@ -7,7 +7,6 @@ use uuid::Uuid;
 use super::arguments::Output;
 use super::show;
 use crate::flows::{Provider, send_notice};
-use crate::oidc::logout::verdict::{self, Received};
 use crate::store::clients;
 
 #[derive(Serialize)]
@@ -48,23 +47,15 @@ pub(super) async fn run(
         }
     };
     let tested = send_notice::test(provider, client_id, uri, metadata).await?;
-    let took = tested.answered_at - tested.sent_at;
     let answer = tested.answer.as_ref();
-    let advice = verdict::advise(match answer {
-        Ok(answer) => Ok(Received {
-            status: answer.status,
-            location: answer.location.as_deref(),
-            took,
-        }),
-        Err(error) => Err(send_notice::problem(*error)),
-    });
+    let advice = tested.advice();
     let shown = Shown {
         client_id: client_id.to_owned(),
         backchannel_logout_uri: uri.clone(),
         sid: tested.sid,
         jti: tested.jti,
         status: answer.ok().map(|answer| answer.status),
-        latency_ms: took.num_milliseconds(),
+        latency_ms: tested.took().num_milliseconds(),
         problem: answer.err().map(ToString::to_string),
         confirmed: advice.confirmed,
         verdict: advice.verdict,

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use chrono::TimeDelta;
 use uuid::Uuid;
 
 use super::{FlowError, Provider, keys, tokens};
@@ -10,6 +11,7 @@ use crate::clock::Timestamp;
 use crate::oidc::client::ClientMetadata;
 use crate::oidc::logout::delivery::ConnectionProblem;
 use crate::oidc::logout::logout_token::{self, LogoutTokenClaims};
+use crate::oidc::logout::verdict::{self, Advice, Received};
 use crate::outbound::{Answer, OutboundError};
 
 /// How long an application may take to answer.
@@ -70,7 +72,7 @@ pub(super) async fn post(
 }
 
 /// What the rules call that failure.
-pub fn problem(error: OutboundError) -> ConnectionProblem {
+pub(super) fn problem(error: OutboundError) -> ConnectionProblem {
     match error {
         OutboundError::Timeout => ConnectionProblem::Timeout,
         OutboundError::Tls => ConnectionProblem::Tls,
@@ -93,6 +95,25 @@ pub struct Tested {
     pub answered_at: Timestamp,
     /// What came.
     pub answer: Result<Answer, OutboundError>,
+}
+
+impl Tested {
+    /// How long it took.
+    pub fn took(&self) -> TimeDelta {
+        self.answered_at - self.sent_at
+    }
+
+    /// What it says of the application.
+    pub fn advice(&self) -> Advice {
+        verdict::advise(match &self.answer {
+            Ok(answer) => Ok(Received {
+                status: answer.status,
+                location: answer.location.as_deref(),
+                took: self.took(),
+            }),
+            Err(error) => Err(problem(*error)),
+        })
+    }
 }
 
 /// Sends a real notice of a session that never was, and records nothing.

@@ -73,7 +73,7 @@ impl Receipt {
             }
             DeliveryState::Confirmed => DepartureState::Confirmed { at },
             DeliveryState::Refused => DepartureState::Refused(lasts(delivery, now)),
-            DeliveryState::Failed | DeliveryState::Dead => {
+            DeliveryState::Failed | DeliveryState::Dead | DeliveryState::Abandoned => {
                 DepartureState::Failed(lasts(delivery, now))
             }
             DeliveryState::Asked => DepartureState::Asked,

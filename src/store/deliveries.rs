@@ -9,7 +9,7 @@ pub mod queue;
 use std::collections::BTreeMap;
 
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::{Condition, ExprTrait as _};
+use sea_orm::sea_query::ExprTrait as _;
 use sea_orm::{ActiveValue::Set, ConnectionTrait, QueryOrder as _, QuerySelect as _};
 
 use super::{StoreError, breakers, database, millis, time, time_or_none};
@@ -182,17 +182,15 @@ pub async fn of_user(
     since: Timestamp,
     limit: u64,
 ) -> Result<Vec<Delivery>, StoreError> {
-    Entity::find()
+    let rows = Entity::find()
         .filter(Column::UserId.eq(user_id))
         .filter(Column::CreatedAt.gte(millis(since)))
         .order_by_desc(Column::CreatedAt)
         .order_by_desc(Column::Id)
         .limit(limit)
         .all(db)
-        .await?
-        .into_iter()
-        .map(TryInto::try_into)
-        .collect()
+        .await?;
+    read(db, rows).await
 }
 
 /// The delivery with that identifier.
@@ -214,17 +212,12 @@ pub async fn list(
     client_id: Option<&str>,
     limit: u64,
 ) -> Result<Vec<Delivery>, StoreError> {
-    let wanted = Condition::all()
-        .add(Column::State.is_in(states.iter().map(|state| state.as_str())))
-        .add_option(client_id.map(|client_id| Column::ClientId.eq(client_id)));
-    let rows = Entity::find()
-        .filter(wanted)
-        .order_by_desc(Column::CreatedAt)
-        .order_by_desc(Column::Id)
-        .limit(limit)
-        .all(db)
-        .await?;
-    read(db, rows).await
+    let wanted = listing::Wanted {
+        states,
+        client_id,
+        ..listing::Wanted::default()
+    };
+    listing::page(db, &wanted, limit).await
 }
 
 /// The clients that these notices are for, each with its notices.
@@ -280,6 +273,37 @@ pub async fn retry(
         database::hint(db).await?;
     }
     Ok(due)
+}
+
+/// Tries these notices no more, those that did not arrive; answers how many there were. A try that is under way
+/// loses its lease, and its answer is on record and changes nothing.
+///
+/// # Errors
+/// When the database fails.
+pub async fn abandon(
+    db: &impl ConnectionTrait,
+    ids: &[Uuid],
+    now: Timestamp,
+) -> Result<u64, StoreError> {
+    let undelivered = DeliveryState::UNDELIVERED.map(DeliveryState::as_str);
+    let mut abandoned = 0;
+    for some in ids.chunks(10_000) {
+        let changed = Entity::update_many()
+            .col_expr(
+                Column::State,
+                Expr::value(DeliveryState::Abandoned.as_str()),
+            )
+            .col_expr(Column::DueAt, Expr::value(None::<i64>))
+            .col_expr(Column::FinishedAt, Expr::value(millis(now)))
+            .col_expr(Column::Lease, Expr::value(None::<Uuid>))
+            .col_expr(Column::LeaseUntil, Expr::value(None::<i64>))
+            .filter(Column::Id.is_in(some.iter().copied()))
+            .filter(Column::State.is_in(undelivered))
+            .exec(db)
+            .await?;
+        abandoned += changed.rows_affected;
+    }
+    Ok(abandoned)
 }
 
 /// The page that frames the applications of these deliveries is sent: they are asked, perhaps again.

@@ -219,6 +219,18 @@ fn backoff(provider: &Provider) -> Backoff {
     }
 }
 
+/// Tries these notices no more, those that did not arrive; answers how many there were.
+///
+/// # Errors
+/// When the database fails; then none was abandoned.
+pub async fn abandon(provider: &Provider, delivery_ids: &[Uuid]) -> Result<usize, FlowError> {
+    let tx = provider.database.begin().await?;
+    let abandoned = deliveries::abandon(&tx, delivery_ids, provider.clock.now()).await?;
+    store::commit(tx).await?;
+    provider.receipts.send_replace(());
+    Ok(usize::try_from(abandoned).unwrap_or(usize::MAX))
+}
+
 /// Makes undelivered notices due again, now, and as long as a new one is; answers how many were. Where nobody
 /// answered for a while, one of them goes first.
 ///

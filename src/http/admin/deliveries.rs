@@ -23,22 +23,13 @@ use crate::store::deliveries::listing::{self, Wanted};
 use crate::store::deliveries::{self, Delivery};
 use crate::store::delivery_attempts::{self, Attempt};
 
-/// The states of what did not arrive.
-const UNDELIVERED: [DeliveryState; 5] = [
-    DeliveryState::Pending,
-    DeliveryState::Retrying,
-    DeliveryState::Refused,
-    DeliveryState::Failed,
-    DeliveryState::Dead,
-];
-
 /// Which notices.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct WhichDeliveries {
-    /// Those in one of these states, separated by commas: pending, retrying, confirmed, refused, failed, dead, asked,
-    /// unreachable.
+    /// Those in one of these states, separated by commas: pending, retrying, confirmed, refused, failed, dead,
+    /// abandoned, asked, unreachable.
     state: Option<String>,
     /// Those to one application.
     client_id: Option<String>,
@@ -285,7 +276,7 @@ pub(super) async fn retry_many(
             let known = clients::find(db, client_id).await.map_err(caller.store())?;
             known.ok_or_else(|| caller.not_found())?;
             Wanted {
-                states: &UNDELIVERED,
+                states: &DeliveryState::UNDELIVERED,
                 client_id: Some(client_id),
                 ..Wanted::default()
             }
@@ -301,4 +292,28 @@ pub(super) async fn retry_many(
         .await
         .map_err(caller.flow())?;
     Ok(HttpResponse::Accepted().json(Due { due: due as u64 }))
+}
+
+/// Tries one notice no more: the application will not be told.
+#[utoipa::path(
+    post, path = "/admin/v1/deliveries/{id}/abandon", tag = "deliveries", params(("id" = Uuid, Path)),
+    responses(
+        (status = 200, body = DeliverySummary),
+        (status = 404, body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "It arrived, or is not for a server to tell", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub(super) async fn abandon(
+    caller: Writer,
+    id: Path<Uuid>,
+) -> Result<Json<DeliverySummary>, Problem> {
+    let delivery = find(&caller, *id).await?;
+    let abandoned = deliver_logouts::abandon(&caller.provider, &[delivery.id])
+        .await
+        .map_err(caller.flow())?;
+    if abandoned == 0 {
+        let detail = "it can't be abandoned: it arrived, or is not for a server to tell";
+        return Err(caller.conflict(detail));
+    }
+    Ok(Json(find(&caller, *id).await?.into()))
 }

@@ -5,6 +5,7 @@
 //! [`caller::Writer`], and with it the check of the token: there is no other way to the provider.
 
 mod caller;
+mod clients;
 mod deliveries;
 mod metrics;
 mod openapi;
@@ -61,6 +62,15 @@ pub fn configure(app: &mut ServiceConfig) {
         .service(
             at("/admin/v1/deliveries/{id}/retry", "POST").route(web::post().to(deliveries::retry)),
         )
+        .service(
+            at("/admin/v1/deliveries/{id}/abandon", "POST")
+                .route(web::post().to(deliveries::abandon)),
+        )
+        .service(
+            at("/admin/v1/clients/{client_id}/test-logout", "POST")
+                .route(web::post().to(clients::test_logout)),
+        )
+        .service(at("/admin/v1/users/{id}/enable", "POST").route(web::post().to(users::enable)))
         .service(at("/admin/v1/users", "GET").route(web::get().to(users::list)))
         .service(at("/admin/v1/users/{id}/disable", "POST").route(web::post().to(users::disable)))
         .default_service(web::to(async |request: HttpRequest| {

@@ -4,7 +4,7 @@ use actix_web::HttpResponse;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-use super::{deliveries, orders, sessions, users};
+use super::{clients, deliveries, orders, sessions, users};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -20,7 +20,9 @@ use super::{deliveries, orders, sessions, users};
         sessions::list, sessions::show, sessions::end,
         orders::give, orders::show,
         deliveries::list, deliveries::show, deliveries::retry, deliveries::retry_many,
-        users::list, users::disable,
+        deliveries::abandon,
+        clients::test_logout,
+        users::list, users::disable, users::enable,
     ),
     modifiers(&Bearer),
     security(("bearer" = [])),

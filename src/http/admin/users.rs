@@ -106,6 +106,23 @@ pub(super) async fn disable(caller: Writer, id: Path<Uuid>) -> Result<Json<Perso
     Ok(Json(find(&caller, *id).await?.into()))
 }
 
+/// Lets a person in again who was shut out. What ended stays ended.
+#[utoipa::path(
+    post, path = "/admin/v1/users/{id}/enable", tag = "users", params(("id" = Uuid, Path)),
+    responses(
+        (status = 200, body = Person),
+        (status = 404, body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub(super) async fn enable(caller: Writer, id: Path<Uuid>) -> Result<Json<Person>, Problem> {
+    let user = find(&caller, *id).await?;
+    people::enable_user(&caller.provider, &user.username)
+        .await
+        .map_err(caller.flow())?
+        .map_err(|_gone_meanwhile| caller.not_found())?;
+    Ok(Json(find(&caller, *id).await?.into()))
+}
+
 async fn find(caller: &Caller, id: Uuid) -> Result<User, Problem> {
     let found = users::find(caller.provider.database.read(), id)
         .await

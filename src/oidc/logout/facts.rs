@@ -135,6 +135,8 @@ pub enum DeliveryState {
     Failed,
     /// Tried for as long as `logout.give_up_after` says.
     Dead,
+    /// An administrator said that it need not be told.
+    Abandoned,
     /// A frame was sent to the person's browser; it proves nothing.
     Asked,
     /// There was no way to tell it; it ends by itself.
@@ -143,15 +145,25 @@ pub enum DeliveryState {
 
 impl DeliveryState {
     /// Every state.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Pending,
         Self::Retrying,
         Self::Confirmed,
         Self::Refused,
         Self::Failed,
         Self::Dead,
+        Self::Abandoned,
         Self::Asked,
         Self::Unreachable,
+    ];
+
+    /// The states of what did not arrive and was meant to.
+    pub const UNDELIVERED: [Self; 5] = [
+        Self::Pending,
+        Self::Retrying,
+        Self::Refused,
+        Self::Failed,
+        Self::Dead,
     ];
 
     /// The name it is kept under.
@@ -163,6 +175,7 @@ impl DeliveryState {
             Self::Refused => "refused",
             Self::Failed => "failed",
             Self::Dead => "dead",
+            Self::Abandoned => "abandoned",
             Self::Asked => "asked",
             Self::Unreachable => "unreachable",
         }

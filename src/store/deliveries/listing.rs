@@ -78,16 +78,14 @@ pub async fn page(
     wanted: &Wanted<'_>,
     limit: u64,
 ) -> Result<Vec<Delivery>, StoreError> {
-    Entity::find()
+    let rows = Entity::find()
         .filter(wanted.condition())
         .order_by_desc(Column::CreatedAt)
         .order_by_desc(Column::Id)
         .limit(limit)
         .all(db)
-        .await?
-        .into_iter()
-        .map(TryInto::try_into)
-        .collect()
+        .await?;
+    super::read(db, rows).await
 }
 
 /// Identifiers of all of them.

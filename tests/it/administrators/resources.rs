@@ -287,3 +287,77 @@ async fn a_port_that_is_taken_is_named_and_nothing_starts() {
     assert!(refused.to_string().contains(taken), "{refused}");
     provider.stop().await;
 }
+
+#[actix_web::test]
+async fn a_notice_is_abandoned_and_taken_up_again() {
+    let scene = scene(&["ledger"]).await;
+    let desk = Desk::of(&scene.provider).await;
+    let ledger = &scene.applications[0];
+    ledger.ear.answer(Reply::Status(404));
+    ledger.tokens(&Visitor::default(), &[]).await;
+    let order = json!({ "all": true });
+    assert_eq!(
+        desk.post("/admin/v1/orders", Some(&order)).await.status,
+        202
+    );
+    let failed = desk
+        .wait_for("/admin/v1/deliveries?state=failed", |page| {
+            !items(page).is_empty()
+        })
+        .await;
+    let id = items(&failed)[0]["id"].as_str().unwrap();
+    let path = format!("/admin/v1/deliveries/{id}");
+    let abandoned = desk.post(&format!("{path}/abandon"), None).await;
+    assert_eq!(abandoned.status, 200, "{}", abandoned.body);
+    assert_eq!(abandoned.json()["state"], "abandoned");
+    let twice = desk.post(&format!("{path}/abandon"), None).await;
+    assert_eq!(twice.status, 409);
+
+    ledger.ear.answer(Reply::Status(200));
+    assert_eq!(desk.post(&format!("{path}/retry"), None).await.status, 202);
+    desk.wait_for(&path, |shown| shown["delivery"]["state"] == "confirmed")
+        .await;
+    scene.provider.stop().await;
+}
+
+#[actix_web::test]
+async fn an_application_is_asked_whether_it_hears() {
+    let scene = scene(&["ledger"]).await;
+    let desk = Desk::of(&scene.provider).await;
+    let ear = &scene.applications[0].ear;
+    let path = "/admin/v1/clients/ledger/test-logout";
+    let heard = desk.post(path, None).await.json();
+    assert_eq!(heard["confirmed"], true, "{heard}");
+    assert_eq!(heard["mend"], Value::Null);
+    let claims = ear.notices()[0].claims(&scene.provider.issuer).await;
+    assert_eq!(claims["sid"], heard["sid"]);
+    ear.answer(Reply::Status(404));
+    let lost = desk.post(path, None).await.json();
+    assert_eq!(lost["confirmed"], false);
+    assert_eq!(lost["status"], 404);
+    assert!(lost["mend"].is_string());
+    let stranger = desk
+        .post("/admin/v1/clients/nobody/test-logout", None)
+        .await;
+    assert_eq!(stranger.status, 404);
+    scene.provider.stop().await;
+}
+
+#[actix_web::test]
+async fn who_was_shut_out_is_let_in_again() {
+    let scene = scene(&["ledger"]).await;
+    let desk = Desk::of(&scene.provider).await;
+    let people = desk.read("/admin/v1/users").await;
+    let id = items(&people)[0]["id"].as_str().unwrap();
+    let disabled = desk
+        .post(&format!("/admin/v1/users/{id}/disable"), None)
+        .await;
+    assert!(disabled.json()["disabled_at"].is_string());
+    let enabled = desk
+        .post(&format!("/admin/v1/users/{id}/enable"), None)
+        .await;
+    assert_eq!(enabled.status, 200);
+    assert_eq!(enabled.json()["disabled_at"], Value::Null);
+    scene.applications[0].tokens(&Visitor::default(), &[]).await;
+    scene.provider.stop().await;
+}

@@ -1,5 +1,6 @@
 //! The program itself, as people and scripts use it: arguments in; output, exit codes and the database out.
 
+mod notices;
 mod restored;
 mod test_logout;
 
