@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet};
 use chrono::TimeDelta;
 use uuid::Uuid;
 
-use super::{FlowError, Provider};
+use super::{FlowError, Provider, observe};
 use crate::clock::Timestamp;
 use crate::oidc::client::ClientMetadata;
 use crate::oidc::logout::{Cause, Channel, DeliveryState};
@@ -125,6 +125,7 @@ pub(super) async fn end_in(
     sessions::mark_ended(tx, &ids, ending.cause, ending.now).await?;
     take_back(tx, &ids, None, ending).await?;
     let participants = participants::list_open(tx, &ids, None).await?;
+    observe::ending(provider, &ids, &participants, ending);
     tell(provider, tx, &held, participants, ending).await?;
     Ok(ids.len())
 }
@@ -149,6 +150,7 @@ pub(super) async fn end_participation_in(
     take_back(tx, &ids, Some(client_id), ending).await?;
     let participants = participants::list_open(tx, &ids, Some(client_id)).await?;
     let parts = participants.len();
+    observe::ending_parts(&participants, ending);
     tell(provider, tx, &held, participants, ending).await?;
     Ok(parts)
 }

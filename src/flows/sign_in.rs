@@ -9,6 +9,7 @@ use super::{FlowError, Provider, end_session};
 use crate::clock::Timestamp;
 use crate::config::canonical_name;
 use crate::jose::{HashPurpose, PasswordError, PasswordHash};
+use crate::metrics::SignInResult;
 use crate::oidc::authorization::decision::AMR_PASSWORD;
 use crate::oidc::logout::Cause;
 use crate::store::passwords::Password;
@@ -71,6 +72,16 @@ pub enum SignIn {
 /// # Errors
 /// When we can't tell.
 pub async fn sign_in(provider: &Provider, attempt: &Attempt<'_>) -> Result<SignIn, FlowError> {
+    let answer = prove(provider, attempt).await?;
+    provider.metrics.tried_to_sign_in(match &answer {
+        SignIn::Done { .. } => SignInResult::Done,
+        SignIn::Refused => SignInResult::Refused,
+        SignIn::TooOften(_) => SignInResult::TooOften,
+    });
+    Ok(answer)
+}
+
+async fn prove(provider: &Provider, attempt: &Attempt<'_>) -> Result<SignIn, FlowError> {
     let now = provider.clock.now();
     let username = canonical_name(attempt.username);
     if let Err(again_at) = admit(provider, &username, attempt.address, now).await? {

@@ -103,6 +103,15 @@ pub(super) fn issue(provider: &Provider, issue: Issue<'_>) -> Result<TokenRespon
         }
         _ => None,
     };
+    provider.metrics.issued("access_token");
+    for (kind, is_there) in [
+        ("id_token", id_token.is_some()),
+        ("refresh_token", issue.refresh_token.is_some()),
+    ] {
+        if is_there {
+            provider.metrics.issued(kind);
+        }
+    }
     Ok(TokenResponse {
         access_token,
         token_type: TokenType::Bearer,

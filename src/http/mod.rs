@@ -1,6 +1,7 @@
 //! DOORS: actix-web in, actix-web out. Status codes, headers, cookies and pages live here, one file an
 //! endpoint or page; what is right is decided in `oidc`, what is written in `flows`.
 
+pub mod admin;
 pub mod pages;
 pub mod static_files;
 
@@ -24,6 +25,7 @@ mod token;
 mod userinfo;
 mod visitor;
 
+use actix_web::dev::HttpServiceFactory;
 use actix_web::http::Method;
 use actix_web::http::header::{ALLOW, HeaderValue};
 use actix_web::middleware::from_fn;
@@ -153,7 +155,7 @@ where
 }
 
 /// The same, for a document that scripts of every origin may read.
-fn public<F, Args>(path: &str, handler: F) -> Resource
+fn public<F, Args>(path: &str, handler: F) -> impl HttpServiceFactory + 'static
 where
     F: actix_web::Handler<Args> + Clone,
     Args: actix_web::FromRequest + 'static,
@@ -163,6 +165,7 @@ where
         .route(web::get().to(handler.clone()))
         .route(web::head().to(handler))
         .route(cors::preflight())
+        .wrap(from_fn(span::count))
 }
 
 /// HEAD where GET would change something: it is there, and nothing happens.

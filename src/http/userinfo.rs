@@ -37,7 +37,7 @@ pub(super) async fn post(
 }
 
 /// RFC 6750 §2.1. Never from the query, where it would end up in logs (§2.3).
-fn bearer(request: &HttpRequest) -> Option<String> {
+pub(super) fn bearer(request: &HttpRequest) -> Option<String> {
     let header = request.headers().get(AUTHORIZATION)?.to_str().ok()?;
     let (scheme, token) = header.split_once(' ')?;
     scheme

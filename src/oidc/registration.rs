@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::oidc::authorization::RESPONSE_TYPE_CODE;
 use crate::oidc::client::{ApplicationType, ClientAuthMethod, ClientMetadata, GrantType};
 use crate::oidc::logout::frontchannel;
-use crate::oidc::scope::{OPENID, Scope};
+use crate::oidc::scope::{ADMINISTRATION, OPENID, Scope};
 use crate::oidc::uri;
 
 /// The most characters of what people read.
@@ -225,7 +225,26 @@ fn scope(metadata: &ClientMetadata) -> Vec<Problem> {
                 "must contain openid for people to sign in",
             )]
         }
-        Some(Ok(_)) => Vec::new(),
+        Some(Ok(scope)) => administration(metadata, &scope)
+            .map(|message| Problem::new(field, message))
+            .into_iter()
+            .collect(),
+    }
+}
+
+/// What keeps the client from using the scopes of administrators that it names.
+fn administration(metadata: &ClientMetadata, scope: &Scope) -> Option<&'static str> {
+    let named = ADMINISTRATION.iter().any(|token| scope.contains(token));
+    if !named {
+        None
+    } else if !metadata.grant_types.contains(&GrantType::ClientCredentials) {
+        Some("the scopes of administrators need the grant client_credentials: no person gives them")
+    } else if metadata.access_token_audience.is_some() {
+        Some(
+            "the scopes of administrators need tokens for us: leave access_token_audience out, or use another client",
+        )
+    } else {
+        None
     }
 }
 

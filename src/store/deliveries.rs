@@ -3,6 +3,7 @@
 //!
 //! How the rows are worked off is in [`queue`].
 
+pub mod listing;
 pub mod queue;
 
 use std::collections::BTreeMap;

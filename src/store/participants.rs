@@ -2,7 +2,7 @@
 //! past the session's end, and never derived from tokens, which are forgotten sooner.
 
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::Condition;
+use sea_orm::sea_query::{Condition, Query, SelectStatement};
 use sea_orm::{ActiveValue::Set, ConnectionTrait, QueryOrder as _, QuerySelect as _};
 
 use super::orders::OrderScope;
@@ -306,6 +306,15 @@ pub async fn sessions_of_client(
         .into_tuple()
         .all(db)
         .await?)
+}
+
+/// "The client took part in the session", for queries on sessions.
+pub(super) fn sessions_with(client_id: &str) -> SelectStatement {
+    Query::select()
+        .column(Column::SessionId)
+        .from(Entity)
+        .and_where(Column::ClientId.eq(client_id))
+        .to_owned()
 }
 
 /// Records that these parts are over.

@@ -1,5 +1,6 @@
 //! `sessions`: a browser's session with us. Its cookie's value is never its identifier.
 
+pub mod listing;
 mod lists;
 
 use sea_orm::entity::prelude::*;

@@ -1,7 +1,7 @@
 //! `users`: people. A row's identifier is the person's `sub`, and is never used again.
 
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::LockType;
+use sea_orm::sea_query::{Condition, LockType};
 use sea_orm::{ActiveValue::Set, ConnectionTrait, QueryOrder as _, QuerySelect as _};
 
 use super::{StoreError, millis, time, time_or_none};
@@ -149,6 +149,27 @@ pub async fn list(db: &impl ConnectionTrait) -> Result<Vec<User>, StoreError> {
     Entity::find()
         .filter(Column::DeletedAt.is_null())
         .order_by_asc(Column::Username)
+        .all(db)
+        .await?
+        .into_iter()
+        .map(TryInto::try_into)
+        .collect()
+}
+
+/// At most `limit` people but those who are gone, by username, from the one after `after`.
+///
+/// # Errors
+/// When the database fails.
+pub async fn page(
+    db: &impl ConnectionTrait,
+    after: Option<&str>,
+    limit: u64,
+) -> Result<Vec<User>, StoreError> {
+    Entity::find()
+        .filter(Column::DeletedAt.is_null())
+        .filter(Condition::all().add_option(after.map(|after| Column::Username.gt(after))))
+        .order_by_asc(Column::Username)
+        .limit(limit)
         .all(db)
         .await?
         .into_iter()

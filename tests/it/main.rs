@@ -9,6 +9,8 @@ mod account;
 mod acknowledge;
 mod activity;
 #[cfg(test)]
+mod administrators;
+#[cfg(test)]
 mod authorize;
 #[cfg(test)]
 mod backchannel;

@@ -261,7 +261,7 @@ fn check_response_mode(params: &Params) -> Result<(), OAuthError> {
 /// `openid` must be there: plain OAuth without an ID token is nothing that we offer.
 fn read_scope(params: &Params, client: &Client) -> Result<Scope, OAuthError> {
     let asked = Scope::parse(params.get("scope").unwrap_or_default())?;
-    let granted = asked.intersect(&Scope::allowed_to(client));
+    let granted = asked.intersect(&Scope::allowed_by_people(client));
     if granted.contains(OPENID) {
         Ok(granted)
     } else {

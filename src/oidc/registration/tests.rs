@@ -364,6 +364,25 @@ fn an_audience_is_an_absolute_uri() {
 }
 
 #[test]
+fn the_scopes_of_administrators_are_for_programs_whose_tokens_are_for_us() {
+    let with = |scope: &'static str, grants: &[GrantType], audience: Option<&str>| {
+        problems(|metadata| {
+            metadata.scope = Some(scope.to_owned());
+            metadata.grant_types = grants.to_vec();
+            metadata.access_token_audience = audience.map(str::to_owned);
+        })
+    };
+    let programs = [GrantType::ClientCredentials];
+    assert!(with("exeunt.admin", &programs, None).is_empty());
+    assert!(with("exeunt.admin.read", &programs, None).is_empty());
+    let people = [GrantType::AuthorizationCode];
+    assert_eq!(with("openid exeunt.admin", &people, None), ["scope"]);
+    let elsewhere = Some("https://api.example");
+    assert_eq!(with("exeunt.admin.read", &programs, elsewhere), ["scope"]);
+    assert!(with("reports", &programs, elsewhere).is_empty());
+}
+
+#[test]
 fn a_named_network_is_for_those_who_name_it() {
     let networks = Networks {
         everyone: Vec::new(),

@@ -1,5 +1,6 @@
 //! What the tests stand on; nothing here asserts anything about Exeunt itself.
 
+pub mod admin;
 pub mod browser;
 pub mod ledger;
 pub mod parts;
