@@ -7,7 +7,9 @@
 mod clients;
 mod database;
 mod error;
+mod examples;
 mod fields;
+mod mistyped;
 mod reader;
 mod section;
 mod settings;

@@ -36,7 +36,6 @@ sign-in-button = Sign in
 sign-in-cancel = Cancel and go back to { $application }
 sign-in-wrong = That username and password do not go together. Check both and try again.
 sign-in-throttled = There were too many attempts. Wait { $wait }, then try again.
-sign-in-expired = This page was open for too long. Please sign in once more.
 sign-in-again = Please sign in again to go on.
 
 ## Consent
@@ -164,6 +163,10 @@ error-not-found-title = There is nothing here
 error-not-found-text = The address may be mistyped, or the page may have moved.
 error-method-title = This address does not work that way
 error-method-text = Go back to the application and begin again.
+error-too-long-title = That was too much at once
+error-too-long-text = What was sent is longer than anything that this page takes. Go back and send less.
+error-too-slow-title = That took too long
+error-too-slow-text = Your request did not arrive in time. Go back and try again.
 error-too-many-title = Too many requests
 error-too-many-text = Wait a minute, then try again.
 error-internal-title = Something went wrong here

@@ -78,6 +78,8 @@ pub enum Command {
     #[command(subcommand)]
     Keys(KeysCommand),
     /// See everyone leave: the provider and three applications, on this machine
+    ///
+    /// It brings its own configuration, so it takes no --config.
     Demo(DemoArguments),
     /// Ask a running server whether it is ready; exits 0 if it is
     ///

@@ -44,6 +44,13 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
             return ExitCode::from(u8::try_from(refusal.exit_code()).unwrap_or(WRONG_INPUT));
         }
     };
+    if let (Command::Demo(_), Some(_)) = (&arguments.command, &arguments.config) {
+        say_wrong(
+            "exeunt: demo takes no --config: it makes its own configuration, and forgets it. `exeunt serve --config \
+             FILE` runs yours.",
+        );
+        return ExitCode::from(WRONG_INPUT);
+    }
     match obey(arguments) {
         Ok(()) => ExitCode::SUCCESS,
         // Whoever read our output has read enough.

@@ -6,7 +6,7 @@ use secrecy::SecretString;
 
 use super::error::Place;
 use super::section::{Mistake, Section};
-use super::{Credential, canonical_name};
+use super::{Credential, canonical_name, examples};
 use crate::jose::check_client_jwks;
 use crate::oidc::client::ClientMetadata;
 use crate::oidc::registration::{self, Networks};
@@ -27,8 +27,12 @@ pub struct DeclaredClient {
     pub place: Place,
 }
 
-/// Reads every table; those with mistakes are left out, and the mistakes are noted.
-pub(super) fn read(tables: Vec<Section<'_, '_>>, networks: &Networks) -> Vec<DeclaredClient> {
+/// Reads every table, and notes the mistakes. `public` is whether others than this machine can reach us.
+pub(super) fn read(
+    tables: Vec<Section<'_, '_>>,
+    networks: &Networks,
+    public: bool,
+) -> Vec<DeclaredClient> {
     let mut seen: HashMap<String, Place> = HashMap::new();
     let mut clients = Vec::new();
     for mut table in tables {
@@ -52,29 +56,32 @@ pub(super) fn read(tables: Vec<Section<'_, '_>>, networks: &Networks) -> Vec<Dec
             None => {}
         }
         let place = table.place();
-        let secret = credential(&table);
-        let metadata = table.fields::<ClientMetadata>();
-        // A key with a slip in its name is not missing too: one mistake, one error.
-        if table.finish()
-            && let Some(metadata) = &metadata
-        {
-            // Likewise a secret that was refused is there all the same.
-            let has_secret = table.is_set("client_secret") || table.is_set("client_secret_hash");
-            let problems = registration::check(metadata, has_secret, networks);
-            for problem in &problems {
-                table.refuse(
-                    problem.field,
-                    &format!("does not fit: {}", problem.message),
-                    "",
-                );
-            }
-            if problems.is_empty()
-                && let Some(Err(message)) = metadata.jwks.as_ref().map(check_client_jwks)
-            {
-                table.refuse("jwks", &format!("does not fit: {message}"), "");
-            }
+        let secret = credential(&table, public);
+        let (metadata, mut unknown) = table.fields::<ClientMetadata>();
+        // A key with a slip in its name is not missing too, and what was refused says nothing of what else there is:
+        // one mistake, one error.
+        unknown.extend(table.finish());
+        // Likewise a secret that was refused is there all the same.
+        let has_secret = table.is_set("client_secret") || table.is_set("client_secret_hash");
+        let mut problems = registration::check(&metadata, has_secret, networks);
+        problems.retain(|problem| {
+            let looked_at = registration::looks_at(problem.field);
+            !unknown.contains(&problem.field)
+                && !looked_at.iter().any(|field| unknown.contains(field))
+        });
+        for problem in &problems {
+            table.refuse(
+                problem.field,
+                &format!("does not fit: {}", problem.message),
+                "",
+            );
         }
-        if let (Some(client_id), Some(metadata)) = (client_id, metadata) {
+        if !problems.iter().any(|problem| problem.field == "jwks")
+            && let Some(Err(message)) = metadata.jwks.as_ref().map(check_client_jwks)
+        {
+            table.refuse("jwks", &format!("does not fit: {message}"), "");
+        }
+        if let Some(client_id) = client_id {
             clients.push(DeclaredClient {
                 client_id,
                 secret,
@@ -105,8 +112,8 @@ fn client_id(text: &str) -> Result<String, Mistake> {
     })
 }
 
-fn credential(table: &Section<'_, '_>) -> Option<Credential> {
-    let secret = table.text("client_secret", secret);
+fn credential(table: &Section<'_, '_>, public: bool) -> Option<Credential> {
+    let secret = table.text("client_secret", |text| secret(text, public));
     let hash = table.text("client_secret_hash", secret_hash);
     if table.is_set("client_secret") && table.is_set("client_secret_hash") {
         table.refuse(
@@ -119,7 +126,7 @@ fn credential(table: &Section<'_, '_>) -> Option<Credential> {
 }
 
 /// RFC 6749 appendix A.2: a secret is visible ASCII and spaces, or clients send it in ways that differ.
-fn secret(text: &str) -> Result<Credential, Mistake> {
+fn secret(text: &str, public: bool) -> Result<Credential, Mistake> {
     let length = text.chars().count();
     let mend = format!("Give at least {LEAST_SECRET} random characters: openssl rand -base64 32");
     if length < LEAST_SECRET {
@@ -130,6 +137,12 @@ fn secret(text: &str) -> Result<Credential, Mistake> {
     }
     if !text.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
         return Err(Mistake::new("holds characters beyond ASCII", mend));
+    }
+    if public && examples::is_known_secret(text, LEAST_SECRET) {
+        return Err(Mistake::new(
+            "is an example, or as easily guessed; that does on one's own machine alone",
+            mend,
+        ));
     }
     Ok(Credential::Plain(SecretString::from(text)))
 }

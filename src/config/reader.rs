@@ -101,19 +101,24 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// The known name that `name` was probably meant to be; failing that, all known names.
-pub(super) fn nearest(name: &str, known: &[&str]) -> String {
+/// The known name that `name` was probably meant to be.
+pub(super) fn meant<'k>(name: &str, known: &[&'k str]) -> Option<&'k str> {
     known
         .iter()
-        .map(|known| (strsim::damerau_levenshtein(name, known), known))
+        .map(|known| (strsim::damerau_levenshtein(name, known), *known))
         .filter(|(distance, known)| *distance * 3 <= known.len().max(4))
         .min()
-        .map_or_else(
-            || {
-                let mut known = known.to_vec();
-                known.sort_unstable();
-                format!("Known are {}.", known.join(", "))
-            },
-            |(_, known)| format!("Did you mean {known}?"),
-        )
+        .map(|(_, known)| known)
+}
+
+/// What to do about a name that nobody knows: the one that was [`meant`]; failing that, all known names.
+pub(super) fn nearest(name: &str, known: &[&str]) -> String {
+    meant(name, known).map_or_else(
+        || {
+            let mut known = known.to_vec();
+            known.sort_unstable();
+            format!("Known are {}.", known.join(", "))
+        },
+        |known| format!("Did you mean {known}?"),
+    )
 }

@@ -11,7 +11,8 @@ use toml::de::{DeTable, DeValue, Deserializer};
 
 use super::error::Place;
 use super::fields::field_names;
-use super::reader::{Reader, nearest};
+use super::mistyped;
+use super::reader::{Reader, meant, nearest};
 
 /// One table of the file, and the variables that outrank it.
 pub(super) struct Section<'r, 'a> {
@@ -233,33 +234,37 @@ impl<'r, 'a> Section<'r, 'a> {
     }
 
     /// Reads every key that `T` has for serde, each on its own, so that one mistake does not hide the next. All fields
-    /// of `T` must have defaults. None: some mistake has been noted.
-    pub(super) fn fields<T: DeserializeOwned>(&self) -> Option<T> {
+    /// of `T` must have defaults, which those have whose mistake has been noted: their names come along.
+    pub(super) fn fields<T: DeserializeOwned + Default>(&self) -> (T, Vec<&'static str>) {
         let names = field_names::<T>();
         self.keys.borrow_mut().extend(names);
-        let mut whole = DeTable::new();
-        let mut sound = true;
+        let mut sound = DeTable::new();
+        let mut refused = Vec::new();
         for (key, value) in self.table.get_ref() {
-            if !names.contains(&key.get_ref().as_ref()) {
+            let Some(name) = names.iter().find(|name| **name == key.get_ref().as_ref()) else {
                 continue;
-            }
+            };
             let mut alone = DeTable::new();
             alone.insert(key.clone(), value.clone());
             let alone = Deserializer::from(Spanned::new(self.table.span(), alone));
-            if let Err(error) = T::deserialize(alone) {
-                let span = error.span().unwrap_or_else(|| value.span());
-                let problem = format!("does not fit: {}", error.message());
-                self.refuse_at(span, key.get_ref(), &problem, "");
-                sound = false;
+            match T::deserialize(alone) {
+                Ok(_) => {
+                    sound.insert(key.clone(), value.clone());
+                }
+                Err(error) => {
+                    let span = error.span().unwrap_or_else(|| value.span());
+                    let inside = span != value.span();
+                    let mistake = mistyped::mistake(error.message(), inside);
+                    self.refuse_at(span, name, &mistake.problem, &mistake.mend);
+                    refused.push(*name);
+                }
             }
-            whole.insert(key.clone(), value.clone());
         }
-        if !sound {
-            return None;
-        }
-        T::deserialize(Deserializer::from(Spanned::new(self.table.span(), whole)))
+        let read = T::deserialize(Deserializer::from(Spanned::new(self.table.span(), sound)));
+        let read = read
             .inspect_err(|error| self.refuse_whole(error.message(), ""))
-            .ok()
+            .unwrap_or_default();
+        (read, refused)
     }
 
     /// Notes that the value of `key` is wrong, at its place; the place is the table's when the key is absent.
@@ -283,18 +288,18 @@ impl<'r, 'a> Section<'r, 'a> {
         self.refuse_at(self.table.span(), "", problem, mend);
     }
 
-    /// Refuses the keys that nobody asked for; says whether there were none.
-    pub(super) fn finish(&self) -> bool {
+    /// Refuses the keys that nobody asked for; answers those that were probably meant.
+    pub(super) fn finish(&self) -> Vec<&'static str> {
         let known = self.keys.borrow();
-        let mut sound = true;
+        let mut slips = Vec::new();
         for key in self.table.get_ref().keys() {
             if !known.contains(&key.get_ref().as_ref()) {
                 let mend = nearest(key.get_ref(), &known);
                 self.refuse_at(key.span(), key.get_ref(), "is not a key we know", &mend);
-                sound = false;
+                slips.extend(meant(key.get_ref(), &known));
             }
         }
-        sound
+        slips
     }
 
     fn refuse_at(&self, span: Range<usize>, key: &str, problem: &str, mend: &str) {

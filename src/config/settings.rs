@@ -70,16 +70,19 @@ fn read(root: &Section<'_, '_>) -> Config {
     config.admin = admin(&root.section("admin"), &config);
 
     let database = root.section("database");
-    if let Some(url) = database.text("url", database_url) {
-        config.database = url.inside(database.folder("url"));
-    }
+    // The defaults lie where they would if they were written there: not wherever a command happens to be run.
+    let url = database.text("url", database_url);
+    config.database = url
+        .unwrap_or(config.database)
+        .inside(database.folder("url"));
     config.marker_file = file(&database, "marker_file");
     database.finish();
 
     let secrets = root.section("secrets");
-    if let Some(file) = file(&secrets, "master_key_file") {
-        config.master_key_file = file;
-    }
+    config.master_key_file = file(&secrets, "master_key_file").unwrap_or_else(|| {
+        let folder = secrets.folder("master_key_file");
+        folder.join(&config.master_key_file)
+    });
     secrets.finish();
 
     config.outbound = outbound(&root.section("outbound"));
@@ -87,8 +90,9 @@ fn read(root: &Section<'_, '_>) -> Config {
     config.tokens = tokens(&root.section("tokens"));
     config.logout = logout(&root.section("logout"));
     let networks = config.outbound.networks();
-    config.clients = clients::read(root.tables("clients"), &networks);
-    config.users = users::read(root.tables("users"));
+    let public = issuer_is_known && !config.issuer.is_loopback();
+    config.clients = clients::read(root.tables("clients"), &networks, public);
+    config.users = users::read(root.tables("users"), public);
     root.finish();
     config
 }

@@ -65,6 +65,18 @@ fn the_documented_examples_are_sound_and_name_every_key() {
 }
 
 #[test]
+fn the_readmes_file_is_sound_as_its_shell_writes_it() {
+    let readme = include_str!("../../README.md");
+    let (_, rest) = readme.split_once("cat > exeunt.toml <<END\n").unwrap();
+    let (file, _) = rest.split_once("\nEND\n").unwrap();
+    let drawn = "8s0N1cC0m3x5bq5Q3v7o0d2m8m4nq0nJYb9uQk0y1bE=";
+    let written = file.replace("$(openssl rand -base64 32)", drawn);
+    assert!(!written.contains(['$', '`']), "the shell would read it");
+    let config = parse(&written, &[]).unwrap();
+    assert_eq!((config.clients.len(), config.users.len()), (1, 1));
+}
+
+#[test]
 fn the_environment_outranks_the_file() {
     let environment = [
         ("EXEUNT__LOGOUT__GRACE", "1s"),
@@ -93,6 +105,14 @@ fn relative_paths_start_from_the_files_folder() {
         "sqlite:///etc/ex%3F/a.db?mode=rwc"
     );
     assert_eq!(config.master_key_file, Path::new("/etc/ex?/a.key"));
+    // And so do the defaults, or a command that is run elsewhere would make a database of its own.
+    let left_out = settings::parse(Path::new("/etc/exeunt/exeunt.toml"), "", std::iter::empty());
+    let left_out = left_out.unwrap();
+    assert_eq!(left_out.database.as_str(), "sqlite:///etc/exeunt/exeunt.db");
+    assert_eq!(
+        left_out.master_key_file,
+        Path::new("/etc/exeunt/exeunt.key")
+    );
 }
 
 #[test]
@@ -217,7 +237,9 @@ fn durations_that_will_not_do_are_told() {
 fn clients_that_will_not_do_are_told() {
     insta::assert_snapshot!(refusal("[[clients]]\nclient_name = 5\n[[clients]]\nclient_id = 'a b'\nredirect_uris = ['https://a.example/']\ntoken_endpoint_auth_method = 'none'"), @r#"
     exeunt.toml:1:1: [[clients]] client_id is missing. Give the application an identifier.
-    exeunt.toml:2:15: [[clients]] client_name does not fit: invalid type: integer `5`, expected a string.
+    exeunt.toml:1:1: [[clients]] redirect_uris does not fit: name at least one, for codes to be sent to.
+    exeunt.toml:1:1: [[clients]] token_endpoint_auth_method does not fit: this method needs a client_secret.
+    exeunt.toml:2:15: [[clients]] client_name is a number, not a text. Write it between quotation marks.
     exeunt.toml:4:13: [[clients]] client_id is no identifier. Write 1 to 255 letters, digits and signs of ASCII, without spaces.
     "#);
     let mistaken = CLIENT
@@ -233,8 +255,8 @@ fn clients_that_will_not_do_are_told() {
     exeunt.toml:6:13: client Ledger: client_id is taken, if upper and lower case are not told apart: exeunt.toml:1:1. Give each application an identifier of its own.
     exeunt.toml:7:22: client Ledger: client_secret_hash is not the hash of a client's secret. It has 43 characters of base64url; a secret itself goes into client_secret.
     exeunt.toml:7:22: client Ledger: client_secret_hash stands beside client_secret. Keep one of the two.
-    exeunt.toml:8:30: client Ledger: token_endpoint_auth_method does not fit: unknown variant `x`, expected one of `client_secret_basic`, `client_secret_post`, `private_key_jwt`, `none`.
-    exeunt.toml:9:13: client Ledger: contacts does not fit: invalid type: integer `1`, expected a string.
+    exeunt.toml:8:30: client Ledger: token_endpoint_auth_method is none that we know: "x". Known are "client_secret_basic", "client_secret_post", "private_key_jwt", "none".
+    exeunt.toml:9:13: client Ledger: contacts holds a number, not a text. Write it between quotation marks.
     "#);
 }
 
@@ -278,6 +300,98 @@ fn administrators_are_not_served_over_plain_http_beyond_this_machine() {
 }
 
 #[test]
+fn one_mistake_of_a_client_or_a_person_hides_no_other() {
+    let text = "[[clients]]\nclient_id = 'wiki'\nclient_secret = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ'\n\
+                redirect_uris = 'https://wiki.example/callback'\npost_logout_redirect_uris = ['http://wiki.example/']\n\
+                frontchannel_logout_uri = 'https://wiki.example/out'\nlogo_uri = 'javascript:alert(1)'\n\
+                skip_consent = 'yes'\ndefault_max_age = -1\ncontacts = ['ada', 5]\nscop = 'profile'\n\
+                grant_types = ['implicit']\nresponse_types = []\njwks = 'x'\n\
+                [[users]]\nusername = 'ada'\npassword = 'short'\nemail_verified = 'yes'\naddress = 'London'\nname = ['Ada']\n\
+                [[users]]\nusername = 'bob'\naddress = { town = 'London', country = 5 }\n";
+    insta::assert_snapshot!(refusal(text), @r#"
+    exeunt.toml:4:17: client wiki: redirect_uris is a text, not an array. Write it between [ and ].
+    exeunt.toml:5:29: client wiki: post_logout_redirect_uris does not fit: "http://wiki.example/": plain http is for this machine alone; use https.
+    exeunt.toml:7:12: client wiki: logo_uri does not fit: must be https or http.
+    exeunt.toml:8:16: client wiki: skip_consent is a text, not true or false. Write true or false, without quotation marks.
+    exeunt.toml:9:19: client wiki: default_max_age does not fit: integer `-1`. Write a whole number of seconds, not below zero, without quotation marks.
+    exeunt.toml:10:20: client wiki: contacts holds a number, not a text. Write it between quotation marks.
+    exeunt.toml:11:1: client wiki: scop is not a key we know. Did you mean scope?
+    exeunt.toml:12:16: client wiki: grant_types holds none that we know: "implicit". Known are "authorization_code", "refresh_token", "client_credentials".
+    exeunt.toml:14:8: client wiki: jwks does not fit: must have a member keys with at least one key.
+    exeunt.toml:17:12: user ada: password has 5 characters, which is too short. Give at least 8.
+    exeunt.toml:18:18: user ada: email_verified is a text, not true or false. Write true or false, without quotation marks.
+    exeunt.toml:19:11: user ada: address is a text, not a table. Write it between { and }.
+    exeunt.toml:20:8: user ada: name is an array, not a text. Write it between quotation marks.
+    exeunt.toml:23:40: user bob: address holds a number, not a text. Write it between quotation marks.
+    "#);
+}
+
+#[test]
+fn what_a_slip_would_have_said_is_not_missed_too() {
+    let client = CLIENT.replace("client_secret", "client_secrt");
+    assert_eq!(
+        places(&client),
+        ["exeunt.toml:3:1 client ledger: client_secrt"]
+    );
+    let client = CLIENT.replace("redirect_uris", "application_type = 'nativ'\nredirect_uris");
+    let client = client.replace(
+        "https://ledger.example/callback",
+        "org.example.ledger:/callback",
+    );
+    let place = "exeunt.toml:4:20 client ledger: application_type";
+    assert_eq!(places(&client), [place]);
+}
+
+/// Attack 97: a server that others reach, with a secret that they know.
+#[test]
+fn secrets_that_stand_in_an_example_are_refused_but_on_ones_own_machine() {
+    let documents = [
+        EXAMPLE,
+        include_str!("../../README.md"),
+        include_str!("../../docs/compose/exeunt.toml"),
+        include_str!("../../docs/conformance.md"),
+        include_str!("../../docs/applications.md"),
+        include_str!("../../docs/operating.md"),
+    ];
+    let examples: Vec<(&str, &str)> = documents
+        .iter()
+        .flat_map(|document| document.lines())
+        .filter_map(|line| line.trim_start_matches('#').split_once(" = \""))
+        .filter(|(key, _)| matches!(*key, "client_secret" | "password"))
+        .filter_map(|(key, rest)| Some((key, rest.split_once('"')?.0)))
+        // What the shell or the reader fills in is no example.
+        .filter(|(_, example)| !example.starts_with("$(") && *example != "...")
+        .collect();
+    assert!(examples.len() > 5, "{examples:?}");
+    for (key, example) in examples {
+        let table = match key {
+            "password" => format!("[[users]]\nusername = 'ada'\npassword = '{example}'\n"),
+            _ => CLIENT.replace("ABCDEFGHIJKLMNOPQRSTUVWXYZ", example),
+        };
+        for issuer in ["https://id.example", "https://localhost.id.example"] {
+            let refused = refusal(&format!("issuer = '{issuer}'\n{table}"));
+            assert!(refused.contains("is an example"), "{example}: {refused}");
+            assert!(!refused.contains(example), "{refused}");
+        }
+        for issuer in [
+            "http://localhost:8080",
+            "https://localhost",
+            "http://id.localhost:1",
+            "http://127.0.0.1:1",
+            "http://[::1]:1",
+        ] {
+            let read = parse(&format!("issuer = '{issuer}'\n{table}"), &[]);
+            assert!(read.is_ok(), "{issuer} {example}: {read:?}");
+        }
+    }
+    insta::assert_snapshot!(refusal("issuer = 'https://id.example'\n[[clients]]\nclient_id = 'a'\nclient_secret = 'changeme-changeme-changeme'\n\
+         redirect_uris = ['https://a.example/']\n[[users]]\nusername = 'ada'\npassword = 'Password1'"), @r"
+    exeunt.toml:4:17: client a: client_secret is an example, or as easily guessed; that does on one's own machine alone. Give at least 24 random characters: openssl rand -base64 32
+    exeunt.toml:8:12: user ada: password is an example, or as easily guessed; that does on one's own machine alone. Give another.
+    ");
+}
+
+#[test]
 fn private_networks_have_names_and_their_mistakes_a_place() {
     let config = parse(
         "[outbound.private_networks]\ncellar = ['10.0.0.0/8', 'fd00::/8']\nattic = []",
@@ -315,7 +429,7 @@ fn people_who_will_not_do_are_told() {
     "#);
     insta::assert_snapshot!(refusal("[[users]]\nusername = 'Ada'\npassword = 'geheim'\nemail = 1\nmail = 'x'\n[[users]]\nusername = 'ＡDA'"), @r#"
     exeunt.toml:3:12: user Ada: password has 6 characters, which is too short. Give at least 8.
-    exeunt.toml:4:9: user Ada: email does not fit: invalid type: integer `1`, expected a string.
+    exeunt.toml:4:9: user Ada: email is a number, not a text. Write it between quotation marks.
     exeunt.toml:5:1: user Ada: mail is not a key we know. Did you mean email?
     exeunt.toml:7:12: user ＡDA: username is taken, if upper and lower case are not told apart: exeunt.toml:1:1. Give each person a name of their own.
     "#);

@@ -5,9 +5,9 @@ use std::collections::HashMap;
 use secrecy::SecretString;
 use unicode_normalization::UnicodeNormalization as _;
 
-use super::Credential;
 use super::error::Place;
 use super::section::{Mistake, Section};
+use super::{Credential, examples};
 use crate::jose::PasswordHash;
 use crate::oidc::claims::UserClaims;
 
@@ -36,8 +36,8 @@ pub fn canonical_name(name: &str) -> String {
     name.nfkc().flat_map(char::to_lowercase).nfkc().collect()
 }
 
-/// Reads every table; those with mistakes are left out, and the mistakes are noted.
-pub(super) fn read(tables: Vec<Section<'_, '_>>) -> Vec<DeclaredUser> {
+/// Reads every table, and notes the mistakes. `public` is whether others than this machine can reach us.
+pub(super) fn read(tables: Vec<Section<'_, '_>>, public: bool) -> Vec<DeclaredUser> {
     let mut seen: HashMap<String, Place> = HashMap::new();
     let mut users = Vec::new();
     for mut table in tables {
@@ -63,10 +63,10 @@ pub(super) fn read(tables: Vec<Section<'_, '_>>) -> Vec<DeclaredUser> {
             None => {}
         }
         let place = table.place();
-        let password = credential(&table);
-        let claims = table.fields::<UserClaims>();
+        let password = credential(&table, public);
+        let (claims, _) = table.fields::<UserClaims>();
         table.finish();
-        if let (Some(username), Some(claims)) = (username, claims) {
+        if let Some(username) = username {
             users.push(DeclaredUser {
                 username,
                 password,
@@ -106,8 +106,16 @@ fn username(text: &str) -> Result<String, Mistake> {
     })
 }
 
-fn credential(table: &Section<'_, '_>) -> Option<Credential> {
-    let password = table.text("password", password);
+fn credential(table: &Section<'_, '_>, public: bool) -> Option<Credential> {
+    let password = table.text("password", |text| {
+        if public && examples::is_known_password(text) {
+            return Err(Mistake::new(
+                "is an example, or as easily guessed; that does on one's own machine alone",
+                "Give another.",
+            ));
+        }
+        password(text)
+    });
     let hash = table.text("password_hash", password_hash);
     if table.is_set("password") && table.is_set("password_hash") {
         table.refuse(

@@ -34,19 +34,21 @@ pub async fn load(provider: &Provider) -> Result<i64, FlowError> {
     reload(provider).await
 }
 
-/// Makes a key for `algorithm` if there is none; it signs at once.
+/// Makes a key for `algorithm` if there is none that signs now and none that goes on; it signs at once.
 ///
 /// # Errors
 /// As [`load`].
 pub async fn ensure(provider: &Provider, algorithm: SigningAlgorithm) -> Result<(), FlowError> {
+    let now = provider.clock.now();
+    // One that was only announced signs nothing yet: an application would wait for it.
     let exists = |keys: &[SealedKey]| {
-        keys.iter()
-            .any(|key| key.algorithm == algorithm && key.retire_at.is_none())
+        let mut known = keys.iter().filter(|key| key.algorithm == algorithm);
+        known.clone().any(|key| key.retire_at.is_none())
+            && known.any(|key| stored(key.clone()).schedule.may_sign(now))
     };
     if exists(&signing_keys::list(provider.database.read()).await?) {
         return Ok(());
     }
-    let now = provider.clock.now();
     let key = generate(provider, algorithm, Schedule::at_once(now)).await?;
     let tx = provider.database.begin().await?;
     // Counting first takes the counter's row, so that of two nodes that start at once one waits.

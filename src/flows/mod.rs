@@ -123,3 +123,10 @@ pub enum FlowError {
     #[error(transparent)]
     Password(#[from] PasswordError),
 }
+
+impl FlowError {
+    /// Whether it is likely to be gone by itself in a moment.
+    pub fn is_passing(&self) -> bool {
+        matches!(self, Self::Store(error) if error.is_passing())
+    }
+}

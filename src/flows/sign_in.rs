@@ -217,7 +217,7 @@ pub(super) fn name_and_address(provider: &Provider, username: &str, address: IpA
 }
 
 /// Whom an address belongs to: of IPv6, a household has at least 2^64.
-fn network(address: IpAddr) -> String {
+pub(super) fn network(address: IpAddr) -> String {
     match address.to_canonical() {
         IpAddr::V4(address) => address.to_string(),
         IpAddr::V6(address) => {

@@ -11,46 +11,72 @@ use super::static_files::fingerprint;
 use crate::flows::{Provider, keys};
 use crate::oidc::algorithm::SigningAlgorithm;
 use crate::oidc::discovery;
+use crate::oidc::issuer::Issuer;
 
-/// How long others may keep the metadata, which changes with the configuration alone.
-const METADATA_CACHING: &str = "public, max-age=3600";
-
-/// The provider's metadata, ready to send.
+/// The provider's metadata, ready to send. It says which algorithms there are keys for, and keys come and go
+/// while we run: so there is one document for every set of algorithms.
 #[derive(Clone)]
 pub(super) struct Metadata {
+    documents: Vec<Document>,
+    /// How long others may keep it, and the keys.
+    caching: String,
+}
+
+#[derive(Clone)]
+struct Document {
     body: Bytes,
     tag: String,
-    jwks_caching: String,
 }
 
 impl Metadata {
-    pub(super) fn new(provider: &Provider) -> Self {
-        let now = provider.clock.now();
-        let algorithms: Vec<_> = SigningAlgorithm::ALL
-            .into_iter()
-            .filter(|algorithm| provider.keys.signing_key(*algorithm, now).is_some())
-            .collect();
+    pub(super) fn new(issuer: &Issuer) -> Self {
         let languages = languages();
         let languages: Vec<&str> = languages.iter().map(String::as_str).collect();
-        let text =
-            discovery::metadata(&provider.config.issuer, &algorithms, &languages).to_string();
+        let documents = (0..1 << SigningAlgorithm::ALL.len()).map(|number| {
+            let algorithms = algorithms_of(number);
+            let text = discovery::metadata(issuer, &algorithms, &languages).to_string();
+            Document {
+                tag: fingerprint(text.as_bytes()),
+                body: Bytes::from(text),
+            }
+        });
         let max_age = keys::JWKS_MAX_AGE.num_seconds();
         Self {
-            tag: fingerprint(text.as_bytes()),
-            body: Bytes::from(text),
-            jwks_caching: format!("public, max-age={max_age}"),
+            documents: documents.collect(),
+            caching: format!("public, max-age={max_age}"),
         }
     }
 }
 
+/// The set of algorithms of that number: one bit for each.
+fn algorithms_of(number: usize) -> Vec<SigningAlgorithm> {
+    let numbered = SigningAlgorithm::ALL.into_iter().enumerate();
+    numbered
+        .filter(|(bit, _)| number & (1 << bit) != 0)
+        .map(|(_, algorithm)| algorithm)
+        .collect()
+}
+
+/// The number of the set of those that can sign now.
+fn number_now(provider: &Provider) -> usize {
+    let now = provider.clock.now();
+    let numbered = SigningAlgorithm::ALL.into_iter().enumerate();
+    numbered
+        .filter(|(_, algorithm)| provider.keys.signing_key(*algorithm, now).is_some())
+        .map(|(bit, _)| 1 << bit)
+        .sum()
+}
+
 /// Discovery 1.0 §4, RFC 8414 §3.
-pub(super) async fn metadata(request: HttpRequest, metadata: web::Data<Metadata>) -> HttpResponse {
-    document(
-        &request,
-        METADATA_CACHING,
-        &metadata.tag,
-        metadata.body.clone(),
-    )
+pub(super) async fn metadata(
+    request: HttpRequest,
+    provider: web::Data<Provider>,
+    metadata: web::Data<Metadata>,
+) -> HttpResponse {
+    match metadata.documents.get(number_now(&provider)) {
+        Some(known) => document(&request, &metadata.caching, &known.tag, known.body.clone()),
+        None => HttpResponse::ServiceUnavailable().finish(),
+    }
 }
 
 /// RFC 7517 §5.
@@ -62,7 +88,7 @@ pub(super) async fn jwks(
     match provider.keys.jwks(provider.clock.now()) {
         Some(jwks) => {
             let body = Bytes::copy_from_slice(jwks.json.as_bytes());
-            document(&request, &metadata.jwks_caching, &jwks.fingerprint, body)
+            document(&request, &metadata.caching, &jwks.fingerprint, body)
         }
         None => HttpResponse::ServiceUnavailable().finish(),
     }
@@ -85,4 +111,21 @@ fn document(request: &HttpRequest, caching: &str, tag: &str, body: Bytes) -> Htt
     response
         .insert_header((CONTENT_TYPE, "application/json"))
         .body(body)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_set_of_algorithms_has_a_document_that_names_it() {
+        let issuer = Issuer::parse("https://id.example").unwrap();
+        for (number, document) in Metadata::new(&issuer).documents.iter().enumerate() {
+            let document: serde_json::Value = serde_json::from_slice(&document.body).unwrap();
+            let named = &document["id_token_signing_alg_values_supported"];
+            assert_eq!(*named, serde_json::json!(algorithms_of(number)));
+        }
+        assert_eq!(algorithms_of(0), []);
+        assert_eq!(algorithms_of(0b1111), SigningAlgorithm::ALL);
+    }
 }

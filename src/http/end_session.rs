@@ -174,18 +174,22 @@ async fn read(visitor: &Visitor, params: Params) -> Result<Request, PageError> {
         }
         None => None,
     };
-    let decision = {
-        let facts = session.as_ref().map(|(session, participants)| {
+    let decision = match &session {
+        None => logout::end_session(&request, &hint, client.as_ref(), None),
+        Some((session, participants)) => {
+            let user = users::find(db, session.user_id).await?;
             let sids: Vec<String> = participants
                 .iter()
                 .map(|known| known.sid.to_string())
                 .collect();
-            (session.user_id.to_string(), sids)
-        });
-        let living = facts
-            .as_ref()
-            .map(|(sub, sids)| LivingSession { sub, sids });
-        logout::end_session(&request, &hint, client.as_ref(), living)
+            let living = LivingSession {
+                sub: &session.user_id.to_string(),
+                username: user.as_ref().map_or("", |user| &user.username),
+                email: user.as_ref().and_then(|user| user.claims.email.as_deref()),
+                sids: &sids,
+            };
+            logout::end_session(&request, &hint, client.as_ref(), Some(living))
+        }
     };
     Ok(Request {
         params,

@@ -1,9 +1,11 @@
-//! Saying no to a person: a page. The cause is logged once, here, and never shown.
+//! Saying no: to a person by a page, to a program by JSON. The cause is logged once, here, and never shown.
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::ContentType;
+use actix_web::http::header::{ALLOW, ContentType, HeaderName, HeaderValue, RETRY_AFTER};
 use actix_web::{HttpResponse, Responder};
 use askama::Template;
+use chrono::TimeDelta;
+use serde_json::json;
 
 use super::pages::{Comparison, Details, ErrorPage, Problem};
 use super::visitor::Visitor;
@@ -28,6 +30,14 @@ pub(super) enum PageError {
     BadRequest(OAuthError),
     /// There is nothing here.
     NotFound,
+    /// The address answers to other methods: these.
+    MethodNotAllowed(&'static str),
+    /// The request is longer than anything that we ask for.
+    TooLong,
+    /// The request took too long to arrive.
+    TooSlow,
+    /// This address asks too often; the next request may come after this time.
+    TooOften(TimeDelta),
     /// It is our fault.
     Internal(FlowError),
 }
@@ -53,9 +63,24 @@ impl From<OAuthError> for PageError {
 impl PageError {
     /// The page that says so.
     pub(super) fn page(self, visitor: &Visitor) -> HttpResponse {
+        let header = self.header();
         let (status, problem, application, details) = match self {
             Self::Expired => (StatusCode::BAD_REQUEST, Problem::Expired, None, None),
             Self::NotFound => (StatusCode::NOT_FOUND, Problem::NotFound, None, None),
+            Self::MethodNotAllowed(_) => (
+                StatusCode::METHOD_NOT_ALLOWED,
+                Problem::MethodNotAllowed,
+                None,
+                None,
+            ),
+            Self::TooLong => (StatusCode::PAYLOAD_TOO_LARGE, Problem::TooLong, None, None),
+            Self::TooSlow => (StatusCode::REQUEST_TIMEOUT, Problem::TooSlow, None, None),
+            Self::TooOften(_) => (
+                StatusCode::TOO_MANY_REQUESTS,
+                Problem::TooManyRequests,
+                None,
+                None,
+            ),
             Self::UnknownClient => {
                 let details = details(
                     ErrorCode::InvalidRequest,
@@ -94,24 +119,64 @@ impl PageError {
             }
             Self::Internal(error) => {
                 tracing::error!(%error, request_id = visitor.request_id, "a request failed");
-                (
-                    StatusCode::INTERNAL_SERVER_ERROR,
-                    Problem::Internal,
-                    None,
-                    None,
-                )
+                let (status, problem) = if error.is_passing() {
+                    (StatusCode::SERVICE_UNAVAILABLE, Problem::Unavailable)
+                } else {
+                    (StatusCode::INTERNAL_SERVER_ERROR, Problem::Internal)
+                };
+                (status, problem, None, None)
             }
         };
-        html(
-            status,
-            &ErrorPage {
-                ui: visitor.ui(None),
-                problem,
-                application,
-                details,
-            },
-        )
+        let page = ErrorPage {
+            ui: visitor.ui(None),
+            problem,
+            application,
+            details,
+        };
+        let mut response = html(status, &page);
+        if let Some((name, value)) = header {
+            response.headers_mut().insert(name, value);
+        }
+        response
     }
+
+    /// What programs that read no pages are told beside the status.
+    fn header(&self) -> Option<(HeaderName, HeaderValue)> {
+        match self {
+            Self::MethodNotAllowed(allow) => Some((ALLOW, HeaderValue::from_static(allow))),
+            // A second that has begun counts: who comes at its beginning comes too soon.
+            Self::TooOften(wait) => Some((RETRY_AFTER, (wait.num_seconds() + 1).into())),
+            Self::Internal(error) if error.is_passing() => Some((RETRY_AFTER, SOON)),
+            _ => None,
+        }
+    }
+}
+
+/// When to come back while the database does not answer, in seconds.
+const SOON: HeaderValue = HeaderValue::from_static("10");
+
+/// Says no to a program (RFC 6749 §5.2).
+pub(super) fn refusal(status: StatusCode, refusal: &OAuthError) -> HttpResponse {
+    HttpResponse::build(status).json(json!({
+        "error": refusal.error.as_str(),
+        "error_description": refusal.description,
+    }))
+}
+
+/// Tells a program that it is our fault.
+pub(super) fn failure(error: &FlowError) -> HttpResponse {
+    tracing::error!(%error, "a request failed");
+    if !error.is_passing() {
+        let ours = OAuthError::new(ErrorCode::ServerError, "it is our fault; try again");
+        return refusal(StatusCode::INTERNAL_SERVER_ERROR, &ours);
+    }
+    let ours = OAuthError::new(
+        ErrorCode::TemporarilyUnavailable,
+        "we can't answer just now; try again",
+    );
+    let mut response = refusal(StatusCode::SERVICE_UNAVAILABLE, &ours);
+    response.headers_mut().insert(RETRY_AFTER, SOON);
+    response
 }
 
 fn details(error: ErrorCode, description: &str) -> Details {

@@ -7,6 +7,7 @@ pub mod static_files;
 
 mod account;
 mod authorize;
+mod body;
 mod consent;
 mod cookies;
 mod cors;
@@ -32,6 +33,8 @@ use actix_web::middleware::from_fn;
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpResponse, Resource};
 
+use self::error::PageError;
+use self::visitor::Visitor;
 use crate::flows::Provider;
 use crate::oidc::discovery as paths;
 use crate::oidc::params::MOST_BYTES;
@@ -40,7 +43,7 @@ use crate::oidc::params::MOST_BYTES;
 #[derive(Clone)]
 pub struct Routes {
     prefix: String,
-    metadata: discovery::Metadata,
+    metadata: web::Data<discovery::Metadata>,
 }
 
 impl Routes {
@@ -49,7 +52,7 @@ impl Routes {
         let issuer = &provider.config.issuer;
         Self {
             prefix: issuer.path().to_owned(),
-            metadata: discovery::Metadata::new(provider),
+            metadata: web::Data::new(discovery::Metadata::new(issuer)),
         }
     }
 
@@ -57,7 +60,7 @@ impl Routes {
     pub fn configure(&self, app: &mut ServiceConfig) {
         let below = |path: &str| format!("{}{path}", self.prefix);
         // Documents that anyone may fetch as often as they like: no span, no request identifier.
-        app.app_data(web::Data::new(self.metadata.clone()));
+        app.app_data(self.metadata.clone());
         app.app_data(web::PayloadConfig::new(MOST_BYTES));
         for path in [
             below(paths::OPENID_CONFIGURATION),
@@ -67,14 +70,11 @@ impl Routes {
         }
         app.service(public(&below(paths::JWKS), discovery::jwks));
 
-        let pages = web::scope(&self.prefix)
-            .wrap(from_fn(headers::secure))
-            .wrap(from_fn(span::request))
-            .configure(static_files::configure)
-            .service(get_and_head("/healthz", health::healthz))
-            .service(get_and_head("/readyz", health::readyz))
+        // What people see: refusals are pages too. It has every address that nothing else has.
+        let pages = web::scope("")
+            .wrap(from_fn(body::of_pages))
             .service(
-                methods("/authorize", "GET, HEAD, POST")
+                methods(paths::AUTHORIZATION, "GET, HEAD, POST")
                     .route(web::get().to(authorize::get))
                     .route(web::post().to(authorize::post))
                     .route(head()),
@@ -90,20 +90,6 @@ impl Routes {
                     .route(web::get().to(consent::get))
                     .route(web::post().to(consent::post))
                     .route(head()),
-            )
-            .service(
-                methods(paths::TOKEN, "POST, OPTIONS")
-                    .route(web::post().to(token::post))
-                    .route(cors::preflight())
-                    .wrap(from_fn(cors::any_origin)),
-            )
-            .service(
-                methods(paths::USERINFO, "GET, HEAD, POST, OPTIONS")
-                    .route(web::get().to(userinfo::get))
-                    .route(web::head().to(userinfo::get))
-                    .route(web::post().to(userinfo::post))
-                    .route(cors::preflight())
-                    .wrap(from_fn(cors::any_origin)),
             )
             .service(
                 methods(paths::END_SESSION, "GET, HEAD, POST")
@@ -129,12 +115,50 @@ impl Routes {
             .configure(account::configure)
             .service(get_and_head("/", landing::get))
             .default_service(web::to(error::not_found));
-        app.service(pages);
+        let all = web::scope(&self.prefix)
+            .wrap(from_fn(headers::secure))
+            .wrap(from_fn(span::request))
+            .configure(static_files::configure)
+            .service(
+                methods_for_programs("/healthz", "GET, HEAD")
+                    .route(web::get().to(health::healthz))
+                    .route(web::head().to(health::healthz)),
+            )
+            .service(
+                methods_for_programs("/readyz", "GET, HEAD")
+                    .route(web::get().to(health::readyz))
+                    .route(web::head().to(health::readyz)),
+            )
+            .service(
+                methods_for_programs(paths::TOKEN, "POST, OPTIONS")
+                    .route(web::post().to(token::post))
+                    .route(cors::preflight())
+                    .wrap(from_fn(body::of_programs))
+                    .wrap(from_fn(cors::any_origin)),
+            )
+            .service(
+                methods_for_programs(paths::USERINFO, "GET, HEAD, POST, OPTIONS")
+                    .route(web::get().to(userinfo::get))
+                    .route(web::head().to(userinfo::get))
+                    .route(web::post().to(userinfo::post))
+                    .route(cors::preflight())
+                    .wrap(from_fn(body::of_programs))
+                    .wrap(from_fn(cors::any_origin)),
+            )
+            .service(pages);
+        app.service(all);
     }
 }
 
-/// A resource that answers other methods than `allow` with 405 (RFC 9110 §15.5.6).
+/// A page that answers other methods than `allow` with 405 (RFC 9110 §15.5.6), in words.
 fn methods(path: &str, allow: &'static str) -> Resource {
+    web::resource(path).default_service(web::to(move |visitor: Visitor| async move {
+        PageError::MethodNotAllowed(allow).page(&visitor)
+    }))
+}
+
+/// The same for programs, which read the header alone.
+fn methods_for_programs(path: &str, allow: &'static str) -> Resource {
     web::resource(path).default_service(web::to(move || async move {
         HttpResponse::MethodNotAllowed()
             .insert_header((ALLOW, HeaderValue::from_static(allow)))
@@ -161,7 +185,7 @@ where
     Args: actix_web::FromRequest + 'static,
     F::Output: actix_web::Responder + 'static,
 {
-    methods(path, "GET, HEAD, OPTIONS")
+    methods_for_programs(path, "GET, HEAD, OPTIONS")
         .route(web::get().to(handler.clone()))
         .route(web::head().to(handler))
         .route(cors::preflight())

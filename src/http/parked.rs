@@ -40,13 +40,15 @@ pub(super) fn of_post(request: &HttpRequest, body: &[u8]) -> Result<Params, Page
 /// Keeps a POST and sends the browser to bring it back to `path`.
 ///
 /// # Errors
-/// When the database fails.
+/// When the database fails, or there are too many from this address.
 pub(super) async fn come_back(
     visitor: &Visitor,
     path: &str,
     params: &Params,
 ) -> Result<HttpResponse, PageError> {
-    let handle = authorize::park_post(&visitor.provider, params).await?;
+    let provider = &visitor.provider;
+    let parked = authorize::park_post(provider, params, visitor.address).await?;
+    let handle = parked.map_err(|again_at| PageError::TooOften(again_at - provider.clock.now()))?;
     Ok(see_other(
         &visitor.path(&format!("{path}?{PARKED}={handle}")),
     ))

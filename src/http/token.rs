@@ -1,11 +1,6 @@
 //! The token endpoint (RFC 6749 §3.2): authenticates the client, then lets it have what it may.
 
-use actix_web::http::StatusCode;
-use actix_web::http::header::{AUTHORIZATION, CONTENT_TYPE, WWW_AUTHENTICATE};
-use actix_web::web::{self, Bytes};
-use actix_web::{HttpRequest, HttpResponse};
-use serde_json::json;
-
+use super::error::{failure, refusal};
 use crate::flows::authenticate_client::authenticate;
 use crate::flows::redeem::{self, CodeGrant};
 use crate::flows::{FlowError, Provider, refresh};
@@ -13,6 +8,10 @@ use crate::oidc::error::{ErrorCode, OAuthError};
 use crate::oidc::params::Params;
 use crate::oidc::token::client_auth::PresentedCredentials;
 use crate::oidc::token::{GrantRequest, TokenResponse};
+use actix_web::http::StatusCode;
+use actix_web::http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, WWW_AUTHENTICATE};
+use actix_web::web::{self, Bytes};
+use actix_web::{HttpRequest, HttpResponse};
 
 enum Refusal {
     /// The client's to mend.
@@ -42,11 +41,7 @@ pub(super) async fn post(
     match answer(&provider, &request, &body).await {
         Ok(tokens) => HttpResponse::Ok().json(tokens),
         Err(Refusal::Refused(refusal)) => refused(&request, &refusal),
-        Err(Refusal::Failed(error)) => {
-            tracing::error!(%error, "a token request failed");
-            let body = json!({ "error": "server_error", "error_description": "it is our fault; try again" });
-            HttpResponse::InternalServerError().json(body)
-        }
+        Err(Refusal::Failed(error)) => failure(&error),
     }
 }
 
@@ -112,18 +107,14 @@ async fn answer(
 }
 
 /// RFC 6749 §5.2: 401 with a challenge where the client failed to prove who it is, else 400.
-fn refused(request: &HttpRequest, refusal: &OAuthError) -> HttpResponse {
-    let mut response = if refusal.error == ErrorCode::InvalidClient {
-        let mut response = HttpResponse::build(StatusCode::UNAUTHORIZED);
-        if request.headers().contains_key(AUTHORIZATION) {
-            response.insert_header((WWW_AUTHENTICATE, "Basic realm=\"token\""));
-        }
-        response
-    } else {
-        HttpResponse::BadRequest()
-    };
-    response.json(json!({
-        "error": refusal.error.as_str(),
-        "error_description": refusal.description,
-    }))
+fn refused(request: &HttpRequest, refused: &OAuthError) -> HttpResponse {
+    if refused.error != ErrorCode::InvalidClient {
+        return refusal(StatusCode::BAD_REQUEST, refused);
+    }
+    let mut response = refusal(StatusCode::UNAUTHORIZED, refused);
+    if request.headers().contains_key(AUTHORIZATION) {
+        let challenge = HeaderValue::from_static("Basic realm=\"token\"");
+        response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
+    }
+    response
 }

@@ -1,11 +1,11 @@
 //! The userinfo endpoint (Core §5.3, RFC 6750).
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
+use actix_web::http::header::{AUTHORIZATION, HeaderValue, WWW_AUTHENTICATE};
 use actix_web::web::{self, Bytes};
 use actix_web::{HttpRequest, HttpResponse};
-use serde_json::json;
 
+use super::error;
 use crate::flows::{Provider, access};
 use crate::oidc::claims::for_scope;
 use crate::oidc::error::{ErrorCode, OAuthError};
@@ -51,19 +51,14 @@ async fn answer(provider: &Provider, token: Option<String>) -> HttpResponse {
     };
     match access::check(provider, &token).await {
         Ok(Ok((claims, user))) if claims.scope.contains(OPENID) => {
-            let mut person = user.claims;
-            person.updated_at = Some(user.updated_at.timestamp());
-            HttpResponse::Ok().json(for_scope(&person, &claims.sub, &claims.scope))
+            HttpResponse::Ok().json(for_scope(&user.told(), &claims.sub, &claims.scope))
         }
         Ok(Ok(_)) => challenge(Some(&OAuthError::new(
             ErrorCode::InsufficientScope,
             "the token lacks the scope openid",
         ))),
         Ok(Err(refusal)) => challenge(Some(&refusal)),
-        Err(error) => {
-            tracing::error!(%error, "a userinfo request failed");
-            HttpResponse::InternalServerError().json(json!({ "error": "server_error" }))
-        }
+        Err(error) => error::failure(&error),
     }
 }
 
@@ -79,14 +74,16 @@ fn challenge(refusal: Option<&OAuthError>) -> HttpResponse {
         ErrorCode::InsufficientScope => StatusCode::FORBIDDEN,
         _ => StatusCode::UNAUTHORIZED,
     };
+    // A description may name what the request named: RFC 6750 §3 says what it may hold here.
+    let quotable = |c: &char| matches!(c, ' '..='~') && !matches!(c, '"' | '\\');
+    let description: String = refusal.description.chars().filter(quotable).collect();
     let header = format!(
-        "Bearer error=\"{}\", error_description=\"{}\"",
-        refusal.error, refusal.description
+        "Bearer error=\"{}\", error_description=\"{description}\"",
+        refusal.error
     );
-    HttpResponse::build(status)
-        .insert_header((WWW_AUTHENTICATE, header))
-        .json(json!({
-            "error": refusal.error.as_str(),
-            "error_description": refusal.description,
-        }))
+    let mut response = error::refusal(status, refusal);
+    if let Ok(challenge) = HeaderValue::try_from(header) {
+        response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
+    }
+    response
 }

@@ -79,6 +79,11 @@ impl Issuer {
         self.url.path().trim_end_matches('/')
     }
 
+    /// Whether it names this machine, so that nobody else can come in by it.
+    pub fn is_loopback(&self) -> bool {
+        uri::is_loopback(&self.url)
+    }
+
     /// Whether it is plain http, which only loopback may be: cookies then do without `Secure`.
     pub fn is_loopback_http(&self) -> bool {
         self.url.scheme() == "http"

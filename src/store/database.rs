@@ -3,16 +3,21 @@
 use std::time::Duration;
 
 use exeunt_migrations::{Migrator, MigratorTrait as _};
+use sea_orm::sqlx;
 use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
 use sea_orm::{
     ConnectOptions, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
-    SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait as _,
+    RuntimeErr, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait as _,
 };
 
 use super::listener::{CHANNEL, Listener};
 
 /// How long a writer waits for another process's write before it gives up.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What a database says that can't answer now: SQLite's SQLITE_BUSY; PostgreSQL's too_many_connections,
+/// admin_shutdown, crash_shutdown and cannot_connect_now.
+const BUSY: [&str; 5] = ["5", "53300", "57P01", "57P02", "57P03"];
 
 /// A write transaction. On SQLite it holds the write lock from its beginning.
 pub type Transaction = DatabaseTransaction;
@@ -51,6 +56,28 @@ impl StoreError {
     pub fn is_duplicate(&self) -> bool {
         matches!(self, Self::Database(error)
             if matches!(error.sql_err(), Some(sea_orm::SqlErr::UniqueConstraintViolation(_))))
+    }
+
+    /// Whether the database is out of reach, or too busy, for the moment.
+    pub fn is_passing(&self) -> bool {
+        let Self::Database(error) = self else {
+            return false;
+        };
+        match error {
+            DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => true,
+            DbErr::Exec(RuntimeErr::SqlxError(cause))
+            | DbErr::Query(RuntimeErr::SqlxError(cause)) => match cause.as_ref() {
+                sqlx::Error::Io(_)
+                | sqlx::Error::PoolTimedOut
+                | sqlx::Error::PoolClosed
+                | sqlx::Error::WorkerCrashed => true,
+                sqlx::Error::Database(refusal) => {
+                    refusal.code().is_some_and(|code| BUSY.contains(&&*code))
+                }
+                _ => false,
+            },
+            _ => false,
+        }
     }
 }
 

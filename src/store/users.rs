@@ -50,6 +50,14 @@ impl User {
     pub fn display_name(&self) -> &str {
         self.claims.name.as_deref().unwrap_or(&self.username)
     }
+
+    /// What is told of them: with when it last changed (Core §5.1, `updated_at`).
+    pub fn told(&self) -> UserClaims {
+        UserClaims {
+            updated_at: Some(self.updated_at.timestamp()),
+            ..self.claims.clone()
+        }
+    }
 }
 
 impl TryFrom<Model> for User {

@@ -81,15 +81,9 @@ async fn what_is_wrong_otherwise_is_told_to_the_application() {
     for (more, expected) in [
         (&[("response_type", "")][..], "invalid_request"),
         (&[("response_type", "token")], "unsupported_response_type"),
-        (
-            &[("response_type", "id_token")],
-            "unsupported_response_type",
-        ),
-        (
-            &[("response_type", "code id_token")],
-            "unsupported_response_type",
-        ),
-        (&[("response_mode", "fragment")], "invalid_request"),
+        (&[("response_type", "id_token")], "unauthorized_client"),
+        (&[("response_type", "code id_token")], "unauthorized_client"),
+        (&[("response_mode", "web_message")], "invalid_request"),
         (&[("scope", "")], "invalid_scope"),
         (&[("scope", "email")], "invalid_scope"),
         (&[("scope", "openid \"")], "invalid_scope"),
@@ -252,6 +246,31 @@ async fn who_cancels_goes_back_with_access_denied() {
     assert_eq!(answer.parameter("state").as_deref(), Some("the-state"));
     assert_eq!(answer.parameter("iss"), Some(provider.issuer.clone()));
     assert_stays(&ada.submit(&page, &page.forms()[1], &cancel).await, "twice");
+    provider.stop().await;
+}
+
+/// Attack 42 (CVE-2020-15223): a failure of the database that is answered as if it were none.
+#[actix_web::test]
+async fn while_the_database_does_not_answer_everyone_is_told_to_come_back() {
+    let provider = ledger().await.start().await;
+    let (party, ada) = (RelyingParty::of(&provider, "ledger"), Visitor::default());
+    let token = party.tokens(&ada, &[]).await.get("access_token");
+    provider.flows().database.clone().close().await;
+    let page = ada.get(&party.authorize_url(&[])).await;
+    assert_eq!(page.page(), "page-error");
+    assert_eq!(page.text("h1").unwrap(), "We cannot answer just now");
+    let answers = [
+        page,
+        party.redeem("a-code", &[]).await,
+        party.userinfo(&token).await,
+    ];
+    for answer in &answers {
+        assert_eq!(answer.status, 503, "{answer:?}");
+        assert_eq!(answer.header("retry-after"), "10");
+    }
+    for answer in &answers[1..] {
+        assert_eq!(answer.json()["error"], "temporarily_unavailable");
+    }
     provider.stop().await;
 }
 

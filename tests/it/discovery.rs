@@ -224,6 +224,14 @@ async fn another_method_gets_405_and_the_truth_about_those_allowed() {
             assert_eq!(answer.status != 405, allowed, "{method} {path}");
             if !allowed {
                 assert_eq!(answer.header("allow"), allow, "{method} {path}");
+                // People read a page, programs the header.
+                let is_page = ["/", "/authorize", "/sign-in", "/consent", "/end_session"];
+                let expected = if is_page.contains(&path) && method != "HEAD" {
+                    "page-error"
+                } else {
+                    ""
+                };
+                assert_eq!(answer.page(), expected, "{method} {path}");
             }
         }
     }

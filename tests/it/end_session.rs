@@ -122,6 +122,53 @@ async fn a_hint_without_an_address_ends_on_our_own_page_with_the_receipts() {
     scene.provider.stop().await;
 }
 
+#[actix_web::test]
+async fn a_logout_hint_at_somebody_else_leads_to_the_page_that_asks() {
+    let scene = scene().await;
+    let issuer = &scene.provider.issuer;
+    for (logout_hint, asked) in [
+        ("grace", true),
+        ("nobody@example.org", true),
+        ("ada", false),
+        ("ada@example.org", false),
+        ("the sub", false),
+        ("the sid", false),
+    ] {
+        let (ada, tokens) = signed_in(&scene).await;
+        let claims = tokens.id_claims(issuer).await;
+        let logout_hint = match logout_hint.strip_prefix("the ") {
+            Some(claim) => claims[claim].as_str().unwrap(),
+            None => logout_hint,
+        };
+        let fields = [
+            ("id_token_hint", &*tokens.get("id_token")),
+            ("post_logout_redirect_uri", &home(&scene)),
+            ("logout_hint", logout_hint),
+        ];
+        for way in if asked { &WAYS[..] } else { &WAYS[..1] } {
+            let answer = ask(&scene, &ada, *way, &fields).await;
+            if asked {
+                assert_eq!(answer.page(), "page-confirm-sign-out", "{logout_hint}");
+                assert!(scene.is_signed_in(&ada).await, "{logout_hint}");
+            } else {
+                assert_eq!(answer.location().unwrap(), home(&scene), "{logout_hint}");
+            }
+        }
+    }
+    // Who agrees there goes on as if there had been no hint.
+    let (ada, tokens) = signed_in(&scene).await;
+    let fields = [
+        ("id_token_hint", &*tokens.get("id_token")),
+        ("post_logout_redirect_uri", &home(&scene)),
+        ("logout_hint", "grace"),
+    ];
+    let page = ask(&scene, &ada, Way::Get, &fields).await;
+    let answer = agree(&ada, &page, "everywhere").await;
+    assert_eq!(answer.location().unwrap(), home(&scene));
+    assert!(!scene.is_signed_in(&ada).await);
+    scene.provider.stop().await;
+}
+
 /// Attack 54: an expired hint as a dead end.
 #[actix_web::test]
 async fn an_expired_hint_is_as_good_as_a_fresh_one() {

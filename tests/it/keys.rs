@@ -11,7 +11,7 @@ use crate::support::eventually;
 use crate::support::ledger::{HOME, ledger};
 use crate::support::provider::{Provider, metadata};
 use crate::support::relying_party::{RelyingParty, verify};
-use crate::support::visitor::Visitor;
+use crate::support::visitor::{Answer, Visitor};
 
 async fn published(provider: &Provider) -> Vec<Value> {
     let answer = Visitor::default().get(&provider.url("/jwks")).await;
@@ -116,6 +116,62 @@ async fn after_a_compromise_nothing_that_the_old_key_has_signed_is_believed() {
     assert_eq!(party.userinfo(&token).await.status, 401);
     let token = party.tokens(&ada, &[]).await.get("access_token");
     assert_eq!(party.userinfo(&token).await.status, 200);
+    provider.stop().await;
+}
+
+async fn discovery(provider: &Provider) -> Answer {
+    let url = provider.url("/.well-known/openid-configuration");
+    Visitor::default().get(&url).await
+}
+
+/// Waits until discovery names exactly these.
+async fn named(provider: &Provider, algorithms: &[&str]) -> Answer {
+    let named = eventually(async || {
+        let document = discovery(provider).await;
+        let named = &document.json()["id_token_signing_alg_values_supported"];
+        (*named == serde_json::json!(algorithms)).then_some(document)
+    });
+    named.await.expect("discovery names what signs")
+}
+
+#[actix_web::test]
+async fn an_algorithm_that_gets_a_key_is_named_in_discovery_without_a_restart() {
+    let provider = ledger().await.manual_clock().start().await;
+    let first = named(&provider, &["RS256", "ES256"]).await;
+    // As `exeunt client add` does it, and then `exeunt keys rotate`.
+    keys::ensure(provider.flows(), SigningAlgorithm::EdDSA)
+        .await
+        .unwrap();
+    keys::rotate(provider.flows(), SigningAlgorithm::PS256, false)
+        .await
+        .unwrap();
+    provider.advance(TimeDelta::seconds(1));
+    let second = named(&provider, &["RS256", "ES256", "EdDSA"]).await;
+    assert_ne!(second.header("etag"), first.header("etag"));
+    // A key that was announced is named once it signs.
+    provider.advance(keys::JWKS_MAX_AGE);
+    let third = named(&provider, &["RS256", "PS256", "ES256", "EdDSA"]).await;
+    let provider = provider.restart(|_| {}).await;
+    assert_eq!(discovery(&provider).await.body, third.body);
+    provider.stop().await;
+}
+
+#[actix_web::test]
+async fn a_client_of_an_algorithm_whose_key_was_only_announced_does_not_wait_for_it() {
+    let provider = ledger().await.manual_clock().start().await;
+    let rotated = keys::rotate(provider.flows(), SigningAlgorithm::EdDSA, false);
+    rotated.await.unwrap();
+    keys::ensure(provider.flows(), SigningAlgorithm::EdDSA)
+        .await
+        .unwrap();
+    provider.advance(TimeDelta::seconds(1));
+    named(&provider, &["RS256", "ES256", "EdDSA"]).await;
+    // And through a rotation nothing is made that nobody asked for.
+    let before = kids(&provider).await;
+    keys::ensure(provider.flows(), SigningAlgorithm::EdDSA)
+        .await
+        .unwrap();
+    assert_eq!(kids(&provider).await, before);
     provider.stop().await;
 }
 

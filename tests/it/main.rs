@@ -11,6 +11,8 @@ mod activity;
 #[cfg(test)]
 mod administrators;
 #[cfg(test)]
+mod attacks;
+#[cfg(test)]
 mod authorize;
 #[cfg(test)]
 mod backchannel;
@@ -28,6 +30,8 @@ mod consent;
 mod cors;
 #[cfg(test)]
 mod crash;
+#[cfg(test)]
+mod crowd;
 #[cfg(test)]
 mod demo;
 #[cfg(test)]
@@ -47,6 +51,8 @@ mod headers;
 #[cfg(test)]
 mod hostile;
 #[cfg(test)]
+mod hostile_clients;
+#[cfg(test)]
 mod in_a_browser;
 #[cfg(test)]
 mod keys;
@@ -64,6 +70,8 @@ mod redirect_uris;
 #[cfg(test)]
 mod refresh;
 #[cfg(test)]
+mod response_types;
+#[cfg(test)]
 mod screenshots;
 #[cfg(test)]
 mod secrets;
@@ -71,6 +79,8 @@ mod secrets;
 mod sessions;
 #[cfg(test)]
 mod sign_in;
+#[cfg(test)]
+mod storm;
 #[cfg(test)]
 mod support;
 #[cfg(test)]

@@ -116,6 +116,50 @@ async fn wrong_passwords_from_one_address_do_not_keep_the_person_out_at_another(
     provider.stop().await;
 }
 
+/// POSTs from other sites are kept for the GET that brings the cookies: whoever sends many fills our database.
+#[actix_web::test]
+async fn posts_from_other_sites_have_a_throttle_of_their_own_for_each_address() {
+    let (provider, party, ada) = start_as(ledger().await.manual_clock()).await;
+    let stranger = Visitor::default();
+    let end_session = provider.url("/end_session");
+    let authorize = provider.url("/authorize");
+    let request = [
+        ("response_type", "code"),
+        ("client_id", "ledger"),
+        ("redirect_uri", party.redirect_uri.as_str()),
+        ("scope", "openid"),
+    ];
+    for turn in 0..100 {
+        let answer = if turn % 2 == 0 {
+            stranger.post_from_elsewhere(&end_session, &[]).await
+        } else {
+            stranger.post_from_elsewhere(&authorize, &request).await
+        };
+        assert_eq!(answer.status, 303, "{turn}");
+    }
+    for (url, fields) in [(&end_session, &[][..]), (&authorize, &request[..])] {
+        let answer = stranger.post_from_elsewhere(url, fields).await;
+        assert_eq!(answer.status, 429);
+        assert_eq!(answer.page(), "page-error");
+        assert_eq!(answer.header("retry-after"), "1");
+    }
+    // Others are not held up, nor is anything else that this address asks.
+    let elsewhere = client_at("127.0.0.2").post(&end_session);
+    let answer = ada
+        .send(
+            &end_session,
+            elsewhere.header("origin", "https://elsewhere.example"),
+        )
+        .await;
+    assert_eq!(answer.status, 303);
+    let page = page(&party, &ada).await;
+    assert!(sign_in(&ada, &page).await.parameter("code").is_some());
+    provider.advance(TimeDelta::milliseconds(500));
+    let answer = stranger.post_from_elsewhere(&authorize, &request).await;
+    assert_eq!(answer.status, 303);
+    provider.stop().await;
+}
+
 #[expect(
     clippy::disallowed_methods,
     reason = "the outside of the provider, not its way out"

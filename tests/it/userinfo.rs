@@ -247,6 +247,23 @@ async fn an_access_token_is_good_until_the_second_it_expires() {
     provider.stop().await;
 }
 
+/// A challenge names what was wrong, and what a request named stays inside its quotation marks.
+#[actix_web::test]
+async fn what_a_request_brings_does_not_break_out_of_the_challenge() {
+    let provider = ledger().await.start().await;
+    let visitor = Visitor::default();
+    let name = "x\"\r\nset-cookie: a=b\u{e9}\\";
+    let answer = visitor
+        .post(&provider.url("/userinfo"), &[(name, "1"), (name, "2")])
+        .await;
+    assert_eq!(answer.status, 400);
+    assert_eq!(answer.header("set-cookie"), "");
+    let challenge = answer.header("www-authenticate");
+    assert_eq!(challenge.matches('"').count(), 4, "{challenge}");
+    assert!(challenge.starts_with("Bearer error=\"invalid_request\""));
+    provider.stop().await;
+}
+
 /// Attack 41 (CVE-2023-22492): tokens of someone who has been shut out.
 #[actix_web::test]
 async fn a_person_who_is_shut_out_takes_their_tokens_along() {

@@ -33,6 +33,10 @@ pub enum Problem {
     NotFound,
     /// The address does not answer to this method.
     MethodNotAllowed,
+    /// The request is longer than what we read.
+    TooLong,
+    /// The request took too long to arrive.
+    TooSlow,
     /// Too many requests.
     TooManyRequests,
     /// It is our fault.
@@ -78,6 +82,8 @@ impl Problem {
             Self::Expired => "expired",
             Self::NotFound => "not-found",
             Self::MethodNotAllowed => "method",
+            Self::TooLong => "too-long",
+            Self::TooSlow => "too-slow",
             Self::TooManyRequests => "too-many",
             Self::Internal => "internal",
             Self::Unavailable => "unavailable",

@@ -32,8 +32,6 @@ pub enum SignInNotice {
         /// How long to wait before the next one.
         wait: TimeDelta,
     },
-    /// The page was open for too long, or belongs to another browser.
-    Expired,
     /// The application or its request wants a fresh sign-in of someone who is signed in already.
     Again,
 }
@@ -56,7 +54,6 @@ impl SignIn {
             SignInNotice::Throttled { wait } => {
                 ui.text_with("sign-in-throttled", "wait", ui.duration(wait))
             }
-            SignInNotice::Expired => ui.text("sign-in-expired"),
             SignInNotice::Again => ui.text("sign-in-again"),
         })
     }

@@ -164,7 +164,6 @@ fn every_page() -> Vec<String> {
             None,
             Some(SignInNotice::WrongCredentials),
             Some(SignInNotice::Throttled { wait }),
-            Some(SignInNotice::Expired),
             Some(SignInNotice::Again),
         ]
         .map(|notice| sign_in(notice).render()),
@@ -195,6 +194,8 @@ fn every_page() -> Vec<String> {
         Expired,
         NotFound,
         MethodNotAllowed,
+        TooLong,
+        TooSlow,
         TooManyRequests,
         Internal,
         Unavailable,

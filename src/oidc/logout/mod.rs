@@ -76,6 +76,10 @@ pub enum Hint {
 pub struct LivingSession<'a> {
     /// Whose it is.
     pub sub: &'a str,
+    /// What they sign in with.
+    pub username: &'a str,
+    /// Their e-mail address.
+    pub email: Option<&'a str>,
     /// The `sid` of every application that takes part.
     pub sids: &'a [String],
 }
@@ -190,7 +194,9 @@ pub fn end_session(
         None => Then::SignedOutPage { link: None },
     };
     match (session, hint) {
-        (Some(session), Hint::Vouches(claims)) if is_of_this_session(claims, session) => {
+        (Some(session), Hint::Vouches(claims))
+            if is_of_this_session(claims, session) && !hints_at_another(request, session) =>
+        {
             EndSession::EndNow {
                 then: go_back(redirect),
             }
@@ -225,6 +231,21 @@ fn is_of_this_session(claims: &IdTokenClaims, session: LivingSession<'_>) -> boo
             .sid
             .as_ref()
             .is_some_and(|sid| session.sids.contains(sid))
+}
+
+/// §2: `logout_hint` is who the application thinks is leaving: a `sub`, `sid`, name or e-mail address. When that is not
+/// the person at this browser, they are asked. A hint at nobody we know is treated alike: else the answer would tell
+/// who has an account here.
+fn hints_at_another(request: &EndSessionRequest, session: LivingSession<'_>) -> bool {
+    let Some(hint) = &request.logout_hint else {
+        return false;
+    };
+    let same = |name: &str| name.to_lowercase() == hint.to_lowercase();
+    let is_this = hint == session.sub
+        || session.sids.contains(hint)
+        || same(session.username)
+        || session.email.is_some_and(same);
+    !is_this
 }
 
 #[cfg(test)]

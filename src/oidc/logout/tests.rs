@@ -32,15 +32,21 @@ fn hint_about(sub: &str, sid: &str) -> Hint {
 /// What is decided when Ada's session with `s1` lives, or none does.
 fn decide(request: &EndSessionRequest, hint: &Hint, signed_in: bool) -> EndSession {
     let sids = ["s0".to_owned(), "s1".to_owned()];
-    let session = signed_in.then_some(LivingSession {
-        sub: "ada",
-        sids: &sids,
-    });
+    let session = signed_in.then(|| of_ada(&sids));
     let client = client();
     let named = request
         .names_client(hint)
         .filter(|named| *named == client.client_id);
     end_session(request, hint, named.map(|_| &client), session)
+}
+
+fn of_ada(sids: &[String]) -> LivingSession<'_> {
+    LivingSession {
+        sub: "ada",
+        username: "lovelace",
+        email: Some("ada@example.org"),
+        sids,
+    }
 }
 
 fn back() -> Then {
@@ -222,6 +228,49 @@ fn every_row_of_the_table() {
 }
 
 #[test]
+fn a_logout_hint_at_anybody_else_has_the_person_asked_and_otherwise_changes_nothing() {
+    let ours = hint_about("ada", "s1");
+    let end = EndSession::EndNow { then: back() };
+    let ask = confirm(Some("ledger"), back());
+    for (logout_hint, hint, signed_in, expected) in [
+        (None, &ours, true, &end),
+        (Some("ada"), &ours, true, &end),
+        (Some("lovelace"), &ours, true, &end),
+        (Some("LoveLace"), &ours, true, &end),
+        (Some("Ada@Example.org"), &ours, true, &end),
+        // Of this application, or of another that takes part.
+        (Some("s1"), &ours, true, &end),
+        (Some("s0"), &ours, true, &end),
+        (Some("grace"), &ours, true, &ask),
+        (Some("grace@example.org"), &ours, true, &ask),
+        (Some("s9"), &ours, true, &ask),
+        (Some("nobody we know"), &ours, true, &ask),
+        // A `sub` and a `sid` are compared letter by letter.
+        (Some("ADA"), &ours, true, &ask),
+        (Some("lovelace"), &hint_about("ada", "s9"), true, &ask),
+        (
+            Some("grace"),
+            &ours,
+            false,
+            &EndSession::AlreadyOut { then: back() },
+        ),
+        (
+            Some("lovelace"),
+            &Hint::Worthless,
+            true,
+            &confirm(Some("ledger"), page()),
+        ),
+    ] {
+        let request = EndSessionRequest {
+            logout_hint: logout_hint.map(str::to_owned),
+            ..request(Some("ledger"), Some(BYE))
+        };
+        let decided = decide(&request, hint, signed_in);
+        assert_eq!(decided, *expected, "{logout_hint:?} {hint:?}");
+    }
+}
+
+#[test]
 fn a_client_that_is_not_the_hints_is_unfit_whether_or_not_there_is_a_session() {
     for signed_in in [true, false] {
         let decided = decide(
@@ -281,10 +330,7 @@ fn the_uri_of_another_client_is_not_this_ones() {
 #[test]
 fn a_hint_whose_client_is_gone_still_ends_the_session_and_goes_nowhere() {
     let sids = ["s1".to_owned()];
-    let session = Some(LivingSession {
-        sub: "ada",
-        sids: &sids,
-    });
+    let session = Some(of_ada(&sids));
     let decided = end_session(
         &request(None, Some(BYE)),
         &hint_about("ada", "s1"),

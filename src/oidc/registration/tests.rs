@@ -175,13 +175,39 @@ fn private_key_jwt_needs_public_keys_and_only_those() {
 
 #[test]
 fn grants_and_response_types_agree() {
-    use GrantType::{AuthorizationCode, ClientCredentials, RefreshToken};
+    use GrantType::{AuthorizationCode, ClientCredentials, Implicit, RefreshToken};
     for (grants, responses, found) in [
         (vec![AuthorizationCode, RefreshToken], vec!["code"], vec![]),
         (vec![ClientCredentials], vec![], vec![]),
-        (vec![], vec!["code"], vec!["grant_types"]),
-        (vec![RefreshToken], vec!["code"], vec!["grant_types"]),
+        (vec![], vec!["code"], vec!["grant_types", "response_types"]),
+        (
+            vec![RefreshToken],
+            vec!["code"],
+            vec!["grant_types", "response_types"],
+        ),
         (vec![AuthorizationCode], vec![], vec!["response_types"]),
+        (vec![Implicit], vec!["id_token", "token id_token"], vec![]),
+        (vec![Implicit], vec![], vec!["response_types"]),
+        (
+            vec![Implicit],
+            vec!["code id_token"],
+            vec!["response_types"],
+        ),
+        (
+            vec![AuthorizationCode],
+            vec!["code", "id_token"],
+            vec!["response_types"],
+        ),
+        (
+            vec![AuthorizationCode, Implicit],
+            vec!["code"],
+            vec!["response_types"],
+        ),
+        (
+            vec![AuthorizationCode, Implicit],
+            vec!["id_token code"],
+            vec![],
+        ),
         (
             vec![AuthorizationCode],
             vec!["code", "token"],

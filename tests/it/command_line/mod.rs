@@ -185,6 +185,21 @@ fn what_is_not_a_command_is_refused_with_two_and_help_is_no_failure() {
 }
 
 #[test]
+fn the_demo_refuses_a_configuration_that_it_would_not_read() {
+    let folder = tempfile::tempdir().unwrap();
+    for line in ["demo --config x.toml", "--config x.toml demo --rehearse"] {
+        let answer: Answer = program(folder.path())
+            .args(line.split_whitespace())
+            .output()
+            .unwrap()
+            .into();
+        assert_eq!(answer.code, Some(2), "{answer:?}");
+        assert!(answer.err.contains("demo takes no --config"), "{answer:?}");
+        assert!(answer.out.is_empty(), "{answer:?}");
+    }
+}
+
+#[test]
 fn an_unknown_key_is_refused_with_its_place_and_the_nearest_known_one() {
     let stage = Stage::new("[logout]\ngrase = \"1s\"\n");
     for line in ["config check", "serve", "client list"] {

@@ -2,6 +2,7 @@
 
 pub mod admin;
 pub mod browser;
+pub mod fixtures;
 pub mod ledger;
 pub mod parts;
 pub mod people;

@@ -16,6 +16,7 @@ use sqlx::{AssertSqlSafe, Connection as _, Executor as _};
 use tempfile::TempDir;
 
 use super::environment;
+use super::fixtures::Side;
 
 /// Ada's password.
 pub const PASSWORD: &str = "the analytical engine";
@@ -251,17 +252,8 @@ impl Provider {
 
     /// Changes the database behind its back.
     pub async fn sql(&self, statement: &str) {
-        let config = &self.config.database;
-        let statement = AssertSqlSafe(statement.to_owned());
-        if config.is_postgres() {
-            let mut connection = sqlx::PgConnection::connect(config.as_str()).await.unwrap();
-            connection.execute(statement).await.unwrap();
-        } else {
-            let mut connection = sqlx::SqliteConnection::connect(config.as_str())
-                .await
-                .unwrap();
-            connection.execute(statement).await.unwrap();
-        }
+        let url = self.config.database.as_str();
+        Side::open(url).await.execute(statement).await;
     }
 
     /// Stops it.
