@@ -164,7 +164,7 @@ pub async fn list(db: &impl ConnectionTrait) -> Result<Vec<User>, StoreError> {
         .collect()
 }
 
-/// At most `limit` people, by username, from the one after `after`.
+/// At most `limit` people but those who are gone, by username, from the one after `after`.
 ///
 /// # Errors
 /// When the database fails.
@@ -174,6 +174,7 @@ pub async fn page(
     limit: u64,
 ) -> Result<Vec<User>, StoreError> {
     Entity::find()
+        .filter(Column::DeletedAt.is_null())
         .filter(Condition::all().add_option(after.map(|after| Column::Username.gt(after))))
         .order_by_asc(Column::Username)
         .limit(limit)
