@@ -43,6 +43,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// The certificate, when the server speaks https itself.
     pub tls: Option<Tls>,
+    /// Where administrators and those who measure are served; none: nowhere.
+    pub admin: Option<Admin>,
     /// Where the facts are kept.
     pub database: DatabaseUrl,
     /// Where it is kept how long the database has lived, if not at the usual place: see [`Config::marker_file`].
@@ -70,6 +72,13 @@ pub struct Tls {
     pub certificate: PathBuf,
     /// Its private key.
     pub private_key: PathBuf,
+}
+
+/// `[admin]`: the listener of administrators' programs and of those who measure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Admin {
+    /// Where it listens. Without [`Tls`], which counts here too, on this machine alone.
+    pub listen: SocketAddr,
 }
 
 /// `[outbound]`: connections that we open to others.
@@ -167,6 +176,7 @@ impl Config {
             issuer,
             listen: SocketAddr::from(([127, 0, 0, 1], port)),
             tls: None,
+            admin: None,
             database: DatabaseUrl::default(),
             marker_file: None,
             master_key_file: PathBuf::from("exeunt.key"),

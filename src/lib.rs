@@ -10,6 +10,7 @@ pub mod demo;
 pub mod flows;
 pub mod http;
 pub mod jose;
+pub mod metrics;
 pub mod oidc;
 pub mod outbound;
 pub mod random;

@@ -21,6 +21,7 @@ use crate::config::{Config, Tls};
 use crate::flows::{FlowError, Provider, declare, deliver_logouts, keys, sweep, work};
 use crate::http;
 use crate::jose::{KeyRing, MasterKey, PasswordPool};
+use crate::metrics::Metrics;
 use crate::outbound::{Guard, Limits, Outbound, Resolver, SetupError, SystemResolver};
 use crate::random::{OsRandom, Random};
 use crate::store::{Database, StoreError};
@@ -122,6 +123,7 @@ pub async fn open(config: Config, seams: Seams) -> Result<Provider, StartError> 
 /// # Errors
 /// [`StartError`].
 pub async fn open_unclaimed(config: Config, seams: Seams) -> Result<Provider, StartError> {
+    let metrics = Metrics::new(seams.clock.now());
     let master = Arc::new(master_key(&config.master_key_file, seams.random.as_ref())?);
     let extra_ca = match &config.outbound.extra_ca_file {
         Some(path) => Some(std::fs::read(path).map_err(|cause| StartError::file(path, cause))?),
@@ -149,6 +151,7 @@ pub async fn open_unclaimed(config: Config, seams: Seams) -> Result<Provider, St
         random: seams.random,
         work: Arc::default(),
         receipts: watch::Sender::new(()),
+        metrics: Arc::new(metrics),
     })
 }
 
@@ -185,6 +188,7 @@ fn master_key(path: &Path, random: &dyn Random) -> Result<MasterKey, StartError>
 /// A server that answers, and its workers.
 pub struct Running {
     address: SocketAddr,
+    admin: Option<Admin>,
     provider: web::Data<Provider>,
     workers: Arc<Provider>,
     handle: ServerHandle,
@@ -193,15 +197,24 @@ pub struct Running {
     stop: CancellationToken,
 }
 
-/// Starts to serve at the configured address.
+/// The administrators' listener.
+struct Admin {
+    address: SocketAddr,
+    handle: ServerHandle,
+    server: JoinHandle<std::io::Result<()>>,
+}
+
+/// Starts to serve at the configured addresses.
 ///
 /// # Errors
 /// [`StartError`]; nothing runs then.
 pub async fn start(config: Config, seams: Seams) -> Result<Running, StartError> {
-    let address = config.listen;
-    let listener =
-        TcpListener::bind(address).map_err(|cause| StartError::Listen { address, cause })?;
+    let listener = bind(config.listen)?;
     start_on(listener, config, seams).await
+}
+
+fn bind(address: SocketAddr) -> Result<TcpListener, StartError> {
+    TcpListener::bind(address).map_err(|cause| StartError::Listen { address, cause })
 }
 
 /// As [`start`], at a listener that is there already.
@@ -218,6 +231,8 @@ pub async fn start_on(
         cause,
     };
     let address = listener.local_addr().map_err(failed)?;
+    // Before anything is done: a port that is taken is the commonest reason not to start.
+    let admin = config.admin.map(|admin| bind(admin.listen)).transpose()?;
     let tls = config.tls.as_ref().map(tls).transpose()?;
     let provider = open(config, seams).await?;
     declare::apply(&provider).await?;
@@ -242,13 +257,16 @@ pub async fn start_on(
     };
     let server = HttpServer::new(app).disable_signals().shutdown_timeout(10);
     let listening = |cause| StartError::Listen { address, cause };
-    let server = match tls {
+    let server = match tls.clone() {
         Some(tls) => server
             .listen_rustls_0_23(listener, tls)
             .map_err(listening)?,
         None => server.listen(listener).map_err(listening)?,
     }
     .run();
+    let admin = admin
+        .map(|listener| serve_administrators(listener, tls, provider.clone()))
+        .transpose()?;
     let handle = server.handle();
     let stop = CancellationToken::new();
     let tasks = vec![
@@ -259,12 +277,46 @@ pub async fn start_on(
     ];
     Ok(Running {
         address,
+        admin,
         provider,
         workers,
         handle,
         server: tokio::spawn(server),
         tasks,
         stop,
+    })
+}
+
+fn serve_administrators(
+    listener: TcpListener,
+    tls: Option<rustls::ServerConfig>,
+    provider: web::Data<Provider>,
+) -> Result<Admin, StartError> {
+    let address = provider
+        .config
+        .admin
+        .map_or(provider.config.listen, |admin| admin.listen);
+    let failed = |cause| StartError::Listen { address, cause };
+    let address = listener.local_addr().map_err(failed)?;
+    let app = move || {
+        App::new()
+            .app_data(provider.clone())
+            .configure(http::admin::configure)
+    };
+    // Programs and a scraper: they must not take the people's processors.
+    let server = HttpServer::new(app)
+        .workers(1)
+        .disable_signals()
+        .shutdown_timeout(10);
+    let server = match tls {
+        Some(tls) => server.listen_rustls_0_23(listener, tls).map_err(failed)?,
+        None => server.listen(listener).map_err(failed)?,
+    }
+    .run();
+    Ok(Admin {
+        address,
+        handle: server.handle(),
+        server: tokio::spawn(server),
     })
 }
 
@@ -290,6 +342,11 @@ impl Running {
         self.address
     }
 
+    /// Where administrators and those who measure are served, if they are.
+    pub fn admin_address(&self) -> Option<SocketAddr> {
+        self.admin.as_ref().map(|admin| admin.address)
+    }
+
     /// What it acts with.
     pub fn provider(&self) -> &Provider {
         &self.provider
@@ -297,6 +354,10 @@ impl Running {
 
     /// Stops: no new requests, then the workers finish what is under way, then the database closes.
     pub async fn stop(self) {
+        if let Some(admin) = self.admin {
+            admin.handle.stop(true).await;
+            let _ = admin.server.await;
+        }
         self.handle.stop(true).await;
         // What is lost here is only the report of a panic, which has been logged.
         let _ = self.server.await;

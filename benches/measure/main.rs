@@ -1,4 +1,5 @@
-//! What the provider's work costs, each beside what it could cost at least: `cargo bench`, or `cargo bench -- --json`.
+//! What the provider's work costs, each beside what it could cost at least: `cargo bench`, or `cargo bench -- --json`;
+//! `cargo bench -- logout` for the deliveries alone. scripts/bench has a PostgreSQL for them.
 //! docs/benchmarks.md says how each figure is measured.
 #![expect(
     clippy::unwrap_used,
@@ -8,7 +9,10 @@
 )]
 
 mod documents;
+#[path = "../../tests/it/support/fixtures.rs"]
+mod fixtures;
 mod load;
+mod logout;
 mod process;
 mod program;
 mod report;
@@ -25,12 +29,30 @@ fn main() {
             servers::serve(role, folder.as_ref());
         }
         // `cargo bench` adds `--bench`, which means nothing here.
-        options => measure(options.iter().any(|option| option == "--json")),
+        options => {
+            let has = |wanted: &str| options.iter().any(|option| option == wanted);
+            measure(has("--json"), has("logout"));
+        }
     }
 }
 
 #[tokio::main(flavor = "current_thread")]
-async fn measure(json: bool) {
+async fn measure(json: bool, only_logout: bool) {
+    let mut rows: Vec<Row> = Vec::new();
+    if !only_logout {
+        rows.extend(all_but_logout().await);
+    }
+    eprintln!("deliveries ...");
+    rows.extend(logout::measure().await);
+
+    if json {
+        println!("{}", serde_json::to_string_pretty(&rows).unwrap());
+    } else {
+        println!("{}", report::table(&rows));
+    }
+}
+
+async fn all_but_logout() -> Vec<Row> {
     let mut rows: Vec<Row> = Vec::new();
     eprintln!("signing ...");
     let (signing, rs256) = signing::measure();
@@ -41,10 +63,5 @@ async fn measure(json: bool) {
     rows.extend(tokens::measure(rs256).await);
     eprintln!("the program ...");
     rows.extend(program::measure());
-
-    if json {
-        println!("{}", serde_json::to_string_pretty(&rows).unwrap());
-    } else {
-        println!("{}", report::table(&rows));
-    }
+    rows
 }

@@ -1,8 +1,12 @@
 //! What the system says of a process.
 
-use std::io::{BufRead as _, BufReader, Read as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde_json::Value;
+use tokio::sync::mpsc;
 
 /// The name of the threads that SQLite runs in, cut as Linux cuts it.
 const DATABASE_THREAD: &str = "sqlx-sqlite-wor";
@@ -10,8 +14,9 @@ const DATABASE_THREAD: &str = "sqlx-sqlite-wor";
 /// A server in a process of its own, which ends with this value.
 pub struct Server {
     child: Child,
+    said: BufReader<ChildStdout>,
     /// What it said once it was ready.
-    pub greeting: serde_json::Value,
+    pub greeting: Value,
 }
 
 /// Processor time.
@@ -33,13 +38,19 @@ impl Server {
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
-        let mut line = String::new();
-        let said = BufReader::new(child.stdout.take().unwrap()).read_line(&mut line);
-        said.unwrap();
+        let mut said = BufReader::new(child.stdout.take().unwrap());
+        let greeting = next(&mut said);
         Self {
             child,
-            greeting: serde_json::from_str(&line).unwrap(),
+            said,
+            greeting,
         }
+    }
+
+    /// Has it do something, and waits until it has.
+    pub fn ask(&mut self, request: &Value) -> Value {
+        writeln!(self.child.stdin.as_mut().unwrap(), "{request}").unwrap();
+        next(&mut self.said)
     }
 
     /// Where it listens.
@@ -51,6 +62,60 @@ impl Server {
     pub fn spent(&self) -> Spent {
         spent(self.child.id())
     }
+
+    /// The most memory that it had at once, in MiB.
+    pub fn peak_mebibytes(&self) -> f64 {
+        mebibytes(self.child.id(), "VmHWM:")
+    }
+}
+
+fn next(said: &mut BufReader<ChildStdout>) -> Value {
+    let mut line = String::new();
+    said.read_line(&mut line).unwrap();
+    serde_json::from_str(&line).unwrap()
+}
+
+/// What Linux says of a process's memory, in MiB.
+pub fn mebibytes(process: u32, what: &str) -> f64 {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix(what));
+    let kibibytes = line.unwrap().trim().trim_end_matches(" kB");
+    kibibytes.parse::<f64>().unwrap() / 1024.0
+}
+
+/// The processor time of a process's children, in seconds: PostgreSQL has one for each connection.
+pub fn spent_by_children(parent: u32) -> f64 {
+    let mut seconds = 0.0;
+    for process in std::fs::read_dir("/proc").unwrap() {
+        let name = process.unwrap().file_name();
+        let Some(process) = name.to_str().and_then(|name| name.parse().ok()) else {
+            continue;
+        };
+        // A process may end while we look.
+        if parent_of(process) == Some(parent)
+            && Path::new(&format!("/proc/{process}/task")).exists()
+        {
+            seconds += spent(process).all;
+        }
+    }
+    seconds
+}
+
+/// The process that started this one.
+pub fn parent_of(process: u32) -> Option<u32> {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("PPid:"))?;
+    line.trim().parse().ok()
+}
+
+/// Microseconds since 1970, the same in every process of this machine.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "two processes compare their moments"
+)]
+pub fn micros() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    u64::try_from(since.as_micros()).unwrap()
 }
 
 /// The processor time that a process has had so far.
@@ -106,7 +171,24 @@ impl Drop for Server {
 }
 
 /// Tells the process that started us that we are ready, and waits until it needs us no more.
-pub fn serve_until_unneeded(greeting: &serde_json::Value) {
+pub fn serve_until_unneeded(greeting: &Value) {
     println!("{greeting}");
     let _ = std::io::stdin().read_to_end(&mut Vec::new());
+}
+
+/// As [`serve_until_unneeded`], and does what the process that started us asks for.
+pub async fn obey(greeting: &Value, act: impl AsyncFn(Value) -> Value) {
+    println!("{greeting}");
+    let (sender, mut requests) = mpsc::unbounded_channel();
+    std::thread::spawn(move || {
+        for line in std::io::stdin().lines() {
+            let request = serde_json::from_str(&line.unwrap()).unwrap();
+            if sender.send(request).is_err() {
+                break;
+            }
+        }
+    });
+    while let Some(request) = requests.recv().await {
+        println!("{}", act(request).await);
+    }
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::process::spent;
+use crate::process::{mebibytes, spent};
 use crate::report::{Goal, Row, median};
 
 const ROUNDS: usize = 11;
@@ -30,7 +30,7 @@ pub fn measure() -> Vec<Row> {
         busy.push(spent(program.id()).all * 1000.0);
         if round % 4 == 0 {
             std::thread::sleep(IDLE);
-            idle.push(resident_mebibytes(program.id()));
+            idle.push(mebibytes(program.id(), "VmRSS:"));
         }
         stop(program);
     }
@@ -109,11 +109,4 @@ fn stop(mut program: Child) {
         .status();
     assert!(asked.unwrap().success());
     program.wait().unwrap();
-}
-
-fn resident_mebibytes(process: u32) -> f64 {
-    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
-    let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let kibibytes = resident.unwrap().trim().trim_end_matches(" kB");
-    kibibytes.parse::<f64>().unwrap() / 1024.0
 }

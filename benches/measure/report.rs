@@ -29,6 +29,10 @@ pub struct Row {
 pub enum Goal {
     /// The ratio is at least this.
     RatioAtLeast(f64),
+    /// The ratio is at most this.
+    RatioAtMost(f64),
+    /// The figure is at most so much more than what stands beside it.
+    AtMostAbove(f64),
     /// The figure is less than this.
     LessThan(f64),
 }
@@ -71,6 +75,14 @@ impl Row {
             Some(Goal::RatioAtLeast(least)) => (
                 format!("at least {least}"),
                 self.ratio.is_some_and(|ratio| ratio >= least),
+            ),
+            Some(Goal::RatioAtMost(most)) => (
+                format!("at most {most}"),
+                self.ratio.is_some_and(|ratio| ratio <= most),
+            ),
+            Some(Goal::AtMostAbove(most)) => (
+                format!("at most {most} more"),
+                self.beside.is_some_and(|beside| self.ours - beside <= most),
             ),
             Some(Goal::LessThan(most)) => (format!("less than {most}"), self.ours < most),
         };

@@ -17,12 +17,15 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::load::CONNECTIONS;
+use crate::logout::applications::{self, APPLICATIONS};
+use crate::logout::floor::{self, FLOOR};
+use crate::logout::house::{self, HOUSE};
 use crate::process::serve_until_unneeded;
 
 /// The roles this program starts itself in.
 pub const PROVIDER: &str = "provider";
 pub const BARE: &str = "bare";
-pub const ROLES: [&str; 2] = [PROVIDER, BARE];
+pub const ROLES: [&str; 5] = [PROVIDER, BARE, HOUSE, APPLICATIONS, FLOOR];
 
 /// Where the bare server finds what to send.
 pub const DOCUMENTS: &str = "documents.json";
@@ -31,7 +34,7 @@ pub const DOCUMENTS: &str = "documents.json";
 pub const CLIENT_ID: &str = "ledger";
 pub const CLIENT_SECRET: &str = "a-secret-of-more-than-24-characters";
 pub const REDIRECT_URI: &str = "https://ledger.example/callback";
-const PASSWORD: &str = "the analytical engine";
+pub const PASSWORD: &str = "the analytical engine";
 
 /// An answer to send as it is.
 #[derive(Clone, Serialize, Deserialize)]
@@ -47,10 +50,12 @@ pub struct Document {
 /// Serves until nobody needs it.
 #[tokio::main]
 pub async fn serve(role: &str, folder: &Path) {
-    if role == PROVIDER {
-        provider(folder).await;
-    } else {
-        bare(folder).await;
+    match role {
+        PROVIDER => provider(folder).await,
+        HOUSE => house::serve(folder).await,
+        APPLICATIONS => applications::serve(folder).await,
+        FLOOR => floor::serve(folder).await,
+        _ => bare(folder).await,
     }
 }
 

@@ -23,7 +23,7 @@ pub async fn measure(signing: f64) -> Vec<Row> {
     })
     .await;
     let code = rounds(&provider, 2.0 * signing, async |connection, cookie| {
-        code_flow(connection, provider.port(), cookie).await;
+        code_flow(connection, provider.port(), CLIENT_ID, cookie).await;
     })
     .await;
     vec![
@@ -84,16 +84,23 @@ fn row(what: &str, unit: &'static str, rounds: &[Round]) -> Row {
 }
 
 async fn client_credentials(connection: &mut Connection, port: u16) {
-    let request = token_request(port, &[("grant_type", "client_credentials")]);
+    let fields = [("grant_type", "client_credentials")];
+    let request = token_request(port, CLIENT_ID, &fields);
     let (head, body) = connection.ask(&request).await;
     assert!(head.starts_with("HTTP/1.1 200"), "{head}{body}");
 }
 
 /// As an application's user does who is signed in: the redirect with the code, then the tokens.
-async fn code_flow(connection: &mut Connection, port: u16, cookie: &str) {
+/// Answers the ID token.
+pub async fn code_flow(
+    connection: &mut Connection,
+    port: u16,
+    client_id: &str,
+    cookie: &str,
+) -> String {
     let query = encoded(&[
         ("response_type", "code"),
-        ("client_id", CLIENT_ID),
+        ("client_id", client_id),
         ("redirect_uri", REDIRECT_URI),
         ("scope", "openid profile"),
         ("state", "af0ifjsldkj"),
@@ -113,6 +120,7 @@ async fn code_flow(connection: &mut Connection, port: u16, cookie: &str) {
         .into_owned();
     let request = token_request(
         port,
+        client_id,
         &[
             ("grant_type", "authorization_code"),
             ("code", &code),
@@ -120,12 +128,16 @@ async fn code_flow(connection: &mut Connection, port: u16, cookie: &str) {
         ],
     );
     let (head, body) = connection.ask(&request).await;
-    assert!(body.contains("\"id_token\""), "{head}{body}");
+    let tokens: serde_json::Value = serde_json::from_str(body).unwrap();
+    let id_token = tokens["id_token"].as_str();
+    id_token
+        .unwrap_or_else(|| panic!("{head}{body}"))
+        .to_owned()
 }
 
-fn token_request(port: u16, fields: &[(&str, &str)]) -> String {
+fn token_request(port: u16, client_id: &str, fields: &[(&str, &str)]) -> String {
     let body = encoded(fields);
-    let credentials = STANDARD.encode(format!("{CLIENT_ID}:{CLIENT_SECRET}"));
+    let credentials = STANDARD.encode(format!("{client_id}:{CLIENT_SECRET}"));
     format!(
         "POST /token HTTP/1.1\r\nHost: localhost:{port}\r\nAuthorization: Basic {credentials}\r\n\
          Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{body}",
@@ -133,7 +145,8 @@ fn token_request(port: u16, fields: &[(&str, &str)]) -> String {
     )
 }
 
-fn encoded(fields: &[(&str, &str)]) -> String {
+/// Fields as a form or a query has them.
+pub fn encoded(fields: &[(&str, &str)]) -> String {
     form_urlencoded::Serializer::new(String::new())
         .extend_pairs(fields)
         .finish()

@@ -29,6 +29,7 @@ duration-days = { $count ->
 sign-in-page-title = Sign in to { $application }
 sign-in-destination = to continue to { $application }
 sign-in-title = Sign in
+sign-in-account-title = Sign in to your account
 sign-in-username = Username
 sign-in-password = Password
 sign-in-button = Sign in
@@ -195,3 +196,60 @@ landing-signed-in = You are signed in as { $account }
 landing-signed-in-lede = Applications that use this address to sign in can recognise you.
 landing-signed-out = To sign in, begin at the application that you want to use.
 landing-sign-out = Sign out
+
+## Account
+
+account-title = Your account
+account-sessions = Where you are signed in
+account-here = This browser
+account-since = Since { $time }.
+account-last-seen = Last used { $duration } ago.
+account-last-seen-now = In use.
+account-sign-out = Sign out
+account-leave = Leave { $application }
+account-everywhere = Sign out everywhere
+account-consents = What you have allowed
+account-no-consents = No application has asked you for permission, or you took back what you gave.
+account-withdraw = Take back { $application }’s permission
+account-scope-separator = {" · "}
+account-more = More
+account-back = Back to your account
+account-ended = The session in { $browser } has ended.
+account-left = Your session at this application has ended.
+account-withdrawn = { $application } has no permission any more, and your sessions there have ended.
+account-password-changed = Your password is changed. Every other session has ended; this one goes on.
+
+browser-on = on { $system }
+browser-unknown = A browser
+
+password-title = Change your password
+password-lede = Your other sessions end, and applications are told. You stay signed in here.
+password-current = Current password
+password-new = New password, at least 8 characters
+password-button = Change password
+password-wrong = That is not your current password. Check it and try again.
+password-unfit = The new password does not do: it needs at least 8 characters, and at most 1024 bytes.
+
+sign-outs-title = Past sign-outs
+sign-outs-lede = What ended in the last 30 days, and what each application answered.
+sign-outs-none = Nothing has ended.
+sign-outs-nobody-to-tell = No application took part.
+
+cause-logout = You signed out.
+cause-one-session = You ended it on your account's page.
+cause-one-application = You left this application alone.
+cause-everywhere = You signed out everywhere.
+cause-replaced = Somebody else signed in in the same browser.
+cause-administrator = An administrator ended it.
+cause-user-disabled = Your account was disabled.
+cause-user-deleted = Your account was deleted.
+cause-password-changed = You changed your password.
+cause-password-reset = An administrator set your password.
+cause-refresh-reuse = The application's access was used twice, as a thief would.
+cause-consent-withdrawn = You took back what you had allowed.
+cause-client-disabled = The application was disabled here.
+cause-client-deleted = The application was removed here.
+cause-idle = It was not used for too long.
+cause-expired = Its time was over.
+cause-restored = The service was put back from a copy.
+cause-unknown = It is not known why.

@@ -7,6 +7,7 @@ use sea_orm_migration::prelude::*;
 mod m20261123_000001_house;
 mod m20261124_000001_every_cause;
 mod m20261124_000010_retention;
+mod m20261124_000020_storms;
 
 /// Every step, in order.
 #[derive(Debug)]
@@ -18,6 +19,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261123_000001_house::Migration),
             Box::new(m20261124_000001_every_cause::Migration),
             Box::new(m20261124_000010_retention::Migration),
+            Box::new(m20261124_000020_storms::Migration),
         ]
     }
 }

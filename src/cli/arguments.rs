@@ -1,10 +1,14 @@
 //! What may stand on the command line. Others script against it: names stay.
 
+mod people;
+
 use std::net::IpAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, value_parser};
 use uuid::Uuid;
+
+pub use people::{UserAdd, UserCommand};
 
 use crate::oidc::algorithm::SigningAlgorithm;
 use crate::oidc::logout::DeliveryState;
@@ -122,6 +126,16 @@ pub enum ClientCommand {
         #[command(flatten)]
         output: Output,
     },
+    /// Speak with an application no more; everyone's part in it ends and it is told
+    Disable {
+        /// Its client_id
+        client_id: String,
+    },
+    /// Speak with an application again that was disabled
+    Enable {
+        /// Its client_id
+        client_id: String,
+    },
     /// Send a real logout token for a session that never was, and say what the application made of it
     ///
     /// Exits 0 only if a real notice would count as confirmed.
@@ -132,7 +146,7 @@ pub enum ClientCommand {
         #[command(flatten)]
         output: Output,
     },
-    /// Remove an application; its sessions there are ended and it is told
+    /// Remove an application for good; everyone's part in it ends and it is told
     Remove {
         /// Its client_id
         client_id: String,
@@ -174,51 +188,6 @@ pub struct ClientAdd {
     /// For people or for programs.
     #[command(flatten)]
     pub output: Output,
-}
-
-/// `exeunt user ...`
-#[derive(Debug, Subcommand)]
-pub enum UserCommand {
-    /// Add a person; the password is asked for, or read from standard input
-    #[command(
-        after_help = "Examples:\n  exeunt user add ada --name 'Ada Lovelace' --email ada@example.org\n  \
-                      pass show ada | exeunt user add ada"
-    )]
-    Add(UserAdd),
-    /// List the people
-    List(Output),
-    /// Let a person sign in no more, and end their sessions everywhere
-    Disable {
-        /// What they sign in with
-        username: String,
-    },
-    /// Set a person's password, and end their sessions everywhere
-    ///
-    /// The password is asked for, or read from standard input; never given as an argument, where other users of the
-    /// machine could see it.
-    SetPassword {
-        /// What they sign in with
-        username: String,
-    },
-}
-
-/// `exeunt user add`
-#[derive(Debug, Args)]
-pub struct UserAdd {
-    /// What they sign in with
-    pub username: String,
-    /// Their full name
-    #[arg(long)]
-    pub name: Option<String>,
-    /// Their e-mail address
-    #[arg(long)]
-    pub email: Option<String>,
-    /// The e-mail address is known to be theirs
-    #[arg(long, requires = "email")]
-    pub email_verified: bool,
-    /// They can't sign in with a password until one is set
-    #[arg(long)]
-    pub no_password: bool,
 }
 
 /// `exeunt session ...`
@@ -400,11 +369,15 @@ mod tests {
             "client add ledger --public --redirect-uri a --redirect-uri b",
             "client list --json --config exeunt.toml",
             "client show ledger --json",
+            "client disable ledger",
+            "client enable ledger",
             "client test-logout ledger --json",
             "client remove ledger",
             "user add ada --email ada@example.org --email-verified",
             "user list --json",
             "user disable ada",
+            "user enable ada",
+            "user delete ada --yes",
             "user set-password ada",
             "session list --user ada --json",
             &format!("session end {id}"),

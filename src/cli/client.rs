@@ -24,6 +24,7 @@ struct Shown {
     created_at: Timestamp,
     updated_at: Timestamp,
     disabled_at: Option<Timestamp>,
+    deleted_at: Option<Timestamp>,
     metadata: ClientMetadata,
 }
 
@@ -35,6 +36,7 @@ impl From<KnownClient> for Shown {
             created_at: known.created_at,
             updated_at: known.updated_at,
             disabled_at: known.disabled_at,
+            deleted_at: known.deleted_at,
             metadata: known.client.metadata,
         }
     }
@@ -53,6 +55,8 @@ pub(super) async fn run(provider: &Provider, command: ClientCommand) -> anyhow::
         ClientCommand::Add(wanted) => add(provider, *wanted).await,
         ClientCommand::List(output) => list(provider, output).await,
         ClientCommand::Show { client_id, output } => show(provider, &client_id, output).await,
+        ClientCommand::Disable { client_id } => disable(provider, &client_id).await,
+        ClientCommand::Enable { client_id } => enable(provider, &client_id).await,
         ClientCommand::TestLogout { client_id, output } => {
             test_logout::run(provider, &client_id, output).await
         }
@@ -225,7 +229,13 @@ async fn show(provider: &Provider, client_id: &str, output: Output) -> anyhow::R
     let mut facts = vec![
         ("client_id", client.client_id.clone()),
         ("known by", known_by),
-        ("state", show::enabled(client.disabled_at)),
+        (
+            "state",
+            client.deleted_at.map_or_else(
+                || show::enabled(client.disabled_at),
+                |at| format!("removed at {}", show::time(at)),
+            ),
+        ),
         ("created", show::time(client.created_at)),
         ("changed", show::time(client.updated_at)),
     ];
@@ -244,6 +254,31 @@ fn in_words(value: &serde_json::Value) -> String {
             values.iter().map(in_words).collect::<Vec<_>>().join(" ")
         }
         value => value.to_string(),
+    }
+}
+
+async fn disable(provider: &Provider, client_id: &str) -> anyhow::Result<()> {
+    if let Some(place) = declared(provider, client_id) {
+        return Err(lives_in(client_id, place));
+    }
+    match people::disable_client(provider, client_id).await? {
+        Ok(()) => show::say(format!(
+            "{client_id} is disabled, and everyone's part in it is over. {}",
+            show::WHO_TELLS
+        )),
+        Err(NotDone::Declared) => Err(lives_elsewhere(client_id)),
+        Err(_) => Err(unknown(provider, client_id)),
+    }
+}
+
+async fn enable(provider: &Provider, client_id: &str) -> anyhow::Result<()> {
+    if let Some(place) = declared(provider, client_id) {
+        return Err(lives_in(client_id, place));
+    }
+    match people::enable_client(provider, client_id).await? {
+        Ok(()) => show::say(format!("{client_id} is enabled.")),
+        Err(NotDone::Declared) => Err(lives_elsewhere(client_id)),
+        Err(_) => Err(unknown(provider, client_id)),
     }
 }
 

@@ -20,7 +20,8 @@ pub(super) async fn run(config: Config) -> anyhow::Result<()> {
     let stop = stop_signal()?;
     let issuer = config.issuer.clone();
     let running = server::start(config, Seams::default()).await?;
-    tracing::info!(issuer = issuer.as_str(), address = %running.address(), "ready");
+    let admin = running.admin_address().map(tracing::field::display);
+    tracing::info!(issuer = issuer.as_str(), address = %running.address(), admin, "ready");
     let reason = stop.await;
     tracing::info!(reason, "stopping: what is under way is finished first");
     running.stop().await;

@@ -33,6 +33,8 @@ pub(super) async fn run(provider: &Provider, command: UserCommand) -> anyhow::Re
         UserCommand::Add(wanted) => add(provider, wanted).await,
         UserCommand::List(output) => list(provider, output).await,
         UserCommand::Disable { username } => disable(provider, &username).await,
+        UserCommand::Enable { username } => enable(provider, &username).await,
+        UserCommand::Delete { username, yes } => delete(provider, &username, yes).await,
         UserCommand::SetPassword { username } => set_password(provider, &username).await,
     }
 }
@@ -102,6 +104,47 @@ async fn disable(provider: &Provider, username: &str) -> anyhow::Result<()> {
     match people::disable_user(provider, username).await? {
         Ok(()) => show::say(format!(
             "{username} can't sign in any more, and their sessions are over. {}",
+            show::WHO_TELLS
+        )),
+        Err(reason) => Err(not_done(provider, username, reason)),
+    }
+}
+
+async fn enable(provider: &Provider, username: &str) -> anyhow::Result<()> {
+    match people::enable_user(provider, username).await? {
+        Ok(()) => show::say(format!("{username} can sign in again.")),
+        Err(reason) => Err(not_done(provider, username, reason)),
+    }
+}
+
+async fn delete(provider: &Provider, username: &str, yes: bool) -> anyhow::Result<()> {
+    if let Some(place) = declared(provider, username) {
+        bail!(
+            "{username} is declared in {place}: take them out of it first, or they come back as somebody new"
+        );
+    }
+    let known =
+        users::find_by_username(provider.database.read(), &canonical_name(username)).await?;
+    let Some(known) = known else {
+        return Err(not_done(provider, username, NotDone::Unknown));
+    };
+    if !yes {
+        if !io::stdin().is_terminal() {
+            bail!("nobody can be asked whether {username} is meant; --yes says so");
+        }
+        show::say(format!(
+            "{username} (sub {}) is forgotten for good. Type the name once more to go on:",
+            known.id
+        ))?;
+        let mut line = String::new();
+        io::stdin().lock().read_line(&mut line)?;
+        if canonical_name(line.trim()) != known.username {
+            bail!("that is another name; nothing was changed");
+        }
+    }
+    match people::delete_user(provider, username).await? {
+        Ok(()) => show::say(format!(
+            "{username} is gone for good, and their sessions are over. {}",
             show::WHO_TELLS
         )),
         Err(reason) => Err(not_done(provider, username, reason)),

@@ -11,8 +11,8 @@ use super::error::{ConfigError, ConfigErrors, Place};
 use super::reader::Reader;
 use super::section::{Mistake, Section};
 use super::{
-    Config, DatabaseUrl, Logout, Outbound, RefreshReuse, SessionLifetimes, Tls, TokenLifetimes,
-    clients, users,
+    Admin, Config, DatabaseUrl, Logout, Outbound, RefreshReuse, SessionLifetimes, Tls,
+    TokenLifetimes, clients, users,
 };
 use crate::oidc::duration;
 use crate::oidc::issuer::Issuer;
@@ -67,6 +67,8 @@ fn read(root: &Section<'_, '_>) -> Config {
         );
     }
 
+    config.admin = admin(&root.section("admin"), &config);
+
     let database = root.section("database");
     // The defaults lie where they would if they were written there: not wherever a command happens to be run.
     let url = database.text("url", database_url);
@@ -111,6 +113,25 @@ fn tls(section: &Section<'_, '_>) -> Option<Tls> {
         certificate: certificate?,
         private_key: private_key?,
     })
+}
+
+fn admin(section: &Section<'_, '_>, config: &Config) -> Option<Admin> {
+    let address = section.text("listen", listen);
+    section.finish();
+    let address = address?;
+    let with = |problem: &str, mend: &str| section.refuse("listen", problem, mend);
+    if config.tls.is_none() && !address.ip().is_loopback() {
+        with(
+            "is reached from other machines over plain http",
+            "Write an address of this machine alone, such as 127.0.0.1:9090, or set [tls], which counts here too.",
+        );
+    } else if address.port() != 0 && address == config.listen {
+        with(
+            "is where everybody else is served",
+            "Give administrators a port of their own.",
+        );
+    }
+    Some(Admin { listen: address })
 }
 
 fn outbound(section: &Section<'_, '_>) -> Outbound {

@@ -279,6 +279,27 @@ fn metadata_that_breaks_the_rules_of_registration_is_told_at_its_field() {
 }
 
 #[test]
+fn administrators_are_served_nowhere_unless_it_is_said_where() {
+    assert_eq!(parse("", &[]).unwrap().admin, None);
+    let here = Some("127.0.0.1:9090".parse().unwrap());
+    let there = parse("[admin]\nlisten = '127.0.0.1:9090'", &[]).unwrap();
+    assert_eq!(there.admin.map(|admin| admin.listen), here);
+    let there = parse("", &[("EXEUNT__ADMIN__LISTEN", "127.0.0.1:9090")]).unwrap();
+    assert_eq!(there.admin.map(|admin| admin.listen), here);
+}
+
+/// Attack 97: administrators' tokens over plain http.
+#[test]
+fn administrators_are_not_served_over_plain_http_beyond_this_machine() {
+    insta::assert_snapshot!(refusal("[admin]\nlisten = '0.0.0.0:9090'"), @"exeunt.toml:2:10: [admin] listen is reached from other machines over plain http. Write an address of this machine alone, such as 127.0.0.1:9090, or set [tls], which counts here too.");
+    let tls = "issuer = 'https://id.example'\n[tls]\ncertificate = 'c'\nprivate_key = 'k'\n";
+    let with_tls = format!("{tls}[admin]\nlisten = '0.0.0.0:9090'");
+    assert!(parse(&with_tls, &[]).unwrap().admin.is_some());
+    insta::assert_snapshot!(refusal("[admin]\nlisten = '127.0.0.1:8080'"), @"exeunt.toml:2:10: [admin] listen is where everybody else is served. Give administrators a port of their own.");
+    insta::assert_snapshot!(refusal("[admin]\nport = 9090"), @"exeunt.toml:2:1: [admin] port is not a key we know. Known are listen.");
+}
+
+#[test]
 fn one_mistake_of_a_client_or_a_person_hides_no_other() {
     let text = "[[clients]]\nclient_id = 'wiki'\nclient_secret = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ'\n\
                 redirect_uris = 'https://wiki.example/callback'\npost_logout_redirect_uris = ['http://wiki.example/']\n\

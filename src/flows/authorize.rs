@@ -3,13 +3,18 @@
 use std::net::IpAddr;
 
 use chrono::TimeDelta;
+use serde_json::Map;
 
+use super::redeem::join;
 use super::sign_in::network;
+use super::tokens::{self, Beside, Person};
 use super::{FlowError, Provider};
 use crate::clock::Timestamp;
 use crate::jose::{self, HashPurpose};
 use crate::oidc::authorization::decision::{self, Consented, Facts, NextStep, SignedIn};
+use crate::oidc::authorization::response::Granted;
 use crate::oidc::authorization::{AuthorizationRequest, ReplyTo};
+use crate::oidc::claims;
 use crate::oidc::client::Client;
 use crate::oidc::params::Params;
 use crate::oidc::scope::{OFFLINE_ACCESS, Scope};
@@ -20,7 +25,7 @@ use crate::store::grants::{self, Grant};
 use crate::store::interactions::{self, Interaction};
 use crate::store::sessions::{self, Session};
 use crate::store::throttles::{self, Pace};
-use crate::store::{self, clients, parked_requests};
+use crate::store::{self, clients, parked_requests, users};
 
 /// How long a person may take to sign in.
 const PATIENCE: TimeDelta = TimeDelta::hours(1);
@@ -163,7 +168,8 @@ pub fn read_hint(provider: &Provider, hint: &str, now: Timestamp) -> Option<IdTo
     IdTokenClaims::read_hint(claims, &provider.config.issuer)
 }
 
-/// Remembers what the person allows, beside what they allowed before.
+/// Remembers what the person allows, beside what they allowed before. False, and nothing is, when the
+/// session in which they were asked has ended since.
 ///
 /// # Errors
 /// When the database fails.
@@ -172,9 +178,17 @@ pub async fn consent(
     session: &Session,
     client: &Client,
     scope: &Scope,
-) -> Result<(), FlowError> {
+) -> Result<bool, FlowError> {
     let now = provider.clock.now();
     let tx = provider.database.begin().await?;
+    // The person before their session, as everywhere.
+    users::lock(&tx, session.user_id).await?;
+    if sessions::lock_living(&tx, session.id, provider.alive(now))
+        .await?
+        .is_none()
+    {
+        return Ok(false);
+    }
     let before = consents::find(&tx, session.user_id, &client.client_id).await?;
     let before = before
         .map(|before| Scope::parse(&before.scope).unwrap_or_default())
@@ -184,15 +198,16 @@ pub async fn consent(
         granted_at: now,
     };
     consents::save(&tx, session.user_id, &client.client_id, &consent).await?;
-    Ok(store::commit(tx).await?)
+    store::commit(tx).await?;
+    Ok(true)
 }
 
-/// Issues a code. None when the session ended, the client was shut out or the parked request was
-/// answered in the meantime.
+/// Issues what the response type asks for. None when the session ended, the client was shut out, the
+/// consent was withdrawn or the parked request was answered in the meantime.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn issue_code(
+pub async fn issue(
     provider: &Provider,
     client: &Client,
     reply_to: &ReplyTo,
@@ -200,18 +215,23 @@ pub async fn issue_code(
     scope: &Scope,
     session: &Session,
     interaction: Option<&Interaction>,
-) -> Result<Option<String>, FlowError> {
+) -> Result<Option<Granted>, FlowError> {
     let now = provider.clock.now();
-    let code = provider.random.secret();
     let tx = provider.database.begin().await?;
-    if sessions::lock_living(&tx, session.id, provider.alive(now))
-        .await?
-        .is_none()
-        || clients::find_enabled(&tx, &client.client_id)
-            .await?
-            .is_none()
-    {
+    // Held, so that nobody withdraws a consent between our look at it and the grant; and before their
+    // session, as everywhere.
+    let user = users::lock(&tx, session.user_id).await?;
+    let held = sessions::lock_living(&tx, session.id, provider.alive(now)).await?;
+    let known = clients::find_enabled(&tx, &client.client_id).await?;
+    let (Some(user), Some(session), Some(_)) = (user, held, known) else {
         return Ok(None);
+    };
+    if !client.metadata.skip_consent {
+        let consent = consents::find(&tx, session.user_id, &client.client_id).await?;
+        let allowed = consent.map(|known| Scope::parse(&known.scope).unwrap_or_default());
+        if allowed.is_none_or(|allowed| !scope.is_subset(&allowed)) {
+            return Ok(None);
+        }
     }
     if let Some(interaction) = interaction
         && !interactions::consume(&tx, &interaction.handle_hash).await?
@@ -230,10 +250,11 @@ pub async fn issue_code(
         revoked_at: None,
     };
     grants::insert(&tx, &grant, now).await?;
-    codes::insert(
-        &tx,
-        &Code {
-            code_hash: provider.master.hash(HashPurpose::Code, &code),
+    let response_type = request.response_type;
+    let code = response_type.code.then(|| provider.random.secret());
+    if let Some(code) = &code {
+        let row = Code {
+            code_hash: provider.master.hash(HashPurpose::Code, code),
             grant_id: grant.id,
             client_id: client.client_id.clone(),
             session_id: session.id,
@@ -246,11 +267,56 @@ pub async fn issue_code(
             auth_time: session.auth_time,
             expires_at: now + provider.config.tokens.code,
             redeemed_at: None,
-        },
-    )
-    .await?;
+        };
+        codes::insert(&tx, &row).await?;
+    }
+    // Whoever is given a token now takes part now, and will be told when the session ends.
+    let sid = match response_type.brings_tokens() {
+        true => Some(join(provider, &tx, client, &session, now).await?),
+        false => None,
+    };
     store::commit(tx).await?;
-    Ok(Some(code))
+
+    // Signing comes after the commit: an RSA signature must not hold the writer.
+    let person = Person {
+        user_id: session.user_id,
+        sid,
+        auth_time: session.auth_time,
+        nonce: request.nonce.clone(),
+    };
+    let access_token = match response_type.token {
+        true => Some(tokens::access_token(
+            provider,
+            client,
+            grant.id,
+            scope,
+            Some(&person),
+            now,
+        )?),
+        false => None,
+    };
+    let id_token = match response_type.id_token {
+        true => {
+            let beside = Beside {
+                access_token: access_token.as_deref(),
+                code: code.as_deref(),
+                // Where nothing comes along to ask userinfo with (Core §5.4).
+                person: if response_type.code || response_type.token {
+                    Map::new()
+                } else {
+                    claims::asked_by(scope, &user.told())
+                },
+            };
+            Some(tokens::id_token(provider, client, &person, beside, now)?)
+        }
+        false => None,
+    };
+    let seconds = provider.config.tokens.access.num_seconds();
+    Ok(Some(Granted {
+        code,
+        access_token: access_token.map(|token| (token, seconds)),
+        id_token,
+    }))
 }
 
 /// The person said no: the parked request is answered.

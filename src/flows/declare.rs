@@ -10,6 +10,7 @@ use crate::config::{Credential, DeclaredClient, DeclaredUser, canonical_name};
 use crate::jose::HashPurpose;
 use crate::oidc::client::Client;
 use crate::oidc::logout::Cause;
+use crate::oidc::logout::termination::{Fate, termination};
 use crate::store::clients::{self, KnownClient};
 use crate::store::orders::OrderScope;
 use crate::store::passwords::{self, Password};
@@ -39,7 +40,8 @@ pub async fn apply(provider: &Provider) -> Result<(), FlowError> {
     };
     for known in clients::list(&tx).await? {
         if known.declared && known.disabled_at.is_none() && !declared(&known.client.client_id) {
-            shut_out(provider, &tx, known, now).await?;
+            // It may come back to the file, and is then asked for nothing that was said already.
+            shut_out(provider, &tx, known, Cause::ClientDisabled, now).await?;
         }
     }
     store::commit(tx).await?;
@@ -49,29 +51,29 @@ pub async fn apply(provider: &Provider) -> Result<(), FlowError> {
     Ok(())
 }
 
-/// Shuts a client out: its tokens are taken back and everyone's part in it ends.
+/// Shuts a client out, for a while or (by the cause `ClientDeleted`) for good: its tokens are taken back
+/// and everyone's part in it ends. Its row stays, since it is still told.
 pub(super) async fn shut_out(
     provider: &Provider,
     tx: &Transaction,
     known: KnownClient,
+    cause: Cause,
     now: Timestamp,
 ) -> Result<(), FlowError> {
+    let for_good = cause == Cause::ClientDeleted;
     let client_id = known.client.client_id.clone();
     store::grants::revoke(tx, store::grants::Of::Client(&client_id), now).await?;
     let gone = KnownClient {
-        disabled_at: Some(now),
+        disabled_at: known.disabled_at.or(Some(now)),
+        deleted_at: for_good.then_some(now),
         updated_at: now,
         ..known
     };
     clients::save(tx, &gone).await?;
-    end_session::order(
-        provider,
-        tx,
-        OrderScope::Client(client_id),
-        Cause::ClientDisabled,
-        now,
-    )
-    .await?;
+    if termination(cause).consents == Fate::Dies {
+        store::consents::remove_of_client(tx, &client_id).await?;
+    }
+    end_session::order(provider, tx, OrderScope::Client(client_id), cause, now).await?;
     Ok(())
 }
 
@@ -102,6 +104,7 @@ async fn apply_client(
             created_at: before.map_or(now, |before| before.created_at),
             updated_at: now,
             disabled_at: None,
+            deleted_at: None,
         };
         clients::save(tx, &known).await?;
     }

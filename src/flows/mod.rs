@@ -5,12 +5,15 @@
 //! a single query for a page (the handler asks `store` itself), cookies, headers, status codes.
 
 pub mod access;
+pub mod account;
+mod applications;
 pub mod authenticate_client;
 pub mod authorize;
 pub mod declare;
 pub mod deliver_logouts;
 pub mod end_session;
 pub mod keys;
+mod observe;
 pub mod people;
 pub mod redeem;
 pub mod refresh;
@@ -31,6 +34,7 @@ use self::work::Work;
 use crate::clock::{Clock, Timestamp};
 use crate::config::Config;
 use crate::jose::{KeyError, KeyRing, MasterKey, PasswordError, PasswordPool, SigningFailed};
+use crate::metrics::Metrics;
 use crate::oidc::algorithm::SigningAlgorithm;
 use crate::oidc::client::ClientMetadata;
 use crate::outbound::{Outbound, SetupError};
@@ -60,6 +64,8 @@ pub struct Provider {
     pub work: Arc<Work>,
     /// Changes whenever an application's answer was recorded at this node.
     pub receipts: watch::Sender<()>,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
 }
 
 impl Provider {
@@ -76,6 +82,7 @@ impl Provider {
             random: Arc::clone(&self.random),
             work: Arc::clone(&self.work),
             receipts: self.receipts.clone(),
+            metrics: Arc::clone(&self.metrics),
         }
     }
 

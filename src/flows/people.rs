@@ -1,18 +1,18 @@
-//! What an administrator does to people and clients.
+//! What an administrator does to people.
 
 use secrecy::SecretString;
 
-use super::declare::{set_password, shut_out};
+use super::declare::set_password;
 use super::{FlowError, Provider, end_session};
 use crate::config::canonical_name;
 use crate::oidc::claims::UserClaims;
-use crate::oidc::client::Client;
 use crate::oidc::logout::Cause;
-use crate::store::clients::{self, KnownClient};
 use crate::store::orders::OrderScope;
 use crate::store::passwords::{self, Password};
 use crate::store::users::{self, User};
-use crate::store::{self, grants};
+use crate::store::{self, consents, grants};
+
+pub use super::applications::{add_client, disable_client, enable_client, remove_client};
 
 /// Why nothing was done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -129,51 +129,55 @@ pub async fn reset_password(
     Ok(Ok(()))
 }
 
-/// Makes a client known, or one that was shut out known again as what it is now.
+/// Lets a person in again who was shut out. Nothing that ended then comes back.
 ///
 /// # Errors
-/// When the database fails.
-pub async fn add_client(
+/// When the database fails; then nothing was done.
+pub async fn enable_user(
     provider: &Provider,
-    client: Client,
+    username: &str,
 ) -> Result<Result<(), NotDone>, FlowError> {
-    let now = provider.clock.now();
     let tx = provider.database.begin().await?;
-    let before = clients::find(&tx, &client.client_id).await?;
-    match &before {
-        Some(before) if before.disabled_at.is_none() => return Ok(Err(NotDone::Exists)),
-        Some(before) if before.declared => return Ok(Err(NotDone::Declared)),
-        _ => {}
-    }
-    let known = KnownClient {
-        client,
-        declared: false,
-        created_at: before.map_or(now, |before| before.created_at),
-        updated_at: now,
-        disabled_at: None,
+    let Some(user) = users::lock_by_username(&tx, &canonical_name(username)).await? else {
+        return Ok(Err(NotDone::Unknown));
     };
-    clients::save(&tx, &known).await?;
+    let user = User {
+        disabled_at: None,
+        updated_at: provider.clock.now(),
+        ..user
+    };
+    users::save(&tx, &user).await?;
     store::commit(tx).await?;
     Ok(Ok(()))
 }
 
-/// Shuts a client out: its tokens are taken back and everyone's part in it ends.
+/// A person is gone for good: their sessions end, what they granted and allowed is taken back, what was
+/// known about them is wiped. Their name is free; their `sub` is never used again.
 ///
 /// # Errors
 /// When the database fails; then nothing was done.
-pub async fn remove_client(
+pub async fn delete_user(
     provider: &Provider,
-    client_id: &str,
+    username: &str,
 ) -> Result<Result<(), NotDone>, FlowError> {
+    let username = canonical_name(username);
+    let mut declared = provider.config.users.iter();
+    if declared.any(|known| canonical_name(&known.username) == username) {
+        // The next start would make another person of that name.
+        return Ok(Err(NotDone::Declared));
+    }
     let tx = provider.database.begin().await?;
-    let now = provider.clock.now();
-    let known = match clients::find(&tx, client_id).await? {
-        None => return Ok(Err(NotDone::Unknown)),
-        Some(known) if known.declared => return Ok(Err(NotDone::Declared)),
-        Some(known) if known.disabled_at.is_some() => return Ok(Err(NotDone::Unknown)),
-        Some(known) => known,
+    let Some(user) = users::lock_by_username(&tx, &username).await? else {
+        return Ok(Err(NotDone::Unknown));
     };
-    shut_out(provider, &tx, known, now).await?;
+    let now = provider.clock.now();
+    users::bury(&tx, user.id, now).await?;
+    passwords::remove(&tx, user.id).await?;
+    consents::remove_of_user(&tx, user.id).await?;
+    grants::revoke(&tx, grants::Of::User(user.id), now).await?;
+    let scope = OrderScope::User(user.id);
+    end_session::order(provider, &tx, scope, Cause::UserDeleted, now).await?;
     store::commit(tx).await?;
+    provider.work.notify_one();
     Ok(Ok(()))
 }

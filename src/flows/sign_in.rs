@@ -9,6 +9,7 @@ use super::{FlowError, Provider, end_session};
 use crate::clock::Timestamp;
 use crate::config::canonical_name;
 use crate::jose::{HashPurpose, PasswordError, PasswordHash};
+use crate::metrics::SignInResult;
 use crate::oidc::authorization::decision::AMR_PASSWORD;
 use crate::oidc::logout::Cause;
 use crate::store::passwords::Password;
@@ -71,6 +72,16 @@ pub enum SignIn {
 /// # Errors
 /// When we can't tell.
 pub async fn sign_in(provider: &Provider, attempt: &Attempt<'_>) -> Result<SignIn, FlowError> {
+    let answer = prove(provider, attempt).await?;
+    provider.metrics.tried_to_sign_in(match &answer {
+        SignIn::Done { .. } => SignInResult::Done,
+        SignIn::Refused => SignInResult::Refused,
+        SignIn::TooOften(_) => SignInResult::TooOften,
+    });
+    Ok(answer)
+}
+
+async fn prove(provider: &Provider, attempt: &Attempt<'_>) -> Result<SignIn, FlowError> {
     let now = provider.clock.now();
     let username = canonical_name(attempt.username);
     if let Err(again_at) = admit(provider, &username, attempt.address, now).await? {
@@ -149,7 +160,7 @@ pub async fn sign_in(provider: &Provider, attempt: &Attempt<'_>) -> Result<SignI
 
 /// The person whose password it is, and how it is kept; the same work whether or not there is such a
 /// person.
-async fn verify(
+pub(super) async fn verify(
     provider: &Provider,
     username: &str,
     password: &SecretString,
@@ -172,7 +183,7 @@ async fn verify(
 
 /// Counts the attempt before any work is done for it, so that a parallel burst gets no more than its
 /// share (attack 84).
-async fn admit(
+pub(super) async fn admit(
     provider: &Provider,
     username: &str,
     address: IpAddr,
@@ -200,7 +211,7 @@ async fn admit(
     Ok(Ok(()))
 }
 
-fn name_and_address(provider: &Provider, username: &str, address: IpAddr) -> String {
+pub(super) fn name_and_address(provider: &Provider, username: &str, address: IpAddr) -> String {
     let name = provider.master.hash(HashPurpose::Handle, username);
     format!("name {name} address {}", network(address))
 }

@@ -2,6 +2,7 @@
 //! after it: an RSA signature must not hold the writer.
 
 use chrono::TimeDelta;
+use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::{FlowError, Provider};
@@ -12,7 +13,7 @@ use crate::oidc::client::Client;
 use crate::oidc::resource;
 use crate::oidc::scope::{OPENID, Scope};
 use crate::oidc::token::access_token::{self, Access, AccessTokenClaims};
-use crate::oidc::token::id_token::{self, Authentication, IdTokenClaims, at_hash};
+use crate::oidc::token::id_token::{self, Authentication, IdToken, IdTokenClaims, half_hash};
 use crate::oidc::token::{TokenResponse, TokenType};
 
 /// What a committed transaction has decided to give.
@@ -39,78 +40,137 @@ pub(super) fn longest_life(provider: &Provider) -> TimeDelta {
 }
 
 pub(super) fn issue(provider: &Provider, issue: Issue<'_>) -> Result<TokenResponse, FlowError> {
-    let (config, now, client) = (&provider.config, issue.now, issue.client);
-    let sub = issue
-        .person
-        .as_ref()
-        .map(|person| person.user_id.to_string());
-    let sid = issue
-        .person
-        .as_ref()
-        .and_then(|person| person.sid)
-        .map(|sid| sid.to_string());
-    let authentication = issue
-        .person
-        .as_ref()
-        .zip(sub.as_deref())
-        .map(|(person, sub)| Authentication {
-            sub,
-            sid: sid.as_deref(),
-            auth_time: person.auth_time,
-        });
+    let Issue {
+        client,
+        grant_id,
+        scope,
+        person,
+        refresh_token,
+        now,
+    } = issue;
+    let access_token = access_token(provider, client, grant_id, &scope, person.as_ref(), now)?;
+    let id_token = match &person {
+        Some(person) if scope.contains(OPENID) => {
+            let beside = Beside {
+                access_token: Some(&access_token),
+                ..Beside::default()
+            };
+            Some(id_token(provider, client, person, beside, now)?)
+        }
+        _ => None,
+    };
+    if refresh_token.is_some() {
+        provider.metrics.issued("refresh_token");
+    }
+    Ok(TokenResponse {
+        access_token,
+        token_type: TokenType::Bearer,
+        expires_in: provider.config.tokens.access.num_seconds(),
+        scope,
+        refresh_token,
+        id_token,
+    })
+}
+
+/// An access token for what was granted, of a person or of the client itself.
+pub(super) fn access_token(
+    provider: &Provider,
+    client: &Client,
+    grant_id: Uuid,
+    scope: &Scope,
+    person: Option<&Person>,
+    now: Timestamp,
+) -> Result<String, FlowError> {
+    let config = &provider.config;
+    let names = person.map(Names::of);
+    let authentication = person.zip(names.as_ref()).map(authentication);
     let (grant, jti) = (
-        issue.grant_id.to_string(),
+        grant_id.to_string(),
         provider.random.identifier().to_string(),
     );
     let access = Access {
         client_id: &client.client_id,
         audience: resource::audience(client, &config.issuer),
-        scope: &issue.scope,
+        scope,
         grant: &grant,
         jti: &jti,
     };
-    let lifetime = config.tokens.access;
     let claims = AccessTokenClaims::new(
         &config.issuer,
         &access,
         authentication.as_ref(),
-        lifetime,
+        config.tokens.access,
         now,
     );
-    let access_token = sign(
-        provider,
-        SigningAlgorithm::RS256,
-        access_token::TYPE,
-        &claims,
-        now,
-    )?;
+    let algorithm = SigningAlgorithm::RS256;
+    let token = sign(provider, algorithm, access_token::TYPE, &claims, now)?;
+    provider.metrics.issued("access_token");
+    Ok(token)
+}
 
-    let id_token = match (&authentication, &issue.person) {
-        (Some(authentication), Some(person)) if issue.scope.contains(OPENID) => {
-            let algorithm = client.metadata.id_token_signed_response_alg;
-            let claims = IdTokenClaims {
-                nonce: person.nonce.clone(),
-                at_hash: Some(at_hash(algorithm, &access_token)),
-                ..IdTokenClaims::new(
-                    &config.issuer,
-                    &client.client_id,
-                    authentication,
-                    config.tokens.id,
-                    now,
-                )
-            };
-            Some(sign(provider, algorithm, id_token::TYPE, &claims, now)?)
-        }
-        _ => None,
+/// What comes with an ID token.
+#[derive(Default)]
+pub(super) struct Beside<'a> {
+    pub access_token: Option<&'a str>,
+    pub code: Option<&'a str>,
+    /// What is told of the person in it.
+    pub person: Map<String, Value>,
+}
+
+/// An ID token for the client.
+pub(super) fn id_token(
+    provider: &Provider,
+    client: &Client,
+    person: &Person,
+    beside: Beside<'_>,
+    now: Timestamp,
+) -> Result<String, FlowError> {
+    let config = &provider.config;
+    let names = Names::of(person);
+    let algorithm = client.metadata.id_token_signed_response_alg;
+    let hash = |token: &str| half_hash(algorithm, token);
+    let claims = IdTokenClaims {
+        nonce: person.nonce.clone(),
+        at_hash: beside.access_token.map(hash),
+        c_hash: beside.code.map(hash),
+        ..IdTokenClaims::new(
+            &config.issuer,
+            &client.client_id,
+            &authentication((person, &names)),
+            config.tokens.id,
+            now,
+        )
     };
-    Ok(TokenResponse {
-        access_token,
-        token_type: TokenType::Bearer,
-        expires_in: lifetime.num_seconds(),
-        scope: issue.scope,
-        refresh_token: issue.refresh_token,
-        id_token,
-    })
+    let token = IdToken {
+        claims,
+        person: beside.person,
+    };
+    let token = sign(provider, algorithm, id_token::TYPE, &token, now)?;
+    provider.metrics.issued("id_token");
+    Ok(token)
+}
+
+/// Identifiers as they travel.
+struct Names {
+    sub: String,
+    sid: Option<String>,
+}
+
+impl Names {
+    fn of(person: &Person) -> Self {
+        Self {
+            sub: person.user_id.to_string(),
+            sid: person.sid.map(|sid| sid.to_string()),
+        }
+    }
+}
+
+fn authentication<'a>((person, names): (&Person, &'a Names)) -> Authentication<'a> {
+    Authentication {
+        sub: &names.sub,
+        sid: names.sid.as_deref(),
+        auth_time: person.auth_time,
+    }
 }
 
 pub(super) fn sign(

@@ -166,7 +166,7 @@ pub(super) async fn advance(
             return Ok(answerable.refuse(visitor, &refusal));
         }
         (NextStep::Issue { scope }, Some(session)) => {
-            let code = authorize::issue_code(
+            let granted = authorize::issue(
                 provider,
                 &answerable.client,
                 &answerable.reply_to,
@@ -175,8 +175,9 @@ pub(super) async fn advance(
                 &session,
                 interaction.map(|(_, interaction)| interaction),
             );
-            let code = code.await?.ok_or(PageError::Expired)?;
-            let delivery = answerable.reply_to.success(&provider.config.issuer, &code);
+            let granted = granted.await?.ok_or(PageError::Expired)?;
+            let issuer = &provider.config.issuer;
+            let delivery = answerable.reply_to.success(issuer, granted);
             return Ok(answerable.deliver(visitor, delivery));
         }
         (NextStep::Consent { .. }, Some(_)) => consent::PATH,

@@ -66,8 +66,12 @@ pub(super) async fn post(visitor: Visitor, body: Bytes) -> HttpResponse {
         if let Some((session, scope)) =
             asked(&visitor, &answerable, &interaction, Some(&session)).await?
         {
-            flows::authorize::consent(&visitor.provider, session, &answerable.client, &scope)
-                .await?;
+            let client = &answerable.client;
+            let consented =
+                flows::authorize::consent(&visitor.provider, session, client, &scope).await?;
+            if !consented {
+                return Err(PageError::Expired);
+            }
         }
         authorize::advance(
             &visitor,

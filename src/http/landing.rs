@@ -3,6 +3,7 @@
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 
+use super::account;
 use super::error::{PageError, html};
 use super::pages::{Form, Landing};
 use super::visitor::Visitor;
@@ -24,6 +25,7 @@ pub(super) async fn get(visitor: Visitor) -> HttpResponse {
             &Landing {
                 ui: visitor.ui(None),
                 account,
+                account_href: visitor.path(account::PATH),
                 sign_out,
             },
         ))

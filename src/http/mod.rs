@@ -1,9 +1,11 @@
 //! DOORS: actix-web in, actix-web out. Status codes, headers, cookies and pages live here, one file an
 //! endpoint or page; what is right is decided in `oidc`, what is written in `flows`.
 
+pub mod admin;
 pub mod pages;
 pub mod static_files;
 
+mod account;
 mod authorize;
 mod body;
 mod consent;
@@ -24,6 +26,7 @@ mod token;
 mod userinfo;
 mod visitor;
 
+use actix_web::dev::HttpServiceFactory;
 use actix_web::http::Method;
 use actix_web::http::header::{ALLOW, HeaderValue};
 use actix_web::middleware::from_fn;
@@ -109,6 +112,7 @@ impl Routes {
                     .route(web::post().to(leaving::acknowledge)),
             )
             .service(get_and_head(leaving::SIGNED_OUT_PATH, leaving::signed_out))
+            .configure(account::configure)
             .service(get_and_head("/", landing::get))
             .default_service(web::to(error::not_found));
         let all = web::scope(&self.prefix)
@@ -175,7 +179,7 @@ where
 }
 
 /// The same, for a document that scripts of every origin may read.
-fn public<F, Args>(path: &str, handler: F) -> Resource
+fn public<F, Args>(path: &str, handler: F) -> impl HttpServiceFactory + 'static
 where
     F: actix_web::Handler<Args> + Clone,
     Args: actix_web::FromRequest + 'static,
@@ -185,6 +189,7 @@ where
         .route(web::get().to(handler.clone()))
         .route(web::head().to(handler))
         .route(cors::preflight())
+        .wrap(from_fn(span::count))
 }
 
 /// HEAD where GET would change something: it is there, and nothing happens.

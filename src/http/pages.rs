@@ -4,6 +4,8 @@
 //! Texts live in `locales/`, markup in `templates/`. Everything that comes from outside is escaped by the template;
 //! every `href` and `action` handed in here must be a path of this provider or a URI that a client registered.
 
+mod account;
+mod browser;
 mod consent;
 mod departure;
 mod error;
@@ -17,6 +19,10 @@ mod tests;
 mod ui;
 
 use crate::oidc::client::Client;
+pub use account::{
+    Account, AccountNotice, ChangePassword, ConsentRow, Part, PasswordNotice, SessionRow, SignOut,
+    SignOuts,
+};
 pub use consent::Consent;
 pub use departure::{Departure, DepartureState, Lasts};
 pub use error::{Comparison, Details, ErrorPage, Problem};

@@ -101,7 +101,7 @@ fn page(
     let handle = params.get("interaction").unwrap_or_default();
     let page = pages::SignIn {
         ui: visitor.ui(answerable.params.get("ui_locales")),
-        application: Application::of(&answerable.client),
+        application: Some(Application::of(&answerable.client)),
         form: form(visitor, PATH, handle, handle),
         username: username.to_owned(),
         notice,

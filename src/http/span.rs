@@ -1,4 +1,4 @@
-//! A span and an identifier for each request. The query is left out: it holds codes and tokens.
+//! A span, an identifier and a count for each request. The query is left out: it holds codes and tokens.
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
@@ -7,6 +7,9 @@ use actix_web::{Error, HttpMessage as _, web};
 use tracing::Instrument as _;
 
 use crate::flows::Provider;
+
+/// The route of what fits none.
+const NO_ROUTE: &str = "(none)";
 
 /// What a person can read to an operator, who finds the request in the log by it.
 #[derive(Clone)]
@@ -17,18 +20,40 @@ pub(super) async fn request(
     request: ServiceRequest,
     next: Next<impl MessageBody>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
-    let id = request
+    let request_id = request
         .app_data::<web::Data<Provider>>()
         .map(|provider| provider.random.identifier().simple().to_string()[..12].to_owned())
         .unwrap_or_default();
-    let span =
-        tracing::info_span!("request", id, method = %request.method(), path = request.path());
-    request.extensions_mut().insert(RequestId(id));
+    let span = tracing::info_span!(
+        "request",
+        request_id,
+        method = %request.method(),
+        path = request.path()
+    );
+    request.extensions_mut().insert(RequestId(request_id));
     async move {
-        let response = next.call(request).await?;
+        let response = count(request, next).await?;
         tracing::debug!(status = response.status().as_u16(), "answered");
         Ok(response)
     }
     .instrument(span)
     .await
+}
+
+/// Counts the request by the pattern that it fits: what was asked for itself is without bounds.
+pub(super) async fn count<B: MessageBody>(
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<B>, Error> {
+    let provider = request.app_data::<web::Data<Provider>>().cloned();
+    let answer = next.call(request).await;
+    if let Some(provider) = provider {
+        let (route, status) = match &answer {
+            Ok(response) => (response.request().match_pattern(), response.status()),
+            Err(error) => (None, error.as_response_error().status_code()),
+        };
+        let route = route.unwrap_or_else(|| NO_ROUTE.to_owned());
+        provider.metrics.answered(route, status.as_u16());
+    }
+    answer
 }

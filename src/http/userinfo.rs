@@ -37,7 +37,7 @@ pub(super) async fn post(
 }
 
 /// RFC 6750 §2.1. Never from the query, where it would end up in logs (§2.3).
-fn bearer(request: &HttpRequest) -> Option<String> {
+pub(super) fn bearer(request: &HttpRequest) -> Option<String> {
     let header = request.headers().get(AUTHORIZATION)?.to_str().ok()?;
     let (scheme, token) = header.split_once(' ')?;
     scheme
@@ -51,9 +51,7 @@ async fn answer(provider: &Provider, token: Option<String>) -> HttpResponse {
     };
     match access::check(provider, &token).await {
         Ok(Ok((claims, user))) if claims.scope.contains(OPENID) => {
-            let mut person = user.claims;
-            person.updated_at = Some(user.updated_at.timestamp());
-            HttpResponse::Ok().json(for_scope(&person, &claims.sub, &claims.scope))
+            HttpResponse::Ok().json(for_scope(&user.told(), &claims.sub, &claims.scope))
         }
         Ok(Ok(_)) => challenge(Some(&OAuthError::new(
             ErrorCode::InsufficientScope,

@@ -97,8 +97,20 @@ pub const BY_SCOPE: [(&str, &[&str]); 4] = [
     ("phone", &["phone_number", "phone_number_verified"]),
 ];
 
+/// Whether a claim of that name is about the person rather than about a sign-in.
+pub fn is_about_a_person(name: &str) -> bool {
+    BY_SCOPE.iter().any(|(_, names)| names.contains(&name))
+}
+
 /// The userinfo answer: `sub`, and what is known of the claims that `scope` asks for (Core §5.3.2).
 pub fn for_scope(claims: &UserClaims, sub: &str, scope: &Scope) -> Map<String, Value> {
+    let mut answer = asked_by(scope, claims);
+    answer.insert("sub".to_owned(), sub.into());
+    answer
+}
+
+/// What is known of the claims that `scope` asks for (Core §5.4).
+pub fn asked_by(scope: &Scope, claims: &UserClaims) -> Map<String, Value> {
     let mut answer = match serde_json::to_value(claims) {
         Ok(Value::Object(all)) => all,
         _ => Map::new(),
@@ -108,7 +120,6 @@ pub fn for_scope(claims: &UserClaims, sub: &str, scope: &Scope) -> Map<String, V
             .iter()
             .any(|(token, names)| scope.contains(token) && names.contains(&name.as_str()))
     });
-    answer.insert("sub".to_owned(), sub.into());
     answer
 }
 

@@ -141,7 +141,7 @@ pub enum LogoutTokenSubject {
     Sub,
 }
 
-/// The grants of the token endpoint (RFC 6749 §4).
+/// The grants that a client may be registered for (Registration §2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum GrantType {
@@ -151,14 +151,17 @@ pub enum GrantType {
     RefreshToken,
     /// RFC 6749 §4.4.
     ClientCredentials,
+    /// Tokens from the authorization endpoint (Core §3.2, §3.3); none at the token endpoint.
+    Implicit,
 }
 
 impl GrantType {
     /// Every grant that we support.
-    pub const ALL: [Self; 3] = [
+    pub const ALL: [Self; 4] = [
         Self::AuthorizationCode,
         Self::RefreshToken,
         Self::ClientCredentials,
+        Self::Implicit,
     ];
 }
 

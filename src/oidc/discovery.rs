@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::oidc::algorithm::SigningAlgorithm;
 use crate::oidc::authorization::decision::ACR_PASSWORD;
-use crate::oidc::authorization::{Prompt, RESPONSE_TYPE_CODE, ResponseMode};
+use crate::oidc::authorization::{Prompt, ResponseMode, ResponseType};
 use crate::oidc::claims;
 use crate::oidc::client::{ClientAuthMethod, GrantType};
 use crate::oidc::issuer::Issuer;
@@ -27,7 +27,7 @@ pub const JWKS: &str = "/jwks";
 pub const END_SESSION: &str = "/end_session";
 
 /// The claims that tokens have beside those that scopes ask for.
-const PROTOCOL_CLAIMS: [&str; 11] = [
+const PROTOCOL_CLAIMS: [&str; 12] = [
     "sub",
     "iss",
     "aud",
@@ -36,6 +36,7 @@ const PROTOCOL_CLAIMS: [&str; 11] = [
     "auth_time",
     "nonce",
     "at_hash",
+    "c_hash",
     "acr",
     "amr",
     "sid",
@@ -60,7 +61,7 @@ pub fn metadata(issuer: &Issuer, algorithms: &[SigningAlgorithm], ui_locales: &[
         "jwks_uri": issuer.endpoint(JWKS),
         "end_session_endpoint": issuer.endpoint(END_SESSION),
         "scopes_supported": scope::STANDARD,
-        "response_types_supported": [RESPONSE_TYPE_CODE],
+        "response_types_supported": ResponseType::ALL.map(ResponseType::as_str),
         "response_modes_supported": ResponseMode::ALL.map(ResponseMode::as_str),
         "grant_types_supported": GrantType::ALL,
         "subject_types_supported": ["public"],
@@ -118,6 +119,7 @@ mod tests {
             "auth_time",
             "nonce",
             "at_hash",
+            "c_hash",
             "acr",
             "amr",
             "sid",
@@ -150,7 +152,8 @@ mod tests {
           "grant_types_supported": [
             "authorization_code",
             "refresh_token",
-            "client_credentials"
+            "client_credentials",
+            "implicit"
           ],
           "id_token_signing_alg_values_supported": [
             "RS256",
@@ -168,10 +171,16 @@ mod tests {
           "request_uri_parameter_supported": false,
           "response_modes_supported": [
             "query",
+            "fragment",
             "form_post"
           ],
           "response_types_supported": [
-            "code"
+            "code",
+            "id_token",
+            "id_token token",
+            "code id_token",
+            "code token",
+            "code id_token token"
           ],
           "scopes_supported": [
             "openid",

@@ -8,10 +8,10 @@ use std::collections::BTreeMap;
 use ipnet::IpNet;
 use serde_json::Value;
 
-use crate::oidc::authorization::RESPONSE_TYPE_CODE;
+use crate::oidc::authorization::ResponseType;
 use crate::oidc::client::{ApplicationType, ClientAuthMethod, ClientMetadata, GrantType};
 use crate::oidc::logout::frontchannel;
-use crate::oidc::scope::{OPENID, Scope};
+use crate::oidc::scope::{ADMINISTRATION, OPENID, Scope};
 use crate::oidc::uri;
 
 /// The most characters of what people read.
@@ -83,12 +83,12 @@ pub fn looks_at(field: &str) -> &'static [&'static str] {
 fn redirect_uris(metadata: &ClientMetadata) -> Vec<Problem> {
     let field = "redirect_uris";
     let mut problems = return_uris(field, &metadata.redirect_uris, metadata.application_type);
-    if metadata.redirect_uris.is_empty()
-        && metadata.grant_types.contains(&GrantType::AuthorizationCode)
-    {
+    let sends =
+        |grant: &GrantType| matches!(grant, GrantType::AuthorizationCode | GrantType::Implicit);
+    if metadata.redirect_uris.is_empty() && metadata.grant_types.iter().any(sends) {
         problems.push(Problem::new(
             field,
-            "name at least one, for codes to be sent to",
+            "name at least one, for answers to be sent to",
         ));
     }
     problems
@@ -156,20 +156,43 @@ fn grant_types(metadata: &ClientMetadata) -> Vec<Problem> {
     problems
 }
 
-/// `code` alone, for now (Registration §2).
+/// Types that we know, each with the grants that it takes, and a type for each grant that sends an
+/// answer to the client (Registration §2).
 fn response_types(metadata: &ClientMetadata) -> Vec<Problem> {
     let field = "response_types";
-    let code = |known: &String| known == RESPONSE_TYPE_CODE;
+    let grants = &metadata.grant_types;
     let mut problems = Vec::new();
-    if !metadata.response_types.iter().all(code) {
-        problems.push(Problem::new(field, "code is the only one supported"));
+    let mut known = Vec::new();
+    for name in &metadata.response_types {
+        match ResponseType::from_name(name) {
+            None => {
+                let all = ResponseType::ALL.map(ResponseType::as_str).join(", ");
+                problems.push(Problem::new(field, format!("{name:?} is none of: {all}")));
+            }
+            Some(response_type) if !response_type.fits(grants) => {
+                let needs = match (response_type.code, response_type.brings_tokens()) {
+                    (true, true) => "authorization_code and implicit",
+                    (true, false) => "authorization_code",
+                    (false, _) => "implicit",
+                };
+                let message = format!("{name:?} needs {needs} among the grant_types");
+                problems.push(Problem::new(field, message));
+            }
+            Some(response_type) => known.push(response_type),
+        }
     }
-    if metadata.grant_types.contains(&GrantType::AuthorizationCode)
-        && !metadata.response_types.iter().any(code)
-    {
+    let unused = |grant, used: fn(&ResponseType) -> bool| {
+        grants.contains(&grant) && problems.is_empty() && !known.iter().any(used)
+    };
+    if unused(GrantType::AuthorizationCode, |known| known.code) {
         problems.push(Problem::new(
             field,
-            "the grant authorization_code needs code",
+            "the grant authorization_code needs a type with code",
+        ));
+    } else if unused(GrantType::Implicit, |known| known.brings_tokens()) {
+        problems.push(Problem::new(
+            field,
+            "the grant implicit needs a type with id_token or token",
         ));
     }
     problems
@@ -238,7 +261,26 @@ fn scope(metadata: &ClientMetadata) -> Vec<Problem> {
                 "must contain openid for people to sign in",
             )]
         }
-        Some(Ok(_)) => Vec::new(),
+        Some(Ok(scope)) => administration(metadata, &scope)
+            .map(|message| Problem::new(field, message))
+            .into_iter()
+            .collect(),
+    }
+}
+
+/// What keeps the client from using the scopes of administrators that it names.
+fn administration(metadata: &ClientMetadata, scope: &Scope) -> Option<&'static str> {
+    let named = ADMINISTRATION.iter().any(|token| scope.contains(token));
+    if !named {
+        None
+    } else if !metadata.grant_types.contains(&GrantType::ClientCredentials) {
+        Some("the scopes of administrators need the grant client_credentials: no person gives them")
+    } else if metadata.access_token_audience.is_some() {
+        Some(
+            "the scopes of administrators need tokens for us: leave access_token_audience out, or use another client",
+        )
+    } else {
+        None
     }
 }
 

@@ -21,6 +21,12 @@ pub const STANDARD: [&str; 6] = [
     "phone",
     OFFLINE_ACCESS,
 ];
+/// The scope that allows everything at the administrators' API. Ours.
+pub const ADMIN: &str = "exeunt.admin";
+/// The scope that allows looking at the administrators' API, and nothing else. Ours.
+pub const ADMIN_READ: &str = "exeunt.admin.read";
+/// The scopes of the administrators' API. Each is for programs: no person can allow one.
+pub const ADMINISTRATION: [&str; 2] = [ADMIN, ADMIN_READ];
 
 /// A set of scope tokens; written in alphabetical order.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
@@ -50,6 +56,15 @@ impl Scope {
             Some(registered) => Self::parse(registered).unwrap_or_default(),
             None => STANDARD.into_iter().collect(),
         }
+    }
+
+    /// Of those, the scopes that a person can allow it: no consent makes an administrator.
+    pub fn allowed_by_people(client: &Client) -> Self {
+        ADMINISTRATION
+            .iter()
+            .fold(Self::allowed_to(client), |scope, token| {
+                scope.without(token)
+            })
     }
 
     /// Whether `token` is in the set.
@@ -133,6 +148,24 @@ mod tests {
             Scope::parse("openid email").unwrap().to_string(),
             "email openid"
         );
+    }
+
+    /// Attack 16: a scope that nobody meant to give.
+    #[test]
+    fn the_scopes_of_administrators_are_for_whoever_registered_them_and_never_from_people() {
+        let mut client = crate::oidc::authorization::tests::client();
+        client.metadata.scope = None;
+        for token in ADMINISTRATION {
+            assert!(!Scope::allowed_to(&client).contains(token), "{token}");
+        }
+        client.metadata.scope = Some(format!("openid {ADMIN} {ADMIN_READ}"));
+        for token in ADMINISTRATION {
+            assert!(Scope::allowed_to(&client).contains(token), "{token}");
+            assert!(
+                !Scope::allowed_by_people(&client).contains(token),
+                "{token}"
+            );
+        }
     }
 
     #[test]

@@ -62,17 +62,35 @@ pub fn with_query(uri: &str, parameters: &[(&'static str, String)]) -> String {
         } else if !whole.ends_with(['?', '&']) {
             whole.push('&');
         }
-        whole.push_str(name);
-        whole.push('=');
-        for part in url::form_urlencoded::byte_serialize(value.as_bytes()) {
-            whole.push_str(if part == "+" { "%20" } else { part });
-        }
+        push_pair(&mut whole, name, value);
     }
     if let Some(fragment) = fragment {
         whole.push('#');
         whole.push_str(fragment);
     }
     whole
+}
+
+/// `uri`, which has no fragment, with these parameters as its fragment (OAuth 2.0 Multiple Response
+/// Types §2.1).
+pub fn with_fragment(uri: &str, parameters: &[(&'static str, String)]) -> String {
+    let mut whole = format!("{uri}#");
+    for (position, (name, value)) in parameters.iter().enumerate() {
+        if position > 0 {
+            whole.push('&');
+        }
+        push_pair(&mut whole, name, value);
+    }
+    whole
+}
+
+/// `%20` rather than `+`, which not every reader takes for a space.
+fn push_pair(whole: &mut String, name: &str, value: &str) {
+    whole.push_str(name);
+    whole.push('=');
+    for part in url::form_urlencoded::byte_serialize(value.as_bytes()) {
+        whole.push_str(if part == "+" { "%20" } else { part });
+    }
 }
 
 /// The one of `known` that looks most like `received`: for pages that help a developer.

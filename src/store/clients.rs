@@ -18,6 +18,7 @@ struct Model {
     created_at: i64,
     updated_at: i64,
     disabled_at: Option<i64>,
+    deleted_at: Option<i64>,
 }
 
 #[derive(Debug, Clone, Copy, EnumIter, DeriveRelation)]
@@ -35,8 +36,10 @@ pub struct KnownClient {
     pub created_at: Timestamp,
     /// When it last changed.
     pub updated_at: Timestamp,
-    /// When it was shut out, if it is.
+    /// When it was shut out, if it is; who is removed is shut out too.
     pub disabled_at: Option<Timestamp>,
+    /// When it was removed, if it is.
+    pub deleted_at: Option<Timestamp>,
 }
 
 impl TryFrom<Model> for KnownClient {
@@ -54,6 +57,7 @@ impl TryFrom<Model> for KnownClient {
             created_at: time(row.created_at)?,
             updated_at: time(row.updated_at)?,
             disabled_at: time_or_none(row.disabled_at)?,
+            deleted_at: time_or_none(row.deleted_at)?,
         })
     }
 }
@@ -104,12 +108,13 @@ pub async fn find_all(
         .collect()
 }
 
-/// Every client, by identifier.
+/// Every client that was not removed, by identifier.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn list(db: &impl ConnectionTrait) -> Result<Vec<KnownClient>, StoreError> {
     Entity::find()
+        .filter(Column::DeletedAt.is_null())
         .order_by_asc(Column::ClientId)
         .all(db)
         .await?
@@ -132,14 +137,17 @@ pub async fn save(db: &impl ConnectionTrait, known: &KnownClient) -> Result<(), 
         created_at: Set(millis(known.created_at)),
         updated_at: Set(millis(known.updated_at)),
         disabled_at: Set(known.disabled_at.map(millis)),
+        deleted_at: Set(known.deleted_at.map(millis)),
     };
     let update = sea_orm::sea_query::OnConflict::column(Column::ClientId)
         .update_columns([
             Column::ClientSecretHash,
             Column::Metadata,
             Column::Declared,
+            Column::CreatedAt,
             Column::UpdatedAt,
             Column::DisabledAt,
+            Column::DeletedAt,
         ])
         .to_owned();
     Entity::insert(row)

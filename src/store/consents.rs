@@ -1,7 +1,7 @@
 //! `consents`: what a person has allowed an application, remembered.
 
 use sea_orm::entity::prelude::*;
-use sea_orm::{ActiveValue::Set, ConnectionTrait};
+use sea_orm::{ActiveValue::Set, ConnectionTrait, QueryOrder as _};
 
 use super::{StoreError, millis, time};
 use crate::clock::Timestamp;
@@ -74,5 +74,65 @@ pub async fn save(
         .on_conflict(update)
         .exec_without_returning(db)
         .await?;
+    Ok(())
+}
+
+/// What a person has allowed, by client.
+///
+/// # Errors
+/// When the database fails.
+pub async fn list(
+    db: &impl ConnectionTrait,
+    user_id: Uuid,
+) -> Result<Vec<(String, Consent)>, StoreError> {
+    Entity::find()
+        .filter(Column::UserId.eq(user_id))
+        .order_by_asc(Column::ClientId)
+        .all(db)
+        .await?
+        .into_iter()
+        .map(|row| {
+            let granted_at = time(row.granted_at)?;
+            let scope = row.scope;
+            Ok((row.client_id, Consent { scope, granted_at }))
+        })
+        .collect()
+}
+
+/// Forgets what a person allowed a client; false when that was nothing.
+///
+/// # Errors
+/// When the database fails.
+pub async fn remove(
+    db: &impl ConnectionTrait,
+    user_id: Uuid,
+    client_id: &str,
+) -> Result<bool, StoreError> {
+    let gone = Entity::delete_by_id((user_id, client_id.to_owned()))
+        .exec(db)
+        .await?;
+    Ok(gone.rows_affected == 1)
+}
+
+/// Forgets everything that a person allowed.
+///
+/// # Errors
+/// When the database fails.
+pub async fn remove_of_user(db: &impl ConnectionTrait, user_id: Uuid) -> Result<(), StoreError> {
+    let theirs = Entity::delete_many().filter(Column::UserId.eq(user_id));
+    theirs.exec(db).await?;
+    Ok(())
+}
+
+/// Forgets everything that a client was allowed.
+///
+/// # Errors
+/// When the database fails.
+pub async fn remove_of_client(
+    db: &impl ConnectionTrait,
+    client_id: &str,
+) -> Result<(), StoreError> {
+    let its = Entity::delete_many().filter(Column::ClientId.eq(client_id));
+    its.exec(db).await?;
     Ok(())
 }

@@ -3,6 +3,7 @@
 //!
 //! How the rows are worked off is in [`queue`].
 
+pub mod listing;
 pub mod queue;
 
 use std::collections::BTreeMap;
@@ -169,6 +170,29 @@ pub async fn of_session(
         .all(db)
         .await?;
     read(db, rows).await
+}
+
+/// At most `limit` deliveries of a person's sessions that ended since a moment, newest first.
+///
+/// # Errors
+/// When the database fails.
+pub async fn of_user(
+    db: &impl ConnectionTrait,
+    user_id: Uuid,
+    since: Timestamp,
+    limit: u64,
+) -> Result<Vec<Delivery>, StoreError> {
+    Entity::find()
+        .filter(Column::UserId.eq(user_id))
+        .filter(Column::CreatedAt.gte(millis(since)))
+        .order_by_desc(Column::CreatedAt)
+        .order_by_desc(Column::Id)
+        .limit(limit)
+        .all(db)
+        .await?
+        .into_iter()
+        .map(TryInto::try_into)
+        .collect()
 }
 
 /// The delivery with that identifier.

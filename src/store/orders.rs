@@ -5,7 +5,7 @@ use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{Condition, ExprTrait as _, Query, SelectStatement, SimpleExpr};
 use sea_orm::{ActiveValue::Set, ConnectionTrait, QueryOrder as _};
 
-use super::{StoreError, database, millis, time};
+use super::{StoreError, database, millis, time, time_or_none};
 use crate::clock::Timestamp;
 use crate::oidc::logout::Cause;
 
@@ -125,6 +125,21 @@ pub async fn open(db: &impl ConnectionTrait) -> Result<Vec<Order>, StoreError> {
         .into_iter()
         .map(TryInto::try_into)
         .collect()
+}
+
+/// The order with that identifier, and when it was carried out to the end, if it was.
+///
+/// # Errors
+/// When the database fails.
+pub async fn find(
+    db: &impl ConnectionTrait,
+    id: Uuid,
+) -> Result<Option<(Order, Option<Timestamp>)>, StoreError> {
+    let Some(row) = Entity::find_by_id(id).one(db).await? else {
+        return Ok(None);
+    };
+    let carried_out_at = time_or_none(row.expanded_at)?;
+    Ok(Some((row.try_into()?, carried_out_at)))
 }
 
 /// Records that nothing that the order names is left.

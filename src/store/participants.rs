@@ -2,7 +2,7 @@
 //! past the session's end, and never derived from tokens, which are forgotten sooner.
 
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::Condition;
+use sea_orm::sea_query::{Condition, Query, SelectStatement};
 use sea_orm::{ActiveValue::Set, ConnectionTrait, QueryOrder as _, QuerySelect as _};
 
 use super::orders::OrderScope;
@@ -218,6 +218,26 @@ pub async fn list_open(
         .collect()
 }
 
+/// Those whose part in these sessions is not over, in the order they came; the sessions may be.
+///
+/// # Errors
+/// When the database fails.
+pub async fn list_living(
+    db: &impl ConnectionTrait,
+    session_ids: &[Uuid],
+) -> Result<Vec<Participant>, StoreError> {
+    Entity::find()
+        .filter(Column::SessionId.is_in(session_ids.iter().copied()))
+        .filter(living())
+        .order_by_asc(Column::JoinedAt)
+        .order_by_asc(Column::Sid)
+        .all(db)
+        .await?
+        .into_iter()
+        .map(TryInto::try_into)
+        .collect()
+}
+
 /// Everyone who took part in one of these sessions, in the order they came; their part may be over.
 ///
 /// # Errors
@@ -286,6 +306,15 @@ pub async fn sessions_of_client(
         .into_tuple()
         .all(db)
         .await?)
+}
+
+/// "The client took part in the session", for queries on sessions.
+pub(super) fn sessions_with(client_id: &str) -> SelectStatement {
+    Query::select()
+        .column(Column::SessionId)
+        .from(Entity)
+        .and_where(Column::ClientId.eq(client_id))
+        .to_owned()
 }
 
 /// Records that these parts are over.

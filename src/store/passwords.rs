@@ -3,7 +3,7 @@
 use sea_orm::entity::prelude::*;
 use sea_orm::{ActiveValue::Set, ConnectionTrait};
 
-use super::{StoreError, millis};
+use super::{StoreError, millis, time};
 use crate::clock::Timestamp;
 
 #[derive(Debug, Clone, PartialEq, Eq, DeriveEntityModel)]
@@ -68,5 +68,26 @@ pub async fn save(
         .on_conflict(update)
         .exec_without_returning(db)
         .await?;
+    Ok(())
+}
+
+/// When the password of `user_id` was last set.
+///
+/// # Errors
+/// When the database fails.
+pub async fn changed_at(
+    db: &impl ConnectionTrait,
+    user_id: Uuid,
+) -> Result<Option<Timestamp>, StoreError> {
+    let row = Entity::find_by_id(user_id).one(db).await?;
+    row.map(|row| time(row.changed_at)).transpose()
+}
+
+/// Forgets the password of `user_id`.
+///
+/// # Errors
+/// When the database fails.
+pub async fn remove(db: &impl ConnectionTrait, user_id: Uuid) -> Result<(), StoreError> {
+    Entity::delete_by_id(user_id).exec(db).await?;
     Ok(())
 }

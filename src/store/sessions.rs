@@ -1,8 +1,13 @@
 //! `sessions`: a browser's session with us. Its cookie's value is never its identifier.
 
+pub mod listing;
+mod lists;
+
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{Condition, ExprTrait, Query, SelectStatement};
 use sea_orm::{ActiveValue::Set, ConnectionTrait, QueryOrder as _, QuerySelect as _};
+
+pub use lists::{count_unended, find_all, list, list_ended, list_living};
 
 use super::{StoreError, millis, time, time_or_none};
 use crate::clock::Timestamp;
@@ -36,7 +41,7 @@ impl ActiveModelBehavior for ActiveModel {}
 /// A session.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Session {
-    /// The row's identifier; never leaves the server.
+    /// The row's identifier: to know it gives nobody anything.
     pub id: Uuid,
     /// Whose.
     pub user_id: Uuid,
@@ -215,63 +220,6 @@ pub async fn touch(db: &impl ConnectionTrait, id: Uuid, now: Timestamp) -> Resul
         .exec(db)
         .await?;
     Ok(())
-}
-
-/// At most `limit` sessions that live, of one person or of all, newest first.
-///
-/// # Errors
-/// When the database fails.
-pub async fn list_living(
-    db: &impl ConnectionTrait,
-    user_id: Option<Uuid>,
-    alive: Liveness,
-    limit: u64,
-) -> Result<Vec<Session>, StoreError> {
-    Entity::find()
-        .filter(alive.condition())
-        .filter(Condition::all().add_option(user_id.map(|user_id| Column::UserId.eq(user_id))))
-        .order_by_desc(Column::CreatedAt)
-        .limit(limit)
-        .all(db)
-        .await?
-        .into_iter()
-        .map(TryInto::try_into)
-        .collect()
-}
-
-/// At most `limit` sessions, ended or not, of one person or of all, newest first.
-///
-/// # Errors
-/// When the database fails.
-pub async fn list(
-    db: &impl ConnectionTrait,
-    user_id: Option<Uuid>,
-    limit: u64,
-) -> Result<Vec<Session>, StoreError> {
-    Entity::find()
-        .filter(Condition::all().add_option(user_id.map(|user_id| Column::UserId.eq(user_id))))
-        .order_by_desc(Column::CreatedAt)
-        .limit(limit)
-        .all(db)
-        .await?
-        .into_iter()
-        .map(TryInto::try_into)
-        .collect()
-}
-
-/// How many sessions have no recorded end, of one person or of all.
-///
-/// # Errors
-/// When the database fails.
-pub async fn count_unended(
-    db: &impl ConnectionTrait,
-    user_id: Option<Uuid>,
-) -> Result<u64, StoreError> {
-    Ok(Entity::find()
-        .filter(Column::EndedAt.is_null())
-        .filter(Condition::all().add_option(user_id.map(|user_id| Column::UserId.eq(user_id))))
-        .count(db)
-        .await?)
 }
 
 /// Identifiers of at most `limit` sessions without a recorded end that began before a moment, of one

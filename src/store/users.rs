@@ -1,7 +1,7 @@
 //! `users`: people. A row's identifier is the person's `sub`, and is never used again.
 
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::LockType;
+use sea_orm::sea_query::{Condition, LockType};
 use sea_orm::{ActiveValue::Set, ConnectionTrait, QueryOrder as _, QuerySelect as _};
 
 use super::{StoreError, millis, time, time_or_none};
@@ -19,6 +19,7 @@ struct Model {
     updated_at: i64,
     disabled_at: Option<i64>,
     declared: bool,
+    deleted_at: Option<i64>,
 }
 
 #[derive(Debug, Clone, Copy, EnumIter, DeriveRelation)]
@@ -48,6 +49,14 @@ impl User {
     /// What to call them: their name, else what they sign in with.
     pub fn display_name(&self) -> &str {
         self.claims.name.as_deref().unwrap_or(&self.username)
+    }
+
+    /// What is told of them: with when it last changed (Core §5.1, `updated_at`).
+    pub fn told(&self) -> UserClaims {
+        UserClaims {
+            updated_at: Some(self.updated_at.timestamp()),
+            ..self.claims.clone()
+        }
     }
 }
 
@@ -102,6 +111,7 @@ pub async fn lock_by_username(
 ) -> Result<Option<User>, StoreError> {
     let row = Entity::find()
         .filter(Column::Username.eq(username))
+        .filter(Column::DeletedAt.is_null())
         .lock(LockType::NoKeyUpdate)
         .one(db)
         .await?;
@@ -118,6 +128,7 @@ pub async fn find_by_username(
 ) -> Result<Option<User>, StoreError> {
     Entity::find()
         .filter(Column::Username.eq(username))
+        .filter(Column::DeletedAt.is_null())
         .one(db)
         .await?
         .map(TryInto::try_into)
@@ -138,13 +149,34 @@ pub async fn find_all(db: &impl ConnectionTrait, ids: &[Uuid]) -> Result<Vec<Use
         .collect()
 }
 
-/// Everyone, by username.
+/// Everyone but those who are gone, by username.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn list(db: &impl ConnectionTrait) -> Result<Vec<User>, StoreError> {
     Entity::find()
+        .filter(Column::DeletedAt.is_null())
         .order_by_asc(Column::Username)
+        .all(db)
+        .await?
+        .into_iter()
+        .map(TryInto::try_into)
+        .collect()
+}
+
+/// At most `limit` people, by username, from the one after `after`.
+///
+/// # Errors
+/// When the database fails.
+pub async fn page(
+    db: &impl ConnectionTrait,
+    after: Option<&str>,
+    limit: u64,
+) -> Result<Vec<User>, StoreError> {
+    Entity::find()
+        .filter(Condition::all().add_option(after.map(|after| Column::Username.gt(after))))
+        .order_by_asc(Column::Username)
+        .limit(limit)
         .all(db)
         .await?
         .into_iter()
@@ -166,6 +198,7 @@ pub async fn save(db: &impl ConnectionTrait, user: &User) -> Result<(), StoreErr
         updated_at: Set(millis(user.updated_at)),
         disabled_at: Set(user.disabled_at.map(millis)),
         declared: Set(user.declared),
+        deleted_at: Set(None),
     };
     let update = sea_orm::sea_query::OnConflict::column(Column::Id)
         .update_columns([
@@ -179,6 +212,28 @@ pub async fn save(db: &impl ConnectionTrait, user: &User) -> Result<(), StoreErr
     Entity::insert(row)
         .on_conflict(update)
         .exec_without_returning(db)
+        .await?;
+    Ok(())
+}
+
+/// The person is gone for good: what was known about them is wiped, and the name they signed in with is free. The row
+/// stays, so that the `sub` is never used again.
+///
+/// # Errors
+/// When the database fails.
+pub async fn bury(db: &impl ConnectionTrait, id: Uuid, now: Timestamp) -> Result<(), StoreError> {
+    let now = millis(now);
+    Entity::update_many()
+        // A name begins with no space, so that nobody can have this one.
+        .col_expr(Column::Username, Expr::value(format!(" deleted {id}")))
+        .col_expr(Column::Claims, Expr::value("{}"))
+        .col_expr(Column::Declared, Expr::value(false))
+        .col_expr(Column::UpdatedAt, Expr::value(now))
+        // Who is gone is shut out, wherever that is asked.
+        .col_expr(Column::DisabledAt, Expr::value(now))
+        .col_expr(Column::DeletedAt, Expr::value(now))
+        .filter(Column::Id.eq(id))
+        .exec(db)
         .await?;
     Ok(())
 }

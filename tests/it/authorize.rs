@@ -81,15 +81,9 @@ async fn what_is_wrong_otherwise_is_told_to_the_application() {
     for (more, expected) in [
         (&[("response_type", "")][..], "invalid_request"),
         (&[("response_type", "token")], "unsupported_response_type"),
-        (
-            &[("response_type", "id_token")],
-            "unsupported_response_type",
-        ),
-        (
-            &[("response_type", "code id_token")],
-            "unsupported_response_type",
-        ),
-        (&[("response_mode", "fragment")], "invalid_request"),
+        (&[("response_type", "id_token")], "unauthorized_client"),
+        (&[("response_type", "code id_token")], "unauthorized_client"),
+        (&[("response_mode", "web_message")], "invalid_request"),
         (&[("scope", "")], "invalid_scope"),
         (&[("scope", "email")], "invalid_scope"),
         (&[("scope", "openid \"")], "invalid_scope"),

@@ -71,13 +71,24 @@ async fn p4_an_application_that_keeps_failing_is_asked_by_one_probe_at_a_time() 
     end(provider, 40, "ledger").await;
     let open = wait_for_open(provider, "ledger").await;
     assert_eq!(open.failures, PATIENCE);
-    let asked = ear.notices().len();
+    let asked = eventually(async || {
+        let recorded = rows(provider, DeliveryState::Retrying).await.len();
+        (recorded == ear.notices().len()).then_some(recorded)
+    });
+    let asked = asked.await.expect("every attempt is recorded");
     // Nobody's row was rewritten for it, yet none is shown as due before the breaker lets one pass.
     for row in rows(provider, DeliveryState::Pending).await {
         assert!(row.due_at >= open.open_until, "{row:?}");
     }
     // A second node knows of it.
-    let other = provider.another_node().await;
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut config = provider.config.clone();
+    config.listen = listener.local_addr().unwrap();
+    let seams = Seams {
+        clock: Arc::clone(&provider.flows().clock),
+        ..Seams::default()
+    };
+    let other = server::start_on(listener, config, seams).await.unwrap();
     provider.advance(TimeDelta::seconds(3));
     ear.wait_for(asked + 1).await;
     let reopened = eventually(async || {
@@ -96,6 +107,45 @@ async fn p4_an_application_that_keeps_failing_is_asked_by_one_probe_at_a_time() 
     });
     assert!(all.await.is_some(), "all go out at once when it answers");
     assert_eq!(breaker(provider, "ledger").await, None);
+    scene.provider.stop().await;
+}
+
+/// P4: what was claimed for one that answered fast is not held, and not sent, once it does not.
+#[actix_web::test]
+async fn p4_nothing_is_held_for_an_application_that_stops_answering() {
+    let scene = Scene::with(&["ledger"], quickly_signed, |wish| wish.manual_clock()).await;
+    let (provider, ear) = (&scene.provider, &scene.applications[0].ear);
+    sessions_with(provider.flows(), 600, &["ledger"]).await;
+    end_session::end_many(provider.flows(), OrderScope::All, Cause::Administrator)
+        .await
+        .unwrap();
+    ear.wait_for(150).await;
+    ear.answer(Reply::Status(503));
+    wait_for_open(provider, "ledger").await;
+    let now = provider.flows().clock.now();
+    let lease = Lease {
+        id: provider.flows().random.row_id(now),
+        until: now + TimeDelta::seconds(30),
+    };
+    let share = Share {
+        client_id: "ledger".to_owned(),
+        limit: 1_000,
+    };
+    let all_free = eventually(async || {
+        let pending = rows(provider, DeliveryState::Pending).await.len();
+        let confirmed = rows(provider, DeliveryState::Confirmed).await.len();
+        let retrying = rows(provider, DeliveryState::Retrying).await.len();
+        if pending + confirmed + retrying < 600 {
+            return None;
+        }
+        // Taken and, the transaction being left, not kept.
+        let tx = provider.flows().database.begin().await.unwrap();
+        let free = queue::claim(&tx, std::slice::from_ref(&share), lease, now).await;
+        (free.unwrap().len() == pending).then_some(retrying)
+    });
+    let failed = all_free.await.expect("nothing is held");
+    // What was under way when it began to fail, and no queue beside it.
+    assert!(failed < 120, "{failed}");
     scene.provider.stop().await;
 }
 

@@ -18,6 +18,8 @@ const RESERVED: &[Reserved] = &[
     reserved("sqlx", &["store/"]),
     reserved("sea_orm_migration", &[]),
     reserved("exeunt_migrations", &["store/"]),
+    reserved("prometheus_client", &["metrics"]),
+    reserved("utoipa", &["http/admin/"]),
     reserved("reqwest", &["outbound/", "demo/"]),
     reserved("jsonwebtoken", &["jose/"]),
     reserved("rsa", &["jose/"]),
@@ -49,22 +51,24 @@ const LAYERS: &[(&str, &[&str])] = &[
     (
         "server",
         &[
-            "http", "flows", "store", "jose", "outbound", "oidc", "config", "clock", "random",
+            "http", "flows", "store", "jose", "outbound", "oidc", "metrics", "config", "clock",
+            "random",
         ],
     ),
     (
         "http",
         &[
-            "flows", "store", "jose", "outbound", "oidc", "config", "clock", "random",
+            "flows", "store", "jose", "outbound", "oidc", "metrics", "config", "clock", "random",
         ],
     ),
     (
         "flows",
         &[
-            "store", "jose", "outbound", "oidc", "config", "clock", "random",
+            "store", "jose", "outbound", "oidc", "metrics", "config", "clock", "random",
         ],
     ),
     ("config", &["jose", "oidc", "clock"]),
+    ("metrics", &["oidc", "clock"]),
     ("store", &["oidc", "clock", "random"]),
     ("jose", &["oidc", "clock", "random"]),
     ("outbound", &["oidc", "clock", "random"]),

@@ -4,8 +4,12 @@
 
 // `cfg(test)` tells clippy that these are tests, where `unwrap` is welcome.
 #[cfg(test)]
+mod account;
+#[cfg(test)]
 mod acknowledge;
 mod activity;
+#[cfg(test)]
+mod administrators;
 #[cfg(test)]
 mod attacks;
 #[cfg(test)]
@@ -27,6 +31,8 @@ mod cors;
 #[cfg(test)]
 mod crash;
 #[cfg(test)]
+mod crowd;
+#[cfg(test)]
 mod demo;
 #[cfg(test)]
 mod discovery;
@@ -36,6 +42,8 @@ mod egress;
 mod end_session;
 #[cfg(test)]
 mod engine;
+#[cfg(test)]
+mod failing_database;
 #[cfg(test)]
 mod frontchannel;
 #[cfg(test)]
@@ -62,6 +70,8 @@ mod redirect_uris;
 #[cfg(test)]
 mod refresh;
 #[cfg(test)]
+mod response_types;
+#[cfg(test)]
 mod screenshots;
 #[cfg(test)]
 mod secrets;
@@ -75,6 +85,8 @@ mod storm;
 mod support;
 #[cfg(test)]
 mod templates;
+#[cfg(test)]
+mod termination;
 #[cfg(test)]
 mod throttles;
 #[cfg(test)]

@@ -3,8 +3,10 @@
 use std::io;
 use std::sync::{Arc, Mutex};
 
+use serde_json::json;
 use tracing_subscriber::EnvFilter;
 
+use crate::support::admin::{Desk, administered, metrics};
 use crate::support::ledger::{open, sign_in, sign_in_as, with_refresh};
 use crate::support::provider::{PASSWORD, SECRET, metadata, provider};
 use crate::support::relying_party::{Ear, RelyingParty, Reply, Tokens};
@@ -44,7 +46,9 @@ async fn no_secret_of_a_whole_journey_is_in_the_log_or_in_the_database() {
     with_refresh(&mut metadata);
     metadata.skip_consent = false;
     metadata.backchannel_logout_uri = Some(ear.backchannel_logout_uri());
-    let provider = provider().await.client("ledger", metadata).start().await;
+    let provider = administered(provider().await.client("ledger", metadata))
+        .start()
+        .await;
     let (party, ada) = (RelyingParty::of(&provider, "ledger"), Visitor::default());
     let verifier = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
     let more = [
@@ -94,6 +98,12 @@ async fn no_secret_of_a_whole_journey_is_in_the_log_or_in_the_database() {
         secrets.extend(notice.fields.into_iter().map(|(_, value)| value));
     }
     party.redeem(&code, &with_verifier).await;
+    let desk = Desk::of(&provider).await;
+    desk.read("/admin/v1/sessions?user=ada").await;
+    desk.post("/admin/v1/orders", Some(&json!({ "user": "ada" })))
+        .await;
+    secrets.push(desk.token.clone());
+    let measured = metrics(&provider).await;
 
     let mut kept = Vec::new();
     for file in std::fs::read_dir(provider.folder()).unwrap() {
@@ -111,5 +121,6 @@ async fn no_secret_of_a_whole_journey_is_in_the_log_or_in_the_database() {
     for secret in secrets {
         assert!(!written.contains(&secret), "in the log: {secret}");
         assert!(!kept.contains(&secret), "in the database: {secret}");
+        assert!(!measured.contains(&secret), "in the metrics: {secret}");
     }
 }

@@ -1,6 +1,6 @@
 //! https in process, and authorities of one's own.
 
-use exeunt::config::Tls;
+use exeunt::config::{Admin, Tls};
 use exeunt::oidc::issuer::Issuer;
 use exeunt::oidc::logout::DeliveryState;
 use exeunt::store::deliveries;
@@ -43,6 +43,25 @@ async fn https_provider(trusted: bool) -> (Provider, Client) {
         .build()
         .unwrap();
     (provider, client)
+}
+
+#[actix_web::test]
+async fn administrators_are_served_with_the_same_certificate() {
+    let (provider, client) = https_provider(true).await;
+    let provider = provider
+        .restart(|config| {
+            let listen = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
+            config.admin = Some(Admin { listen });
+        })
+        .await;
+    let https = provider
+        .admin_url("/metrics")
+        .replace("http://127.0.0.1", "https://localhost");
+    let visitor = Visitor::over(client);
+    assert_eq!(visitor.get(&https).await.status, 200);
+    let plain = provider.admin_url("/metrics");
+    assert!(Visitor::default().try_get(&plain).await.is_none());
+    provider.stop().await;
 }
 
 /// Signs in and out, and answers how the one delivery went.

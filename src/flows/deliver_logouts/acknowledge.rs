@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::backoff;
 use crate::clock::Timestamp;
-use crate::flows::{FlowError, Provider};
+use crate::flows::{FlowError, Provider, observe};
 use crate::oidc::logout::breaker::{Breaker, Health};
 use crate::store::deliveries::Delivery;
 use crate::store::deliveries::queue::{self, MOST_ROWS, Settled};
@@ -46,7 +46,7 @@ pub(super) async fn run(provider: Arc<Provider>, mut outcomes: mpsc::Receiver<Ou
         for _ in 0..TIMES {
             match write(&provider, &some).await {
                 Ok(ours) => {
-                    report(&provider, &some, &ours);
+                    report(&provider, &some, &ours).await;
                     break;
                 }
                 Err(error) => {
@@ -141,28 +141,21 @@ fn warn(client_id: &str, before: Option<Breaker>, after: Breaker) {
     }
 }
 
-fn report(provider: &Provider, outcomes: &[Outcome], ours: &HashSet<Uuid>) {
-    for outcome in outcomes {
-        let delivery = &outcome.delivery;
-        let (client_id, state) = (&delivery.client_id, delivery.state.as_str());
-        if ours.contains(&delivery.id) {
-            tracing::info!(
-                client_id,
-                state,
-                status = delivery.last_status,
-                "an application was asked to end a session"
-            );
-        } else {
-            tracing::warn!(
-                client_id,
-                state,
-                "the lease was lost before the answer could be recorded"
-            );
-        }
-    }
+async fn report(provider: &Provider, outcomes: &[Outcome], ours: &HashSet<Uuid>) {
+    let tried: Vec<_> = outcomes
+        .iter()
+        .map(|outcome| {
+            let (delivery, attempt) = (&outcome.delivery, outcome.attempt.as_ref());
+            (delivery, attempt, ours.contains(&delivery.id))
+        })
+        .collect();
+    observe::tried(provider, &tried);
     provider.receipts.send_replace(());
     // What a probe has set free is due at once.
     if outcomes.iter().any(|outcome| outcome.was_probe) {
         provider.work.notify_one();
+    }
+    if let Err(error) = observe::told(provider, &tried).await {
+        tracing::error!(%error, "how long the last confirmations took could not be measured");
     }
 }

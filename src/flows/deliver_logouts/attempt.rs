@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use tokio::sync::{Semaphore, mpsc};
+use tracing::Instrument as _;
 
 use super::acknowledge::Outcome;
 use super::backoff;
@@ -10,7 +11,7 @@ use super::claim::Claimed;
 use super::load::Pace;
 use crate::clock::Timestamp;
 use crate::flows::send_notice::{self, Notice};
-use crate::flows::{FlowError, Provider};
+use crate::flows::{FlowError, Provider, observe};
 use crate::oidc::client::LogoutTokenSubject;
 use crate::oidc::logout::DeliveryState;
 use crate::oidc::logout::breaker::Health;
@@ -40,8 +41,8 @@ impl Attempts {
 
     /// Tries once and hands the outcome on to be recorded.
     pub(super) async fn carry_out(&self, claimed: Claimed) -> Pace {
-        let client_id = claimed.delivery.client_id.clone();
-        match self.attempt(claimed).await {
+        let span = observe::attempt(&claimed.delivery);
+        match self.attempt(claimed).instrument(span.clone()).await {
             Ok((outcome, pace)) => {
                 // Whoever records them outlives all attempts.
                 let _ = self.outcomes.send(outcome).await;
@@ -49,7 +50,7 @@ impl Attempts {
             }
             Err(error) => {
                 // The lease runs out and the row is claimed again.
-                tracing::error!(%error, client_id, "a delivery could not be carried out");
+                span.in_scope(|| tracing::error!(%error, "a delivery could not be carried out"));
                 Pace::Unasked
             }
         }

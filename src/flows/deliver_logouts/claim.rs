@@ -17,6 +17,8 @@ use crate::store::{self, breakers, clients};
 
 /// How long a claimed row stays ours: well beyond the wait for its turn and the longest attempt.
 const LEASE: TimeDelta = TimeDelta::seconds(30);
+/// The most rows that wait for their turn: they must have it well before their leases are over.
+const MOST_WAITING: usize = 2 * MOST_ROWS;
 /// How often rows whose client is not asked are looked through for those whose time is over.
 const GIVE_UP: TimeDelta = TimeDelta::seconds(1);
 
@@ -101,6 +103,12 @@ impl Waiting {
         None
     }
 
+    /// Takes all that wait for one client.
+    pub(super) fn take_of(&mut self, client_id: &str) -> VecDeque<Claimed> {
+        self.turns.retain(|turn| turn != client_id);
+        self.queues.remove(client_id).unwrap_or_default()
+    }
+
     /// How many wait.
     pub(super) fn len(&self) -> usize {
         self.queues.values().map(VecDeque::len).sum()
@@ -172,7 +180,8 @@ impl Claims {
             }
         }
         self.give_up(provider, &due, &broken, now).await?;
-        cut_down(&mut shares, MOST_ROWS);
+        let room = MOST_WAITING.saturating_sub(waiting.len());
+        cut_down(&mut shares, room.min(MOST_ROWS));
         if shares.is_empty() {
             return Ok(is_more);
         }

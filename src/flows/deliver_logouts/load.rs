@@ -55,12 +55,19 @@ pub(super) struct Load {
 }
 
 impl Load {
+    /// Whether this origin answered slowly last, or not at all.
+    pub(super) fn is_slow(&self, origin: &str) -> bool {
+        let known = self.origins.get(origin);
+        known.is_some_and(|known| known.class == Class::Slow)
+    }
+
     /// How many rows for this origin are of use now: what may begin at once, and as many again for a fast one, so
     /// that it need not wait for the next claim.
     pub(super) fn wanted(&self, origin: &str) -> usize {
         let known = self.origins.get(origin).unwrap_or(&STRANGER);
         match known.class {
             Class::Fast => (2 * known.share).saturating_sub(known.under_way),
+            Class::Unknown | Class::Slow if !self.has_room(origin) => 0,
             Class::Unknown | Class::Slow => known.share.saturating_sub(known.under_way),
         }
     }

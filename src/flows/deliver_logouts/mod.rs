@@ -39,6 +39,7 @@ const FINISH: Duration = Duration::from_secs(7);
 /// An attempt under way, as far as the dispatcher must know.
 struct UnderWay {
     origin: String,
+    client_id: String,
     held: Held,
 }
 
@@ -69,6 +70,8 @@ struct Dispatcher {
     // Tasks of their own: an attempt that holds a connection must go on while the dispatcher waits for one.
     tasks: JoinSet<Pace>,
     under_way: HashMap<Id, UnderWay>,
+    /// Rows that will not have their turn soon: their origin has become slow since they were claimed.
+    surplus: Vec<Held>,
 }
 
 /// Delivers until `stop` is cancelled. Then nothing more is claimed, what waits is given back, and what is under way
@@ -82,6 +85,7 @@ pub async fn run(provider: Arc<Provider>, stop: CancellationToken) {
         load: Load::default(),
         tasks: JoinSet::new(),
         under_way: HashMap::new(),
+        surplus: Vec::new(),
     };
     let mut claims = Claims::default();
     let mut look_at = provider.clock.now();
@@ -106,6 +110,7 @@ pub async fn run(provider: Arc<Provider>, stop: CancellationToken) {
                 if is_more && 2 * dispatcher.waiting.len() <= claimed {
                     look_at = now;
                 }
+                give_back(&provider, &std::mem::take(&mut dispatcher.surplus)).await;
             }
             () = provider.work.left_for_deliveries() => look_at = now,
             () = provider.clock.sleep_until(look_at) => {}
@@ -124,6 +129,7 @@ impl Dispatcher {
         while let Some(claimed) = self.waiting.next(&self.load) {
             let known = UnderWay {
                 origin: claimed.destination.origin.clone(),
+                client_id: claimed.delivery.client_id.clone(),
                 held: Held::from(&claimed),
             };
             self.load.begin(&known.origin);
@@ -144,6 +150,11 @@ impl Dispatcher {
             let (id, pace) = result.unwrap_or_else(|panicked| (panicked.id(), Pace::Unasked));
             if let Some(known) = self.under_way.remove(&id) {
                 self.load.end(&known.origin, pace);
+                if self.load.is_slow(&known.origin) {
+                    // They would wait beyond their lease, or past a breaker that opens.
+                    let left = self.waiting.take_of(&known.client_id);
+                    self.surplus.extend(left.iter().map(Held::from));
+                }
             }
             match self.tasks.try_join_next_with_id() {
                 Some(next) => result = next,

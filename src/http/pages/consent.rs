@@ -28,13 +28,19 @@ struct Words {
 
 impl Consent {
     fn words(&self, scope: &str) -> Option<Words> {
-        // Only names that can be part of a key: anything else has no text of ours.
-        let plain = scope
-            .bytes()
-            .all(|byte| byte.is_ascii_lowercase() || byte == b'_');
-        let key = format!("scope-{scope}");
-        let title = plain.then(|| self.ui.known_text(&key)).flatten()?;
-        let details = self.ui.text(&format!("{key}.details"));
+        let title = title(&self.ui, scope)?;
+        let details = self.ui.text(&format!("scope-{scope}.details"));
         Some(Words { title, details })
     }
+}
+
+/// What a scope lets an application do, if it is one with words of ours.
+pub(super) fn title(ui: &Ui, scope: &str) -> Option<String> {
+    // Only names that can be part of a key: anything else has no text of ours.
+    let plain = scope
+        .bytes()
+        .all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+    plain
+        .then(|| ui.known_text(&format!("scope-{scope}")))
+        .flatten()
 }

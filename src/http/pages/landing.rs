@@ -12,6 +12,8 @@ pub struct Landing {
     pub ui: Ui,
     /// The name, or the username, of whoever is signed in in this browser.
     pub account: Option<String>,
+    /// Path of the account.
+    pub account_href: String,
     /// The end session endpoint.
     pub sign_out: Form,
 }

@@ -96,11 +96,11 @@ pub struct LeavingStatus {
 
 /// One application as the page shows it.
 #[derive(Debug, Clone, Serialize)]
-struct Row {
-    id: String,
-    state: &'static str,
-    label: Sentence,
-    detail: Option<Sentence>,
+pub(super) struct Row {
+    pub(super) id: String,
+    pub(super) state: &'static str,
+    pub(super) label: Sentence,
+    pub(super) detail: Option<Sentence>,
 }
 
 /// "You are signed out", with the receipts.
@@ -160,7 +160,7 @@ fn again_in(departures: &[Departure], now: Timestamp) -> u64 {
 }
 
 impl Row {
-    fn new(ui: &Ui, departure: &Departure, now: Timestamp, reader: Reader) -> Self {
+    pub(super) fn new(ui: &Ui, departure: &Departure, now: Timestamp, reader: Reader) -> Self {
         let state = departure.state;
         Self {
             id: departure.id.clone(),

@@ -12,9 +12,9 @@ use super::{Application, Form, Ui};
 pub struct SignIn {
     /// Language, issuer and request.
     pub ui: Ui,
-    /// Where the person is going.
-    pub application: Application,
-    /// Carries `interaction` and `csrf`.
+    /// Where the person is going; none to their account here, and then there is nothing to cancel.
+    pub application: Option<Application>,
+    /// Carries `csrf`, and `interaction` where an application asks.
     pub form: Form,
     /// What was typed before, or the `login_hint`; may be empty.
     pub username: String,
@@ -37,6 +37,16 @@ pub enum SignInNotice {
 }
 
 impl SignIn {
+    fn title(&self) -> String {
+        match &self.application {
+            Some(known) => {
+                let name = known.name.as_str();
+                self.ui.text_with("sign-in-page-title", "application", name)
+            }
+            None => self.ui.text("sign-in-account-title"),
+        }
+    }
+
     fn notice_text(&self) -> Option<String> {
         let ui = &self.ui;
         self.notice.map(|notice| match notice {

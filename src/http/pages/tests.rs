@@ -11,6 +11,7 @@ use unic_langid::langid;
 
 use super::*;
 use crate::clock::Timestamp;
+use crate::oidc::logout::Cause;
 
 const EVIL: &str = "<script>alert(1)</script>\" onload=\"x";
 
@@ -96,7 +97,7 @@ fn departures(name: &str) -> Vec<Departure> {
 fn sign_in(notice: Option<SignInNotice>) -> SignIn {
     SignIn {
         ui: ui(),
-        application: application(EVIL),
+        application: Some(application(EVIL)),
         form: form(),
         username: EVIL.to_owned(),
         notice,
@@ -222,10 +223,134 @@ fn every_page() -> Vec<String> {
             ui: ui(),
             account,
             sign_out,
+            account_href: "/op/account".to_owned(),
         };
         page.render()
     }));
+    pages.extend(account_pages());
     pages.into_iter().map(Result::unwrap).collect()
+}
+
+fn account_pages() -> Vec<Result<String, askama::Error>> {
+    let part = || Part {
+        application: application(EVIL),
+        leave: form(),
+    };
+    let session = |id: &str, here| SessionRow {
+        id: id.to_owned(),
+        user_agent: EVIL.to_owned(),
+        here,
+        since: noon(),
+        last_seen: noon(),
+        parts: vec![part(), part()],
+        end: form(),
+    };
+    let notices = [
+        None,
+        Some(AccountNotice::PasswordChanged),
+        Some(AccountNotice::Withdrawn {
+            application: application(EVIL),
+        }),
+        Some(AccountNotice::Left {
+            departures: departures(EVIL),
+        }),
+        Some(AccountNotice::SessionEnded {
+            user_agent: EVIL.to_owned(),
+            departures: departures(EVIL),
+        }),
+    ];
+    let mut pages: Vec<_> = notices
+        .into_iter()
+        .map(|notice| {
+            let consent = ConsentRow {
+                application: application(EVIL),
+                scopes: vec!["openid".to_owned(), EVIL.to_owned()],
+                withdraw: form(),
+            };
+            let page = Account {
+                ui: ui(),
+                account: EVIL.to_owned(),
+                consents: notice.iter().map(|_| consent.clone()).collect(),
+                notice,
+                sessions: vec![session("1", true), session("2", false)],
+                end_all: form(),
+                password_href: "/op/account/password".to_owned(),
+                sign_outs_href: "/op/account/sign-outs".to_owned(),
+                now: noon() + TimeDelta::hours(3),
+            };
+            page.render()
+        })
+        .collect();
+    let wait = TimeDelta::seconds(40);
+    for notice in [
+        None,
+        Some(PasswordNotice::Wrong),
+        Some(PasswordNotice::Unfit),
+        Some(PasswordNotice::Throttled { wait }),
+    ] {
+        let page = ChangePassword {
+            ui: ui(),
+            username: EVIL.to_owned(),
+            form: form(),
+            notice,
+            back_href: "/op/account".to_owned(),
+        };
+        pages.push(page.render());
+    }
+    let causes = Cause::ALL.map(Some).into_iter().chain([None]);
+    for cause in causes {
+        let page = SignOuts {
+            ui: ui(),
+            sign_outs: vec![SignOut {
+                at: noon(),
+                user_agent: EVIL.to_owned(),
+                cause,
+                departures: if cause.is_some() {
+                    departures(EVIL)
+                } else {
+                    Vec::new()
+                },
+            }],
+            back_href: "/op/account".to_owned(),
+            now: noon(),
+        };
+        pages.push(page.render());
+    }
+    let nothing = SignOuts {
+        ui: ui(),
+        sign_outs: Vec::new(),
+        back_href: "/op/account".to_owned(),
+        now: noon(),
+    };
+    pages.push(nothing.render());
+    let to_account = SignIn {
+        application: None,
+        ..sign_in(None)
+    };
+    pages.push(to_account.render());
+    pages
+}
+
+#[test]
+fn a_browser_is_called_as_people_know_it() {
+    for (user_agent, words) in [
+        (
+            "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
+            "Firefox\u{a0}on Linux",
+        ),
+        (
+            "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0 Safari/537.36 Edg/140.0",
+            "Edge\u{a0}on Windows",
+        ),
+        (
+            "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605 (KHTML, like Gecko) Version/18.0 Safari/604",
+            "Safari\u{a0}on iPhone",
+        ),
+        ("curl/8.0", "A browser"),
+        ("", "A browser"),
+    ] {
+        assert_eq!(ui().browser(user_agent), words, "{user_agent}");
+    }
 }
 
 fn all<'a>(page: &'a Html, selector: &str) -> Vec<scraper::ElementRef<'a>> {

@@ -183,6 +183,14 @@ impl Moment {
         Self::formatted(moment, now, "%H:%M:%S UTC")
     }
 
+    /// Its day too, always: for what is past.
+    pub(super) fn with_its_day(moment: Timestamp) -> Self {
+        Self {
+            datetime: moment.format("%Y-%m-%dT%H:%M:%SZ").to_string(),
+            text: moment.format("%Y-%m-%d %H:%M UTC").to_string(),
+        }
+    }
+
     fn formatted(moment: Timestamp, now: Timestamp, format: &str) -> Self {
         let time = moment.format(format);
         Self {

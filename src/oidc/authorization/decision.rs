@@ -57,7 +57,7 @@ pub enum NextStep {
         /// What is asked for.
         scope: Scope,
     },
-    /// Issue a code for `scope`.
+    /// Issue what the response type asks for, for `scope`.
     Issue {
         /// What is granted.
         scope: Scope,
@@ -132,7 +132,8 @@ fn signed_in_since_the_request(facts: &Facts<'_>) -> bool {
 /// Core §3.1.2.4; what may outlive the session as §11 says.
 fn consent_step(request: &AuthorizationRequest, client: &Client, facts: &Facts<'_>) -> NextStep {
     let mut scope = request.scope.clone();
-    if !client.may_use(GrantType::RefreshToken) {
+    // What outlives the session is a refresh token's to give, which only a code brings.
+    if !request.response_type.code || !client.may_use(GrantType::RefreshToken) {
         scope = scope.without(OFFLINE_ACCESS);
     }
     if client.metadata.skip_consent {

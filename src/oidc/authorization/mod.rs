@@ -3,8 +3,9 @@
 
 pub mod decision;
 pub mod response;
+mod response_type;
 
-use crate::oidc::client::{ApplicationType, Client, GrantType};
+use crate::oidc::client::{ApplicationType, Client};
 use crate::oidc::error::{ErrorCode, OAuthError};
 use crate::oidc::issuer::Issuer;
 use crate::oidc::params::Params;
@@ -13,8 +14,7 @@ use crate::oidc::resource;
 use crate::oidc::scope::{OPENID, Scope};
 use crate::oidc::uri;
 
-/// The one response type that we support.
-pub const RESPONSE_TYPE_CODE: &str = "code";
+pub use response_type::ResponseType;
 
 /// A redirect URI that the client registered. Holding one is the permission to redirect.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,7 +44,8 @@ impl ReplyTo {
     /// Matches by exact string comparison (RFC 9700 §4.1.3); for a native application's
     /// `127.0.0.1` and `[::1]` the port may vary (RFC 8252 §7.3).
     ///
-    /// An unsupported `response_mode` counts as `query` here; [`AuthorizationRequest::parse`] refuses it.
+    /// An unsupported `response_mode` counts as the default of the response type here, and so does
+    /// `query` where tokens are asked for; [`AuthorizationRequest::parse`] refuses both.
     ///
     /// # Errors
     /// [`Unanswerable`], for a page that helps the client's developer.
@@ -63,13 +64,20 @@ impl ReplyTo {
                 nearest: uri::nearest(asked, registered).map(str::to_owned),
             });
         }
+        let in_fragment = params
+            .get("response_type")
+            .is_some_and(ResponseType::answers_in_fragment);
+        let asked_mode = params
+            .get("response_mode")
+            .and_then(ResponseMode::from_name);
         Ok(Self {
             redirect_uri: asked.to_owned(),
             state: params.get("state").map(str::to_owned),
-            response_mode: params
-                .get("response_mode")
-                .and_then(ResponseMode::from_name)
-                .unwrap_or(ResponseMode::Query),
+            response_mode: match asked_mode {
+                None | Some(ResponseMode::Query) if in_fragment => ResponseMode::Fragment,
+                None => ResponseMode::Query,
+                Some(mode) => mode,
+            },
         })
     }
 
@@ -104,18 +112,21 @@ fn after_port<'a>(uri: &'a str, host: &str) -> Option<&'a str> {
 pub enum ResponseMode {
     /// In the redirect URI's query.
     Query,
+    /// In the redirect URI's fragment, which browsers keep from servers.
+    Fragment,
     /// In a form that the browser posts.
     FormPost,
 }
 
 impl ResponseMode {
-    /// Every mode that we support. A code in a fragment serves nobody, so there is no `fragment`.
-    pub const ALL: [Self; 2] = [Self::Query, Self::FormPost];
+    /// Every mode that we support.
+    pub const ALL: [Self; 3] = [Self::Query, Self::Fragment, Self::FormPost];
 
     /// The mode as it travels.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Query => "query",
+            Self::Fragment => "fragment",
             Self::FormPost => "form_post",
         }
     }
@@ -159,6 +170,8 @@ impl Prompt {
 /// one kind of page, one way of signing in, and userinfo tells what the scopes ask for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuthorizationRequest {
+    /// What the answer brings.
+    pub response_type: ResponseType,
     /// What of the scope asked for the client may have; `openid` is in it.
     pub scope: Scope,
     /// What the ID token must repeat.
@@ -184,19 +197,20 @@ impl AuthorizationRequest {
     /// The refusal of the first rule broken, to be answered through the [`ReplyTo`].
     pub fn parse(params: &Params, client: &Client, issuer: &Issuer) -> Result<Self, OAuthError> {
         refuse_unsupported_parameters(params)?;
-        check_response_type(params, client)?;
-        check_response_mode(params)?;
+        let response_type = ResponseType::of_request(params, client)?;
+        check_response_mode(params, response_type)?;
         resource::check(params, client, issuer)?;
         let owned = |name| params.get(name).map(str::to_owned);
         Ok(Self {
+            response_type,
             scope: read_scope(params, client)?,
-            nonce: owned("nonce"),
+            nonce: read_nonce(params, response_type)?,
             prompt: read_prompt(params)?,
             max_age: read_max_age(params)?.or(client.metadata.default_max_age),
             login_hint: owned("login_hint"),
             ui_locales: read_list(params, "ui_locales"),
             id_token_hint: owned("id_token_hint"),
-            code_challenge: read_code_challenge(params, client)?,
+            code_challenge: read_code_challenge(params, client, response_type)?,
         })
     }
 
@@ -225,35 +239,29 @@ fn refuse_unsupported_parameters(params: &Params) -> Result<(), OAuthError> {
     }
 }
 
-/// RFC 6749 §3.1.1, §4.1.2.1.
-fn check_response_type(params: &Params, client: &Client) -> Result<(), OAuthError> {
-    if params.require("response_type")? != RESPONSE_TYPE_CODE {
-        return Err(OAuthError::new(
-            ErrorCode::UnsupportedResponseType,
-            "the response type must be code",
-        ));
+/// OAuth 2.0 Multiple Response Types §2.1; §5: tokens never in a query, where they end up in logs.
+fn check_response_mode(params: &Params, response_type: ResponseType) -> Result<(), OAuthError> {
+    let Some(mode) = params.get("response_mode") else {
+        return Ok(());
+    };
+    match ResponseMode::from_name(mode) {
+        None => Err(OAuthError::invalid_request(
+            "response_mode must be query, fragment or form_post",
+        )),
+        Some(ResponseMode::Query) if response_type.brings_tokens() => Err(
+            OAuthError::invalid_request("response_mode=query is not for answers that bring tokens"),
+        ),
+        Some(_) => Ok(()),
     }
-    let registered = client
-        .metadata
-        .response_types
-        .iter()
-        .any(|known| known == RESPONSE_TYPE_CODE);
-    if !registered || !client.may_use(GrantType::AuthorizationCode) {
-        return Err(OAuthError::new(
-            ErrorCode::UnauthorizedClient,
-            "the client is not registered for the response type code",
-        ));
-    }
-    Ok(())
 }
 
-/// OAuth 2.0 Multiple Response Types §2.1.
-fn check_response_mode(params: &Params) -> Result<(), OAuthError> {
-    match params.get("response_mode") {
-        Some(mode) if ResponseMode::from_name(mode).is_none() => Err(OAuthError::invalid_request(
-            "response_mode must be query or form_post",
+/// An ID token that comes through the browser could be another's, put there (Core §3.2.2.1, §3.3.2.11).
+fn read_nonce(params: &Params, response_type: ResponseType) -> Result<Option<String>, OAuthError> {
+    match params.get("nonce") {
+        None if response_type.id_token => Err(OAuthError::invalid_request(
+            "nonce is missing; an ID token that comes through the browser needs one",
         )),
-        _ => Ok(()),
+        nonce => Ok(nonce.map(str::to_owned)),
     }
 }
 
@@ -261,7 +269,7 @@ fn check_response_mode(params: &Params) -> Result<(), OAuthError> {
 /// `openid` must be there: plain OAuth without an ID token is nothing that we offer.
 fn read_scope(params: &Params, client: &Client) -> Result<Scope, OAuthError> {
     let asked = Scope::parse(params.get("scope").unwrap_or_default())?;
-    let granted = asked.intersect(&Scope::allowed_to(client));
+    let granted = asked.intersect(&Scope::allowed_by_people(client));
     if granted.contains(OPENID) {
         Ok(granted)
     } else {
@@ -308,9 +316,10 @@ fn read_max_age(params: &Params) -> Result<Option<u32>, OAuthError> {
 fn read_code_challenge(
     params: &Params,
     client: &Client,
+    response_type: ResponseType,
 ) -> Result<Option<CodeChallenge>, OAuthError> {
     let challenge = CodeChallenge::from_params(params)?;
-    if challenge.is_none() && pkce::is_required_of(client) {
+    if challenge.is_none() && response_type.code && pkce::is_required_of(client) {
         return Err(OAuthError::invalid_request(
             "code_challenge is missing; this client must use PKCE",
         ));

@@ -1,4 +1,5 @@
 use super::*;
+use crate::oidc::client::GrantType;
 use crate::oidc::client::{ClientAuthMethod, ClientMetadata};
 
 pub(crate) fn issuer() -> Issuer {
@@ -160,6 +161,7 @@ fn a_full_request_reads_back() {
     assert_eq!(
         request,
         AuthorizationRequest {
+            response_type: ResponseType::CODE,
             scope: Scope::parse("openid email").unwrap(),
             nonce: Some("n".to_owned()),
             prompt: vec![Prompt::Login, Prompt::Consent],
@@ -181,20 +183,16 @@ fn only_a_registered_response_type_is_served() {
             .error
     };
     assert_eq!(parse("scope=openid", &client()), ErrorCode::InvalidRequest);
-    for other in [
-        "token",
-        "id_token",
-        "code+id_token",
-        "id_token+token",
-        "none",
-        "CODE",
+    for (other, error) in [
+        ("token", ErrorCode::UnsupportedResponseType),
+        ("none", ErrorCode::UnsupportedResponseType),
+        ("CODE", ErrorCode::UnsupportedResponseType),
+        ("id_token", ErrorCode::UnauthorizedClient),
+        ("code+id_token", ErrorCode::UnauthorizedClient),
+        ("id_token+token", ErrorCode::UnauthorizedClient),
     ] {
         let query = format!("scope=openid&response_type={other}");
-        assert_eq!(
-            parse(&query, &client()),
-            ErrorCode::UnsupportedResponseType,
-            "{other}"
-        );
+        assert_eq!(parse(&query, &client()), error, "{other}");
     }
     let mut machine = client();
     machine.metadata.grant_types = vec![GrantType::ClientCredentials];
@@ -249,7 +247,6 @@ fn malformed_values_are_invalid_requests() {
         "max_age=-1",
         "max_age=1.5",
         "max_age=x",
-        "response_mode=fragment",
         "response_mode=form_post.jwt",
         "code_challenge=x",
     ] {
@@ -281,6 +278,58 @@ fn public_clients_and_those_set_so_must_use_pkce() {
         );
     }
     assert!(request("scope=openid", &client()).is_ok());
+}
+
+/// A request for `response_type` of a client that is registered for it.
+fn of_type(response_type: &str, rest: &str) -> Result<AuthorizationRequest, ErrorCode> {
+    let mut client = client();
+    client.metadata.grant_types.push(GrantType::Implicit);
+    client.metadata.response_types = vec![response_type.replace('+', " ")];
+    let query = format!("scope=openid&response_type={response_type}&{rest}");
+    let params = Params::parse(query.as_bytes()).unwrap();
+    AuthorizationRequest::parse(&params, &client, &issuer()).map_err(|refusal| refusal.error)
+}
+
+/// Attack 14: an ID token put into another browser; without a nonce nobody could tell.
+#[test]
+fn an_id_token_comes_through_the_browser_only_with_a_nonce() {
+    for (response_type, needed) in [
+        ("id_token", true),
+        ("id_token+token", true),
+        ("code+id_token", true),
+        ("code+id_token+token", true),
+        ("code+token", false),
+    ] {
+        let without = of_type(response_type, "").err();
+        assert_eq!(
+            without,
+            needed.then_some(ErrorCode::InvalidRequest),
+            "{response_type}"
+        );
+        assert!(of_type(response_type, "nonce=n").is_ok());
+    }
+}
+
+#[test]
+fn what_brings_tokens_is_never_answered_in_a_query() {
+    for (query, in_fragment) in [
+        ("response_type=code", false),
+        ("response_type=code&response_mode=fragment", true),
+        ("response_type=id_token", true),
+        ("response_type=id_token&response_mode=query", true),
+        ("response_type=code+token", true),
+        ("response_type=code+token&response_mode=nonsense", true),
+        // Refused, and whoever asked looks there.
+        ("response_type=token", true),
+        ("response_type=nonsense", false),
+    ] {
+        let params = format!("redirect_uri=https://a.example/cb&{query}");
+        let reply_to = ReplyTo::establish(&Params::parse(params.as_bytes()).unwrap(), &client());
+        let mode = reply_to.unwrap().response_mode;
+        assert_eq!(mode == ResponseMode::Fragment, in_fragment, "{query}");
+    }
+    let refused = of_type("id_token", "nonce=n&response_mode=query");
+    assert_eq!(refused, Err(ErrorCode::InvalidRequest));
 }
 
 /// Attack 16 (CVE-2024-52287): tokens for a resource that this client has no business with.

@@ -44,6 +44,67 @@ pub struct Termination {
     pub consents: Fate,
 }
 
+/// What is of use until something ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Artefact {
+    /// The cookie of a session.
+    SessionCookie,
+    /// A page that asks who somebody is: theirs who can still sign in, whatever was before.
+    ParkedSignIn,
+    /// A page that asks for a consent: of whoever is signed in, in that session.
+    ParkedConsent,
+    /// A code that was not redeemed yet.
+    Code,
+    /// An access token, where we are asked: at userinfo.
+    AccessToken,
+    /// A family of refresh tokens without `offline_access`.
+    RefreshFamily,
+    /// One with it.
+    OfflineAccess,
+    /// A remembered consent.
+    Consent,
+}
+
+impl Artefact {
+    /// Every artefact.
+    pub const ALL: [Self; 8] = [
+        Self::SessionCookie,
+        Self::ParkedSignIn,
+        Self::ParkedConsent,
+        Self::Code,
+        Self::AccessToken,
+        Self::RefreshFamily,
+        Self::OfflineAccess,
+        Self::Consent,
+    ];
+}
+
+/// A cell: what becomes of an artefact of what the cause reaches.
+pub fn fate(cause: Cause, artefact: Artefact) -> Fate {
+    let row = termination(cause);
+    let sessions_end = !matches!(
+        row.reach,
+        Reach::Part | Reach::PersonAtApplication | Reach::Application
+    );
+    let dies_if = |dies| if dies { Fate::Dies } else { Fate::Survives };
+    match artefact {
+        Artefact::Code | Artefact::AccessToken | Artefact::RefreshFamily => Fate::Dies,
+        Artefact::SessionCookie => dies_if(sessions_end),
+        // Nobody is asked for an application that is shut out.
+        Artefact::ParkedConsent => dies_if(sessions_end || row.reach == Reach::Application),
+        Artefact::ParkedSignIn => dies_if(
+            row.reach == Reach::Application
+                || matches!(
+                    cause,
+                    // Of a restored database nothing that waits is believed.
+                    Cause::UserDisabled | Cause::UserDeleted | Cause::Restored
+                ),
+        ),
+        Artefact::OfflineAccess => row.offline_access,
+        Artefact::Consent => row.consents,
+    }
+}
+
 /// The row of a cause.
 pub fn termination(cause: Cause) -> Termination {
     use Fate::{Dies, Survives};

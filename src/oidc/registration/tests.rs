@@ -175,13 +175,39 @@ fn private_key_jwt_needs_public_keys_and_only_those() {
 
 #[test]
 fn grants_and_response_types_agree() {
-    use GrantType::{AuthorizationCode, ClientCredentials, RefreshToken};
+    use GrantType::{AuthorizationCode, ClientCredentials, Implicit, RefreshToken};
     for (grants, responses, found) in [
         (vec![AuthorizationCode, RefreshToken], vec!["code"], vec![]),
         (vec![ClientCredentials], vec![], vec![]),
-        (vec![], vec!["code"], vec!["grant_types"]),
-        (vec![RefreshToken], vec!["code"], vec!["grant_types"]),
+        (vec![], vec!["code"], vec!["grant_types", "response_types"]),
+        (
+            vec![RefreshToken],
+            vec!["code"],
+            vec!["grant_types", "response_types"],
+        ),
         (vec![AuthorizationCode], vec![], vec!["response_types"]),
+        (vec![Implicit], vec!["id_token", "token id_token"], vec![]),
+        (vec![Implicit], vec![], vec!["response_types"]),
+        (
+            vec![Implicit],
+            vec!["code id_token"],
+            vec!["response_types"],
+        ),
+        (
+            vec![AuthorizationCode],
+            vec!["code", "id_token"],
+            vec!["response_types"],
+        ),
+        (
+            vec![AuthorizationCode, Implicit],
+            vec!["code"],
+            vec!["response_types"],
+        ),
+        (
+            vec![AuthorizationCode, Implicit],
+            vec!["id_token code"],
+            vec![],
+        ),
         (
             vec![AuthorizationCode],
             vec!["code", "token"],
@@ -361,6 +387,25 @@ fn an_audience_is_an_absolute_uri() {
     assert!(with("https://api.example").is_empty());
     assert!(with("urn:ledger:api").is_empty());
     assert_eq!(with("api"), ["access_token_audience"]);
+}
+
+#[test]
+fn the_scopes_of_administrators_are_for_programs_whose_tokens_are_for_us() {
+    let with = |scope: &'static str, grants: &[GrantType], audience: Option<&str>| {
+        problems(|metadata| {
+            metadata.scope = Some(scope.to_owned());
+            metadata.grant_types = grants.to_vec();
+            metadata.access_token_audience = audience.map(str::to_owned);
+        })
+    };
+    let programs = [GrantType::ClientCredentials];
+    assert!(with("exeunt.admin", &programs, None).is_empty());
+    assert!(with("exeunt.admin.read", &programs, None).is_empty());
+    let people = [GrantType::AuthorizationCode];
+    assert_eq!(with("openid exeunt.admin", &people, None), ["scope"]);
+    let elsewhere = Some("https://api.example");
+    assert_eq!(with("exeunt.admin.read", &programs, elsewhere), ["scope"]);
+    assert!(with("reports", &programs, elsewhere).is_empty());
 }
 
 #[test]

@@ -1,5 +1,5 @@
-//! What an ID token says (Core §2). The claims that scopes ask for are userinfo's to tell: in the
-//! code flow there is always an access token (Core §5.4).
+//! What an ID token says (Core §2). The claims that scopes ask for are userinfo's to tell, wherever
+//! there is an access token to ask it with; else they are in the ID token (Core §5.4).
 
 use aws_lc_rs::digest;
 use base64::Engine as _;
@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 use crate::clock::Timestamp;
 use crate::oidc::algorithm::SigningAlgorithm;
 use crate::oidc::authorization::decision::{ACR_PASSWORD, AMR_PASSWORD};
+use crate::oidc::claims;
 use crate::oidc::issuer::Issuer;
 
 /// The `typ` of an ID token's header.
@@ -47,13 +48,15 @@ pub struct IdTokenClaims {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at_hash: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub c_hash: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sid: Option<String>,
     pub acr: String,
     pub amr: Vec<String>,
 }
 
 impl IdTokenClaims {
-    /// The claims about `authentication`, without `nonce` and `at_hash`.
+    /// The claims about `authentication`, without `nonce` and hashes.
     pub fn new(
         issuer: &Issuer,
         client_id: &str,
@@ -70,6 +73,7 @@ impl IdTokenClaims {
             auth_time: authentication.auth_time.timestamp(),
             nonce: None,
             at_hash: None,
+            c_hash: None,
             sid: authentication.sid.map(str::to_owned),
             acr: ACR_PASSWORD.to_owned(),
             amr: vec![AMR_PASSWORD.to_owned()],
@@ -78,24 +82,36 @@ impl IdTokenClaims {
 
     /// Reads an `id_token_hint` whose signature was verified: one of ours, expired or not
     /// (Core §3.1.2.1, RP-Initiated Logout §2).
-    pub fn read_hint(claims: Map<String, Value>, issuer: &Issuer) -> Option<Self> {
+    pub fn read_hint(mut claims: Map<String, Value>, issuer: &Issuer) -> Option<Self> {
+        claims.retain(|name, _| !claims::is_about_a_person(name));
         serde_json::from_value::<Self>(Value::Object(claims))
             .ok()
             .filter(|claims| claims.iss == issuer.as_str())
     }
 }
 
-/// `at_hash`: the left half of the access token's hash (Core §3.1.3.6), under the hash function of
-/// the ID token's algorithm. Core names none for EdDSA; Ed25519 itself hashes with SHA-512
+/// An ID token whole: beside the claims about the sign-in, those about the person.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct IdToken {
+    /// Who signed in, when, how and for whom.
+    #[serde(flatten)]
+    pub claims: IdTokenClaims,
+    /// What the scopes ask for, where no access token comes along.
+    #[serde(flatten)]
+    pub person: Map<String, Value>,
+}
+
+/// `at_hash` and `c_hash`: the left half of the hash of the access token (Core §3.1.3.6) or the code
+/// (§3.3.2.11), under the hash function of the ID token's algorithm. Core names none for EdDSA; Ed25519 itself hashes with SHA-512
 /// (RFC 8032 §5.1), and relying parties expect that.
-pub fn at_hash(algorithm: SigningAlgorithm, access_token: &str) -> String {
+pub fn half_hash(algorithm: SigningAlgorithm, token_or_code: &str) -> String {
     let function = match algorithm {
         SigningAlgorithm::RS256 | SigningAlgorithm::PS256 | SigningAlgorithm::ES256 => {
             &digest::SHA256
         }
         SigningAlgorithm::EdDSA => &digest::SHA512,
     };
-    let hash = digest::digest(function, access_token.as_bytes());
+    let hash = digest::digest(function, token_or_code.as_bytes());
     let bytes = hash.as_ref();
     URL_SAFE_NO_PAD.encode(&bytes[..bytes.len() / 2])
 }
@@ -145,7 +161,7 @@ pub(in crate::oidc) mod tests {
     // The digests were computed with an independent tool over "jHkWEdUXMU1BwAsC4vtUsZwnNvTIxEl0z9K3vx5KF0Y",
     // the access token of Core's example A.3, whose at_hash there is the first of these.
     #[test]
-    fn at_hash_is_the_left_half_under_the_algorithms_own_hash() {
+    fn a_half_hash_is_the_left_half_under_the_algorithms_own_hash() {
         let token = "jHkWEdUXMU1BwAsC4vtUsZwnNvTIxEl0z9K3vx5KF0Y";
         for algorithm in [
             SigningAlgorithm::RS256,
@@ -153,13 +169,13 @@ pub(in crate::oidc) mod tests {
             SigningAlgorithm::ES256,
         ] {
             assert_eq!(
-                at_hash(algorithm, token),
+                half_hash(algorithm, token),
                 "77QmUPtjPfzWtF2AnpK9RQ",
                 "{algorithm}"
             );
         }
         assert_eq!(
-            at_hash(SigningAlgorithm::EdDSA, token),
+            half_hash(SigningAlgorithm::EdDSA, token),
             "q7nS86GgvvFaZkzALLWqJYaJIKw2wCDAVfCAsm5CrBM"
         );
     }
@@ -169,6 +185,13 @@ pub(in crate::oidc) mod tests {
         let claims = IdTokenClaims { exp: 1, ..claims() };
         let hint = object(serde_json::to_value(&claims).unwrap());
         assert_eq!(IdTokenClaims::read_hint(hint, &issuer()), Some(claims));
+    }
+
+    #[test]
+    fn a_hint_that_tells_of_the_person_as_well_reads() {
+        let mut hint = object(serde_json::to_value(claims()).unwrap());
+        hint.insert("email".to_owned(), json!("ada@example.org"));
+        assert_eq!(IdTokenClaims::read_hint(hint, &issuer()), Some(claims()));
     }
 
     /// Attack 35 (CVE-2026-4349): the ID token of another issuer as a hint. Attack 31: wrong JSON types.

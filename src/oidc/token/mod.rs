@@ -71,6 +71,7 @@ impl GrantRequest {
             GrantType::ClientCredentials => Ok(Self::ClientCredentials {
                 scope: client_credentials_scope(scope, client)?,
             }),
+            GrantType::Implicit => Err(unsupported_grant_type()),
         }
     }
 }
@@ -80,11 +81,15 @@ fn read_grant_type(params: &Params) -> Result<GrantType, OAuthError> {
         "authorization_code" => Ok(GrantType::AuthorizationCode),
         "refresh_token" => Ok(GrantType::RefreshToken),
         "client_credentials" => Ok(GrantType::ClientCredentials),
-        _ => Err(OAuthError::new(
-            ErrorCode::UnsupportedGrantType,
-            "the grant type is unknown",
-        )),
+        _ => Err(unsupported_grant_type()),
     }
+}
+
+fn unsupported_grant_type() -> OAuthError {
+    OAuthError::new(
+        ErrorCode::UnsupportedGrantType,
+        "the grant type is none of the token endpoint's",
+    )
 }
 
 /// The standard scopes are about a person, and here there is none; of the others a client may have

@@ -269,6 +269,54 @@ fn a_client_is_added_with_a_secret_that_is_shown_once_and_removed() {
 }
 
 #[test]
+fn a_client_is_disabled_enabled_removed_and_registered_again() {
+    let stage = Stage::new("");
+    let add = "client add wiki --redirect-uri https://wiki.example/callback";
+    let disabled_at = || stage.run("client show wiki --json").json()["disabled_at"].clone();
+    assert_eq!(stage.run("client disable wiki").code, Some(1), "unknown");
+    assert_eq!(stage.run(add).code, Some(0));
+    assert_eq!(stage.run("client disable wiki").code, Some(0));
+    assert!(disabled_at().is_string());
+    assert_eq!(stage.run(add).code, Some(1), "it is there, though disabled");
+    assert_eq!(stage.run("client enable wiki").code, Some(0));
+    assert!(disabled_at().is_null());
+    assert_eq!(stage.run("client remove wiki").code, Some(0));
+    assert!(stage.run("client show wiki").out.contains("removed at"));
+    assert_eq!(
+        stage.run("client list --json").json(),
+        serde_json::json!([])
+    );
+    assert_eq!(stage.run("client enable wiki").code, Some(1), "for good");
+    assert_eq!(stage.run(add).code, Some(0));
+    assert!(disabled_at().is_null());
+}
+
+#[test]
+fn a_person_is_disabled_enabled_and_forgotten_only_when_it_is_meant() {
+    let stage = Stage::new("");
+    let add = || stage.run("user add bob --no-password");
+    assert_eq!(add().code, Some(0));
+    let first = stage.run("user list --json").json()[0]["sub"].clone();
+    assert_eq!(stage.run("user disable bob").code, Some(0));
+    assert_eq!(stage.run("user enable bob").code, Some(0));
+    assert!(stage.run("user list --json").json()[0]["disabled_at"].is_null());
+    let unasked = stage.run("user delete bob");
+    assert_eq!(unasked.code, Some(1), "nobody is there to ask");
+    assert!(unasked.err.contains("--yes"), "{unasked:?}");
+    assert_eq!(stage.run("user delete bob --yes").code, Some(0));
+    assert_eq!(stage.run("user list --json").json(), serde_json::json!([]));
+    for line in [
+        "user delete bob --yes",
+        "user enable bob",
+        "user disable bob",
+    ] {
+        assert_eq!(stage.run(line).code, Some(1), "{line}");
+    }
+    assert_eq!(add().code, Some(0));
+    assert_ne!(stage.run("user list --json").json()[0]["sub"], first);
+}
+
+#[test]
 fn a_public_client_gets_no_secret() {
     let stage = Stage::new("");
     let line = "client add phone --public --native --redirect-uri org.example.phone:/cb --json";

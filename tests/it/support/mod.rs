@@ -1,8 +1,11 @@
 //! What the tests stand on; nothing here asserts anything about Exeunt itself.
 
+pub mod admin;
 pub mod browser;
+pub mod fixtures;
 pub mod ledger;
 pub mod parts;
+pub mod people;
 pub mod provider;
 pub mod relying_party;
 pub mod scene;

@@ -1,11 +1,11 @@
 //! A provider of its own for each test: a fresh database, a port that is free, ada who can sign in.
 
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 
 use chrono::{TimeDelta, Utc};
 use exeunt::clock::{Clock, ManualClock, SystemClock};
-use exeunt::config::{Config, Credential, DatabaseUrl, DeclaredClient, DeclaredUser, Place};
+use exeunt::config::{Admin, Config, Credential, DatabaseUrl, DeclaredClient, DeclaredUser, Place};
 use exeunt::oidc::claims::UserClaims;
 use exeunt::oidc::client::ClientMetadata;
 use exeunt::oidc::issuer::Issuer;
@@ -16,6 +16,7 @@ use sqlx::{AssertSqlSafe, Connection as _, Executor as _};
 use tempfile::TempDir;
 
 use super::environment;
+use super::fixtures::Side;
 
 /// Ada's password.
 pub const PASSWORD: &str = "the analytical engine";
@@ -130,6 +131,15 @@ impl Wish {
         self
     }
 
+    /// With a listener for administrators, at a port that is free.
+    pub fn with_admin(self) -> Self {
+        self.configure(|config| {
+            config.admin = Some(Admin {
+                listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            });
+        })
+    }
+
     /// With other seams than the machine's.
     pub fn seams(mut self, change: impl FnOnce(&mut Seams)) -> Self {
         change(&mut self.seams);
@@ -186,6 +196,15 @@ impl Provider {
         format!("{}{path}", self.issuer)
     }
 
+    /// The address of a path at the administrators' listener.
+    pub fn admin_url(&self, path: &str) -> String {
+        let address = self.running.as_ref().unwrap().admin_address();
+        format!(
+            "http://{}{path}",
+            address.expect("an administrators' listener was asked for")
+        )
+    }
+
     /// What it acts with: for what has no door.
     pub fn flows(&self) -> &exeunt::flows::Provider {
         self.running.as_ref().unwrap().provider()
@@ -233,17 +252,8 @@ impl Provider {
 
     /// Changes the database behind its back.
     pub async fn sql(&self, statement: &str) {
-        let config = &self.config.database;
-        let statement = AssertSqlSafe(statement.to_owned());
-        if config.is_postgres() {
-            let mut connection = sqlx::PgConnection::connect(config.as_str()).await.unwrap();
-            connection.execute(statement).await.unwrap();
-        } else {
-            let mut connection = sqlx::SqliteConnection::connect(config.as_str())
-                .await
-                .unwrap();
-            connection.execute(statement).await.unwrap();
-        }
+        let url = self.config.database.as_str();
+        Side::open(url).await.execute(statement).await;
     }
 
     /// Stops it.

@@ -10,6 +10,7 @@ use actix_web::dev::ServerHandle;
 use actix_web::{App, HttpResponse, HttpServer, web};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chrono::{DateTime, Utc};
 use openidconnect::core::{CoreJsonWebKeySet, CoreJwsSigningAlgorithm};
 use openidconnect::{JsonWebKey as _, JsonWebKeyId};
 use serde_json::Value;
@@ -39,6 +40,8 @@ pub struct Notice {
     pub fields: Vec<(String, String)>,
     /// What it was answered.
     pub reply: Reply,
+    /// When it came in.
+    pub heard_at: DateTime<Utc>,
 }
 
 struct Heard {
@@ -105,7 +108,12 @@ impl Ear {
 
     /// What came in so far.
     pub fn notices(&self) -> Vec<Notice> {
-        self.heard.lock().unwrap().notices.clone()
+        self.notices_since(0)
+    }
+
+    /// What came in after the first `read`.
+    pub fn notices_since(&self, read: usize) -> Vec<Notice> {
+        self.heard.lock().unwrap().notices[read..].to_vec()
     }
 
     /// Waits until `count` notices came in.
@@ -121,6 +129,10 @@ impl Ear {
     }
 }
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "an application reads a clock of its own"
+)]
 async fn hear(heard: web::Data<Arc<Mutex<Heard>>>, body: String) -> HttpResponse {
     let fields = form_urlencoded::parse(body.as_bytes())
         .into_owned()
@@ -128,7 +140,11 @@ async fn hear(heard: web::Data<Arc<Mutex<Heard>>>, body: String) -> HttpResponse
     let reply = {
         let mut heard = heard.lock().unwrap();
         let reply = heard.replies.pop_front().unwrap_or(heard.otherwise);
-        heard.notices.push(Notice { fields, reply });
+        heard.notices.push(Notice {
+            fields,
+            reply,
+            heard_at: Utc::now(),
+        });
         reply
     };
     match reply {
@@ -159,6 +175,11 @@ async fn hear(heard: web::Data<Arc<Mutex<Heard>>>, body: String) -> HttpResponse
 impl Notice {
     /// The logout token's claims, its signature checked with the provider's published keys.
     pub async fn claims(&self, issuer: &str) -> Value {
+        self.claims_by(&published_keys(issuer).await)
+    }
+
+    /// As [`Notice::claims`], with keys that were fetched before.
+    pub fn claims_by(&self, keys: &CoreJsonWebKeySet) -> Value {
         assert_eq!(
             self.fields.len(),
             1,
@@ -167,7 +188,7 @@ impl Notice {
         );
         let (name, token) = &self.fields[0];
         assert_eq!(name, "logout_token");
-        let (header, claims) = verify(issuer, token).await;
+        let (header, claims) = verify_by(keys, token);
         assert_eq!(header["typ"], "logout+jwt");
         claims
     }
@@ -175,6 +196,17 @@ impl Notice {
 
 /// Header and claims of a token that one of the issuer's published keys has signed.
 pub async fn verify(issuer: &str, token: &str) -> (Value, Value) {
+    verify_by(&published_keys(issuer).await, token)
+}
+
+/// The keys that an issuer publishes.
+pub async fn published_keys(issuer: &str) -> CoreJsonWebKeySet {
+    let url = format!("{issuer}/jwks");
+    let answer = http_client().get(url).send().await.unwrap();
+    serde_json::from_str(&answer.text().await.unwrap()).unwrap()
+}
+
+fn verify_by(jwks: &CoreJsonWebKeySet, token: &str) -> (Value, Value) {
     let parts: Vec<&str> = token.split('.').collect();
     let [header, payload, signature] = parts[..] else {
         panic!("no compact JWS: {token}")
@@ -183,15 +215,6 @@ pub async fn verify(issuer: &str, token: &str) -> (Value, Value) {
         serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap()
     };
     let (header_json, claims) = (read(header), read(payload));
-    let jwks = http_client()
-        .get(format!("{issuer}/jwks"))
-        .send()
-        .await
-        .unwrap()
-        .text()
-        .await
-        .unwrap();
-    let jwks: CoreJsonWebKeySet = serde_json::from_str(&jwks).unwrap();
     let kid = JsonWebKeyId::new(header_json["kid"].as_str().unwrap().to_owned());
     let key = jwks
         .keys()

@@ -5,10 +5,10 @@ use chrono::TimeDelta;
 use super::browser::{Browser, Page};
 use super::provider::PASSWORD;
 use super::relying_party::Reply;
-use super::stage::{CONSENT_SCOPE, Stage};
+use super::stage::{CONSENT_SCOPE, Stage, fill_in_password};
 
 /// The pages in the order of [`visit_every_page`].
-pub const PAGES: [&str; 14] = [
+pub const PAGES: [&str; 18] = [
     "landing",
     "error",
     "not-found",
@@ -23,6 +23,10 @@ pub const PAGES: [&str; 14] = [
     "signed-out",
     "signed-out-confirmed",
     "signed-out-nobody",
+    "account-sign-in",
+    "account",
+    "account-password",
+    "account-sign-outs",
 ];
 
 /// Opens each of [`PAGES`] and has `look` look at it. The page may be resized and recoloured, and must not be left.
@@ -100,5 +104,41 @@ pub async fn visit_every_page(mut look: impl AsyncFnMut(&str, &Page)) {
     look("signed-out-confirmed", &page).await;
     page.goto(&at("/end_session")).await;
     look("signed-out-nobody", &page).await;
+    visit_account(&stage, &browser, &page, &mut look).await;
     stage.provider.stop().await;
+}
+
+/// The account's pages, with a session in another browser that ends meanwhile.
+async fn visit_account(
+    stage: &Stage,
+    browser: &Browser,
+    page: &Page,
+    look: &mut impl AsyncFnMut(&str, &Page),
+) {
+    let at = |path: &str| stage.provider.url(path);
+    page.goto(&at("/account")).await;
+    look("account-sign-in", page).await;
+    fill_in_password(page).await;
+    page.wait_for("#page-account").await;
+    for client_id in ["ledger", "atlas", "gallery"] {
+        stage.sign_in(page, client_id).await;
+    }
+    let observatory = stage.party("observatory");
+    page.goto(&observatory.authorize_url(&[("scope", CONSENT_SCOPE), ("prompt", "consent")]))
+        .await;
+    page.click("#allow").await;
+    stage.arrive(page, &observatory).await;
+    for client_id in ["harbour", "ledger"] {
+        let visitor = browser.visitor().await;
+        let other = visitor.page("about:blank").await;
+        stage.sign_in(&other, client_id).await;
+    }
+    page.goto(&at("/account")).await;
+    page.click("#sessions > li:nth-child(2) .end-session").await;
+    page.wait_for("#notice").await;
+    look("account", page).await;
+    page.goto(&at("/account/password")).await;
+    look("account-password", page).await;
+    page.goto(&at("/account/sign-outs")).await;
+    look("account-sign-outs", page).await;
 }

@@ -6,7 +6,7 @@ use std::sync::{LazyLock, Mutex};
 use reqwest::header::{COOKIE, HeaderMap, LOCATION, SET_COOKIE};
 use reqwest::{Client, RequestBuilder, StatusCode};
 use scraper::{Html, Selector};
-use url::Url;
+use url::{Url, form_urlencoded};
 
 /// One person's browser. Cookies go to every address alike: everything here is on one host.
 pub struct Visitor {
@@ -79,7 +79,12 @@ impl Visitor {
 
     /// As [`Visitor::get`]; none if the connection broke before there was a whole answer.
     pub async fn try_get(&self, url: &str) -> Option<Answer> {
-        let request = self.client.get(url).header(COOKIE, self.cookie_header());
+        self.try_send(url, self.client.get(url)).await
+    }
+
+    /// As [`Visitor::send`]; none if the connection broke before there was a whole answer.
+    pub async fn try_send(&self, url: &str, request: RequestBuilder) -> Option<Answer> {
+        let request = request.header(COOKIE, self.cookie_header());
         let answer = request.send().await.ok()?;
         self.keep(answer.headers());
         Some(Answer {
@@ -143,15 +148,25 @@ impl Visitor {
 
     /// Submits a form of a page with these fields in the place of its own.
     pub async fn submit(&self, page: &Answer, form: &Form, fields: &[(&str, &str)]) -> Answer {
-        let mut all: Vec<(&str, &str)> = form
-            .fields
-            .iter()
-            .map(|(name, value)| (name.as_str(), value.as_str()))
-            .collect();
-        all.retain(|(name, _)| !fields.iter().any(|(other, _)| other == name));
-        all.extend_from_slice(fields);
-        let action = Url::parse(&page.url).unwrap().join(&form.action).unwrap();
-        self.post(action.as_str(), &all).await
+        let (action, all) = filled_in(page, form, fields);
+        self.post(&action, &all).await
+    }
+
+    /// As [`Visitor::submit`]; none if the connection broke before there was a whole answer.
+    pub async fn try_submit(
+        &self,
+        page: &Answer,
+        form: &Form,
+        fields: &[(&str, &str)],
+    ) -> Option<Answer> {
+        let (action, all) = filled_in(page, form, fields);
+        let origin = Url::parse(&action).unwrap().origin();
+        let request = self.client.post(&action).form(&all);
+        self.try_send(
+            &action,
+            request.header("origin", origin.ascii_serialization()),
+        )
+        .await
     }
 
     /// The value of a cookie, by the beginning of its name.
@@ -195,6 +210,23 @@ impl Visitor {
     }
 }
 
+/// Where a form goes and what it says, with these fields in the place of its own.
+fn filled_in<'a>(
+    page: &Answer,
+    form: &'a Form,
+    fields: &[(&'a str, &'a str)],
+) -> (String, Vec<(&'a str, &'a str)>) {
+    let mut all: Vec<(&str, &str)> = form
+        .fields
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str()))
+        .collect();
+    all.retain(|(name, _)| !fields.iter().any(|(other, _)| other == name));
+    all.extend_from_slice(fields);
+    let action = Url::parse(&page.url).unwrap().join(&form.action).unwrap();
+    (action.into(), all)
+}
+
 async fn read(url: &str, answer: reqwest::Response) -> Answer {
     Answer {
         url: url.to_owned(),
@@ -217,11 +249,11 @@ impl Answer {
         )
     }
 
-    /// A parameter of the query of where it leads.
+    /// A parameter of where it leads: of the query, or of the fragment where there is one.
     pub fn parameter(&self, name: &str) -> Option<String> {
         let location = Url::parse(&self.location()?).unwrap();
-        location
-            .query_pairs()
+        let text = location.fragment().or(location.query())?;
+        form_urlencoded::parse(text.as_bytes())
             .find(|(known, _)| known == name)
             .map(|(_, value)| value.into_owned())
     }
@@ -267,6 +299,18 @@ impl Answer {
                     .collect(),
             })
             .collect()
+    }
+
+    /// The form that goes to this path and has this among its fields.
+    pub fn form_with(&self, action: &str, field: (&str, &str)) -> Form {
+        let wanted = |form: &Form| {
+            let has = |(name, value): &(String, String)| (name.as_str(), value.as_str()) == field;
+            form.action == action && (field.0.is_empty() || form.fields.iter().any(has))
+        };
+        let mut forms = self.forms().into_iter();
+        forms
+            .find(wanted)
+            .unwrap_or_else(|| panic!("no form to {action} with {field:?}: {}", self.body))
     }
 
     /// The values of an attribute of what a CSS selector finds.

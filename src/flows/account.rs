@@ -1,0 +1,167 @@
+//! What a person does to what is theirs.
+
+use std::net::IpAddr;
+
+use secrecy::SecretString;
+use uuid::Uuid;
+
+use super::end_session::{self, Ending};
+use super::sign_in::{admit, name_and_address, verify};
+use super::{FlowError, Provider};
+use crate::clock::Timestamp;
+use crate::jose::HashPurpose;
+use crate::oidc::logout::Cause;
+use crate::store::grants::{self, Of};
+use crate::store::orders::OrderScope;
+use crate::store::passwords::Password;
+use crate::store::sessions::{self, Session};
+use crate::store::{self, consents, passwords, throttles, users};
+
+/// How many sessions of a person one transaction ends parts of.
+const SESSIONS_AT_ONCE: u64 = 200;
+
+/// What the form for a new password and its connection tell.
+pub struct NewPassword<'a> {
+    /// The session in which it is asked for.
+    pub session: &'a Session,
+    /// As typed.
+    pub current: &'a SecretString,
+    /// As typed, and found good enough.
+    pub new: &'a SecretString,
+    /// Where the connection comes from.
+    pub address: IpAddr,
+}
+
+/// How that went.
+pub enum PasswordChange {
+    /// It is the new one from now on; the session goes on under this cookie.
+    Done {
+        /// The value for the session cookie.
+        cookie: String,
+    },
+    /// The current password is another, or the session has ended meanwhile.
+    Refused,
+    /// Too many attempts; the next one may come at this moment.
+    TooOften(Timestamp),
+}
+
+/// Sets a person's password for themselves. Every other session of theirs ends, and what was granted in
+/// them; the one in which they ask goes on.
+///
+/// # Errors
+/// When we can't tell; the password is then the old one.
+pub async fn change_password(
+    provider: &Provider,
+    wanted: &NewPassword<'_>,
+) -> Result<PasswordChange, FlowError> {
+    let session = wanted.session;
+    let now = provider.clock.now();
+    let Some(user) = users::find(provider.database.read(), session.user_id).await? else {
+        return Ok(PasswordChange::Refused);
+    };
+    // Who holds a browser that is signed in guesses no faster than who is at the front door.
+    if let Err(again_at) = admit(provider, &user.username, wanted.address, now).await? {
+        return Ok(PasswordChange::TooOften(again_at));
+    }
+    let Some((user, password)) = verify(provider, &user.username, wanted.current).await? else {
+        return Ok(PasswordChange::Refused);
+    };
+    let hash = provider.passwords.hash(wanted.new).await?;
+    let cookie = provider.random.secret();
+    let tx = provider.database.begin().await?;
+    // Read again, and held: much can happen while passwords are hashed.
+    let user = users::lock(&tx, user.id).await?;
+    let now = provider.clock.now();
+    let Some(user) = user.filter(|user| user.disabled_at.is_none()) else {
+        return Ok(PasswordChange::Refused);
+    };
+    if passwords::find(&tx, user.id).await?.as_ref() != Some(&password) {
+        return Ok(PasswordChange::Refused);
+    }
+    let alive = provider.alive(now);
+    if user.id != session.user_id
+        || sessions::lock_living(&tx, session.id, alive)
+            .await?
+            .is_none()
+    {
+        return Ok(PasswordChange::Refused);
+    }
+    let password = Password {
+        hash: hash.as_str().to_owned(),
+        // The configuration does not undo this until it declares another.
+        declared_fingerprint: password.declared_fingerprint,
+    };
+    passwords::save(&tx, user.id, &password, now).await?;
+    let (user_id, except) = (user.id, session.id);
+    grants::revoke(&tx, Of::UserElsewhere { user_id, except }, now).await?;
+    let scope = OrderScope::OthersOf { user_id, except };
+    end_session::order(provider, &tx, scope, Cause::PasswordChanged, now).await?;
+    let renewed = Session {
+        auth_time: now,
+        last_seen_at: now,
+        expires_at: now + provider.config.session.absolute,
+        ..session.clone()
+    };
+    let cookie_hash = provider.master.hash(HashPurpose::SessionCookie, &cookie);
+    sessions::renew(&tx, &renewed, cookie_hash).await?;
+    throttles::forget(
+        &tx,
+        &name_and_address(provider, &user.username, wanted.address),
+    )
+    .await?;
+    store::commit(tx).await?;
+    provider.work.notify_one();
+    Ok(PasswordChange::Done { cookie })
+}
+
+/// Takes back what a person allowed a client: the consent, every grant (those with `offline_access` too),
+/// and its part in each of their sessions. False when there was no consent.
+///
+/// # Errors
+/// When the database fails; then nothing was done.
+pub async fn withdraw_consent(
+    provider: &Provider,
+    user_id: Uuid,
+    client_id: &str,
+) -> Result<bool, FlowError> {
+    let tx = provider.database.begin().await?;
+    // No code is issued while the person is held.
+    users::lock(&tx, user_id).await?;
+    let now = provider.clock.now();
+    if !consents::remove(&tx, user_id, client_id).await? {
+        return Ok(false);
+    }
+    let (cause, before) = (
+        Cause::ConsentWithdrawn,
+        now + chrono::TimeDelta::milliseconds(1),
+    );
+    let limit = SESSIONS_AT_ONCE + 1;
+    let ids = sessions::unended_before(&tx, Some(user_id), None, before, limit).await?;
+    if u64::try_from(ids.len()).unwrap_or(limit) < limit {
+        // The sessions before the grants, as everywhere: two orders would wait for each other.
+        let ending = Ending::by(cause, now);
+        end_session::end_participation_in(provider, &tx, &ids, client_id, ending).await?;
+    } else {
+        let client_id = client_id.to_owned();
+        let scope = OrderScope::UserAtClient { user_id, client_id };
+        end_session::order(provider, &tx, scope, cause, now).await?;
+    }
+    grants::revoke(&tx, Of::UserAtClient { user_id, client_id }, now).await?;
+    store::commit(tx).await?;
+    provider.work.notify_one();
+    Ok(true)
+}
+
+/// Records that somebody looked at their account: using a session keeps it from idling.
+///
+/// # Errors
+/// When the database fails.
+pub async fn seen(provider: &Provider, session: &Session) -> Result<(), FlowError> {
+    let now = provider.clock.now();
+    if now - session.last_seen_at >= super::access::LAST_SEEN_GRAIN {
+        let tx = provider.database.begin().await?;
+        sessions::touch(&tx, session.id, now).await?;
+        store::commit(tx).await?;
+    }
+    Ok(())
+}

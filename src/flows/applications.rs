@@ -1,0 +1,119 @@
+//! What an administrator does to clients. Those that the configuration declares are changed there.
+
+use super::declare::shut_out;
+use super::people::NotDone;
+use super::{FlowError, Provider};
+use crate::oidc::client::Client;
+use crate::oidc::logout::Cause;
+use crate::store::clients::{self, KnownClient};
+use crate::store::{self, Transaction};
+
+/// Makes a client known. One that was removed may be registered again: it is then another application, to
+/// which nobody has allowed anything.
+///
+/// # Errors
+/// When the database fails.
+pub async fn add_client(
+    provider: &Provider,
+    client: Client,
+) -> Result<Result<(), NotDone>, FlowError> {
+    let now = provider.clock.now();
+    let tx = provider.database.begin().await?;
+    match clients::find(&tx, &client.client_id).await? {
+        Some(before) if before.deleted_at.is_some() => {}
+        Some(before) if before.declared && before.disabled_at.is_some() => {
+            return Ok(Err(NotDone::Declared));
+        }
+        Some(_) => return Ok(Err(NotDone::Exists)),
+        None => {}
+    }
+    let known = KnownClient {
+        client,
+        declared: false,
+        created_at: now,
+        updated_at: now,
+        disabled_at: None,
+        deleted_at: None,
+    };
+    clients::save(&tx, &known).await?;
+    store::commit(tx).await?;
+    Ok(Ok(()))
+}
+
+/// Shuts a client out until it is let in again: its tokens are taken back and everyone's part in it ends.
+///
+/// # Errors
+/// When the database fails; then nothing was done.
+pub async fn disable_client(
+    provider: &Provider,
+    client_id: &str,
+) -> Result<Result<(), NotDone>, FlowError> {
+    let tx = provider.database.begin().await?;
+    let known = match changeable(&tx, client_id).await? {
+        Ok(known) => known,
+        Err(reason) => return Ok(Err(reason)),
+    };
+    let now = provider.clock.now();
+    shut_out(provider, &tx, known, Cause::ClientDisabled, now).await?;
+    store::commit(tx).await?;
+    provider.work.notify_one();
+    Ok(Ok(()))
+}
+
+/// Lets a client in again that was shut out. Nothing that ended then comes back.
+///
+/// # Errors
+/// When the database fails; then nothing was done.
+pub async fn enable_client(
+    provider: &Provider,
+    client_id: &str,
+) -> Result<Result<(), NotDone>, FlowError> {
+    let tx = provider.database.begin().await?;
+    let known = match changeable(&tx, client_id).await? {
+        Ok(known) => known,
+        Err(reason) => return Ok(Err(reason)),
+    };
+    let known = KnownClient {
+        disabled_at: None,
+        updated_at: provider.clock.now(),
+        ..known
+    };
+    clients::save(&tx, &known).await?;
+    store::commit(tx).await?;
+    Ok(Ok(()))
+}
+
+/// Removes a client for good: as [`disable_client`], and what people allowed it is forgotten. It is still
+/// told of what ends by this.
+///
+/// # Errors
+/// When the database fails; then nothing was done.
+pub async fn remove_client(
+    provider: &Provider,
+    client_id: &str,
+) -> Result<Result<(), NotDone>, FlowError> {
+    let tx = provider.database.begin().await?;
+    let known = match changeable(&tx, client_id).await? {
+        Ok(known) => known,
+        Err(reason) => return Ok(Err(reason)),
+    };
+    let now = provider.clock.now();
+    shut_out(provider, &tx, known, Cause::ClientDeleted, now).await?;
+    store::commit(tx).await?;
+    provider.work.notify_one();
+    Ok(Ok(()))
+}
+
+/// The client, if it is there and may be changed here. One that has left the configuration is shut out
+/// already, and may be removed or let in again only by the file.
+async fn changeable(
+    tx: &Transaction,
+    client_id: &str,
+) -> Result<Result<KnownClient, NotDone>, FlowError> {
+    Ok(match clients::find(tx, client_id).await? {
+        None => Err(NotDone::Unknown),
+        Some(known) if known.deleted_at.is_some() => Err(NotDone::Unknown),
+        Some(known) if known.declared => Err(NotDone::Declared),
+        Some(known) => Ok(known),
+    })
+}

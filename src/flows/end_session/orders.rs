@@ -1,0 +1,115 @@
+//! Ending many sessions at once: one row that counts from its commit, carried out some sessions a
+//! transaction.
+
+use chrono::TimeDelta;
+use uuid::Uuid;
+
+use super::{Ending, SESSIONS_AT_ONCE, end_in, end_participation_in};
+use crate::clock::Timestamp;
+use crate::flows::{FlowError, Provider, observe};
+use crate::oidc::logout::Cause;
+use crate::store::grants::{self, Of};
+use crate::store::orders::{self, Order, OrderScope};
+use crate::store::{self, Transaction, participants, sessions};
+
+/// Orders the end of many sessions; answers the order's identifier. From the commit on they count as
+/// ended; workers do the rest.
+///
+/// # Errors
+/// When the database fails.
+pub(in crate::flows) async fn order(
+    provider: &Provider,
+    tx: &Transaction,
+    scope: OrderScope,
+    cause: Cause,
+    now: Timestamp,
+) -> Result<Uuid, FlowError> {
+    // A code on its way to an application has no part yet that an order could end.
+    let at_client = match &scope {
+        OrderScope::Client(client_id) => Some((None, client_id.as_str())),
+        OrderScope::UserAtClient { user_id, client_id } => {
+            Some((Some(*user_id), client_id.as_str()))
+        }
+        OrderScope::User(_) | OrderScope::OthersOf { .. } | OrderScope::All => None,
+    };
+    if let Some((user_id, client_id)) = at_client {
+        let of = Of::UnredeemedAtClient { user_id, client_id };
+        grants::revoke(tx, of, now).await?;
+    }
+    let order = Order {
+        id: provider.random.row_id(now),
+        scope,
+        cause,
+        // What began in this very millisecond is meant too.
+        before: now + TimeDelta::milliseconds(1),
+    };
+    orders::insert(tx, &order).await?;
+    observe::ordering(&order);
+    Ok(order.id)
+}
+
+/// Orders the end of many sessions, in a transaction of its own; answers the order's identifier.
+///
+/// # Errors
+/// When the database fails.
+pub async fn end_many(
+    provider: &Provider,
+    scope: OrderScope,
+    cause: Cause,
+) -> Result<Uuid, FlowError> {
+    let tx = provider.database.begin().await?;
+    let order_id = order(provider, &tx, scope, cause, provider.clock.now()).await?;
+    store::commit(tx).await?;
+    provider.work.notify_one();
+    Ok(order_id)
+}
+
+/// Carries out every open order, some sessions a transaction. Any node may, at any time: what one has
+/// ended another passes over.
+///
+/// # Errors
+/// When the database fails; the next call goes on where this one stopped.
+pub async fn carry_out_orders(provider: &Provider) -> Result<(), FlowError> {
+    for order in orders::open(provider.database.read()).await? {
+        while carry_out_some(provider, &order).await? {
+            provider.work.notify_one();
+        }
+    }
+    Ok(())
+}
+
+async fn carry_out_some(provider: &Provider, order: &Order) -> Result<bool, FlowError> {
+    let ending = Ending {
+        cause: order.cause,
+        order_id: Some(order.id),
+        now: provider.clock.now(),
+    };
+    let tx = provider.database.begin().await?;
+    let (limit, before) = (SESSIONS_AT_ONCE, order.before);
+    let (user_id, except, client_id) = match &order.scope {
+        OrderScope::User(user_id) => (Some(*user_id), None, None),
+        OrderScope::OthersOf { user_id, except } => (Some(*user_id), Some(*except), None),
+        OrderScope::UserAtClient { user_id, client_id } => (Some(*user_id), None, Some(client_id)),
+        OrderScope::Client(client_id) => (None, None, Some(client_id)),
+        OrderScope::All => (None, None, None),
+    };
+    let session_ids = match client_id {
+        Some(client_id) => {
+            participants::sessions_of_client(&tx, client_id, user_id, before, limit).await?
+        }
+        None => sessions::unended_before(&tx, user_id, except, before, limit).await?,
+    };
+    match client_id {
+        Some(client_id) => {
+            end_participation_in(provider, &tx, &session_ids, client_id, ending).await?;
+        }
+        None => {
+            end_in(provider, &tx, &session_ids, ending).await?;
+        }
+    }
+    if session_ids.is_empty() {
+        orders::close(&tx, order.id, ending.now).await?;
+    }
+    store::commit(tx).await?;
+    Ok(!session_ids.is_empty())
+}

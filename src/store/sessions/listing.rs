@@ -1,0 +1,66 @@
+//! Sessions a page at a time, newest first. A page begins where the last one ended, not at a number:
+//! sessions that begin or end meanwhile shift nothing.
+
+use sea_orm::entity::prelude::*;
+use sea_orm::sea_query::Condition;
+use sea_orm::{ConnectionTrait, QueryOrder as _, QuerySelect as _};
+
+use super::{Column, Entity, Liveness, Session};
+use crate::clock::Timestamp;
+use crate::store::{StoreError, millis, participants};
+
+/// Which sessions.
+#[derive(Debug, Clone, Default)]
+pub struct Wanted<'a> {
+    /// Those of one person.
+    pub user_id: Option<Uuid>,
+    /// Those in which one application took part.
+    pub client_id: Option<&'a str>,
+    /// Those that live, or those that do not; none: both.
+    pub ended: Option<bool>,
+    /// Those before this one.
+    pub after: Option<(Timestamp, Uuid)>,
+}
+
+/// At most `limit` of them, newest first.
+///
+/// # Errors
+/// When the database fails.
+pub async fn page(
+    db: &impl ConnectionTrait,
+    wanted: &Wanted<'_>,
+    alive: Liveness,
+    limit: u64,
+) -> Result<Vec<Session>, StoreError> {
+    let ended = wanted.ended.map(|ended| match ended {
+        true => alive.condition().not(),
+        false => alive.condition(),
+    });
+    let before = wanted.after.map(|(created_at, id)| {
+        let created_at = millis(created_at);
+        Condition::any().add(Column::CreatedAt.lt(created_at)).add(
+            Condition::all()
+                .add(Column::CreatedAt.eq(created_at))
+                .add(Column::Id.lt(id)),
+        )
+    });
+    let at_client = wanted
+        .client_id
+        .map(|client_id| Column::Id.in_subquery(participants::sessions_with(client_id)));
+    Entity::find()
+        .filter(
+            Condition::all()
+                .add_option(wanted.user_id.map(|user_id| Column::UserId.eq(user_id)))
+                .add_option(at_client)
+                .add_option(ended)
+                .add_option(before),
+        )
+        .order_by_desc(Column::CreatedAt)
+        .order_by_desc(Column::Id)
+        .limit(limit)
+        .all(db)
+        .await?
+        .into_iter()
+        .map(TryInto::try_into)
+        .collect()
+}

@@ -1,0 +1,167 @@
+//! The log of a real server: one sign-out can be followed through it, and nothing in it is a secret.
+
+use std::io::Read as _;
+use std::net::TcpListener;
+use std::process::{Child, Command, Stdio};
+
+use exeunt::oidc::scope::ADMIN;
+use serde_json::{Value, json};
+
+use crate::support::eventually;
+use crate::support::provider::{PASSWORD, SECRET, database};
+use crate::support::relying_party::{Ear, RelyingParty, Reply};
+use crate::support::visitor::Visitor;
+
+/// A server in a process of its own, which ends with the test.
+struct Server(Child);
+
+impl Server {
+    /// Asks it to stop; answers the lines of its log.
+    fn stop(mut self) -> Vec<Value> {
+        let asked = Command::new("kill").arg(self.0.id().to_string()).status();
+        assert!(asked.unwrap().success());
+        let mut log = String::new();
+        let mut stderr = self.0.stderr.take().unwrap();
+        stderr.read_to_string(&mut log).unwrap();
+        log.lines()
+            .map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("no JSON: {line}")))
+            .collect()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It has stopped already when the test went well.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().port()
+}
+
+/// Attack 95: secrets in logs.
+#[actix_web::test]
+async fn one_sign_out_can_be_followed_from_the_request_to_the_receipt() {
+    let folder = tempfile::tempdir().unwrap();
+    let (port, admin_port) = (free_port(), free_port());
+    let (issuer, ear) = (format!("http://localhost:{port}"), Ear::open().await);
+    let text = format!(
+        r#"
+        issuer = "{issuer}"
+        [admin]
+        listen = "127.0.0.1:{admin_port}"
+        [database]
+        url = "{}"
+        [outbound]
+        allow_private_networks = ["127.0.0.0/8"]
+        [logout]
+        retry_first = "50ms"
+        [[users]]
+        username = "ada"
+        password = "{PASSWORD}"
+        [[clients]]
+        client_id = "ledger"
+        client_secret = "{SECRET}"
+        redirect_uris = ["{}/callback"]
+        backchannel_logout_uri = "{}"
+        skip_consent = true
+        [[clients]]
+        client_id = "console"
+        client_secret = "{SECRET}"
+        grant_types = ["client_credentials"]
+        response_types = []
+        scope = "{ADMIN}"
+        "#,
+        database(&folder).await.as_str(),
+        ear.base,
+        ear.backchannel_logout_uri()
+    );
+    std::fs::write(folder.path().join("exeunt.toml"), text).unwrap();
+    let child = Command::new(env!("CARGO_BIN_EXE_exeunt"))
+        .current_dir(folder.path())
+        .args(["--config", "exeunt.toml", "serve"])
+        .env("RUST_LOG", "exeunt=trace")
+        .stdin(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let server = Server(child);
+    let ada = Visitor::default();
+    eventually(async || ada.try_get(&format!("{issuer}/readyz")).await)
+        .await
+        .expect("the server answers");
+
+    ear.answer_next(&[Reply::Status(503)]);
+    let party = RelyingParty::at(&issuer, "ledger", &ear.base);
+    let tokens = party.tokens(&ada, &[]).await;
+    let cookie = ada.cookie("exeunt-session").unwrap();
+    let hint = [("id_token_hint", tokens.get("id_token"))];
+    ada.get(&party.end_session_url(&[(hint[0].0, &hint[0].1)]))
+        .await;
+    let notices = ear.wait_for(2).await;
+    let client = ada.client();
+    let url = format!("{issuer}/token");
+    let form = [("grant_type", "client_credentials")];
+    let request = client.post(&url).basic_auth("console", Some(SECRET));
+    let own = Visitor::default().send(&url, request.form(&form)).await;
+    let own = own.json()["access_token"].as_str().unwrap().to_owned();
+    let url = format!("http://127.0.0.1:{admin_port}/admin/v1/deliveries?state=confirmed");
+    let confirmed = eventually(async || {
+        let request = ada.client().get(&url).bearer_auth(&own);
+        let answer = Visitor::default().send(&url, request).await.json();
+        answer["items"].get(0).cloned()
+    });
+    let confirmed = confirmed.await.expect("the notice is confirmed");
+    let log = server.stop();
+
+    let ends: Vec<&Value> = log
+        .iter()
+        .filter(|line| line["message"] == "a session ends")
+        .collect();
+    let [end] = ends[..] else {
+        panic!("one session ended: {ends:?}")
+    };
+    assert_eq!(end["session_id"], confirmed["session_id"]);
+    assert_eq!(
+        (&end["cause"], &end["notices"]),
+        (&json!("logout"), &json!(1))
+    );
+    assert_eq!(end["span"]["path"], "/end_session");
+    let request_id = end["span"]["request_id"].as_str().unwrap();
+    assert_eq!(request_id.len(), 12);
+    let tries: Vec<&Value> = log
+        .iter()
+        .filter(|line| line["message"] == "an application was asked to end a session")
+        .filter(|line| line["session_id"] == end["session_id"])
+        .collect();
+    assert_eq!(tries.len(), 2, "{log:#?}");
+    for (number, (line, notice)) in tries.iter().zip(&notices).enumerate() {
+        assert_eq!(line["delivery_id"], confirmed["id"]);
+        assert_eq!(line["client_id"], "ledger");
+        assert_eq!(line["attempt"], number + 1);
+        let claims = notice.fields[0].1.split('.').nth(1).unwrap();
+        let claims =
+            base64::Engine::decode(&base64::engine::general_purpose::URL_SAFE_NO_PAD, claims);
+        let claims: Value = serde_json::from_slice(&claims.unwrap()).unwrap();
+        assert_eq!(line["jti"], claims["jti"]);
+    }
+    assert_eq!(
+        (&tries[0]["status"], &tries[0]["state"]),
+        (&json!(503), &json!("retrying"))
+    );
+    assert_eq!(
+        (&tries[1]["status"], &tries[1]["state"]),
+        (&json!(200), &json!("confirmed"))
+    );
+
+    let text = Value::from(log).to_string();
+    let mut secrets = vec![PASSWORD.to_owned(), SECRET.to_owned(), cookie, own];
+    secrets.extend(["access_token", "id_token"].map(|name| tokens.get(name)));
+    secrets.extend(notices.into_iter().map(|notice| notice.fields[0].1.clone()));
+    for secret in secrets {
+        assert!(!text.contains(&secret), "in the log: {secret}");
+    }
+}
