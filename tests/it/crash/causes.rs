@@ -49,7 +49,11 @@ pub const WAYS: &[Way] = &[
     way(Cause::Administrator, Reach::OwnApplication, end_client),
     way(Cause::UserDisabled, Reach::Session, disable_user),
     way(Cause::PasswordReset, Reach::Session, set_password),
-    way(Cause::ClientDisabled, Reach::OwnApplication, remove_client),
+    way(Cause::UserDeleted, Reach::Session, delete_user),
+    way(Cause::ClientDisabled, Reach::OwnApplication, disable_client),
+    way(Cause::ClientDeleted, Reach::OwnApplication, remove_client),
+    way(Cause::OneSession, Reach::Session, end_this_session),
+    way(Cause::Everywhere, Reach::Session, end_everything),
 ];
 
 /// An application sends the browser, with a hint.
@@ -182,18 +186,55 @@ fn set_password<'a>(house: &'a House, guest: &'a Guest) -> LocalBoxFuture<'a, bo
     .boxed_local()
 }
 
+fn delete_user<'a>(house: &'a House, guest: &'a Guest) -> LocalBoxFuture<'a, bool> {
+    async { at_last(house, guest, &["user", "delete", "--yes", &guest.username]).await }
+        .boxed_local()
+}
+
+fn disable_client<'a>(house: &'a House, guest: &'a Guest) -> LocalBoxFuture<'a, bool> {
+    async {
+        let line = ["client", "disable", &guest.own.party.client_id];
+        at_last(house, guest, &line).await
+    }
+    .boxed_local()
+}
+
 fn remove_client<'a>(house: &'a House, guest: &'a Guest) -> LocalBoxFuture<'a, bool> {
     async {
         let line = ["client", "remove", &guest.own.party.client_id];
-        // Whoever did not hear that it is gone is told, by and by, that there is none.
-        command(house, guest, &line, "").await
-            || guest
-                .own
-                .try_userinfo(house)
-                .await
-                .is_some_and(|answer| answer.status == 401)
+        at_last(house, guest, &line).await
     }
     .boxed_local()
+}
+
+/// Who did not hear that it is done is told, by and by, that there is nothing to do it to.
+async fn at_last(house: &House, guest: &Guest, line: &[&str]) -> bool {
+    let gone = async || guest.own.try_userinfo(house).await;
+    command(house, guest, line, "").await || gone().await.is_some_and(|gone| gone.status == 401)
+}
+
+/// The person ends the session that they are in, on their account's page.
+fn end_this_session<'a>(house: &'a House, guest: &'a Guest) -> LocalBoxFuture<'a, bool> {
+    press(house, guest, "/account/end-session").boxed_local()
+}
+
+/// The person ends all their sessions there.
+fn end_everything<'a>(house: &'a House, guest: &'a Guest) -> LocalBoxFuture<'a, bool> {
+    press(house, guest, "/account/end-everything").boxed_local()
+}
+
+async fn press(house: &House, guest: &Guest, action: &str) -> bool {
+    let url = format!("{}/account", house.issuer);
+    let Some(page) = guest.browser.try_get(&url).await else {
+        return false;
+    };
+    if page.page() != "page-account" {
+        // They are nobody any more, and are asked to sign in.
+        return page.status == 303 || page.page() == "page-sign-in";
+    }
+    let form = page.form_with(action, ("", ""));
+    let answer = guest.browser.try_submit(&page, &form, &[]).await;
+    leads_on(answer.as_ref())
 }
 
 /// As patient as the slowest machine.
