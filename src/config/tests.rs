@@ -237,7 +237,7 @@ fn durations_that_will_not_do_are_told() {
 fn clients_that_will_not_do_are_told() {
     insta::assert_snapshot!(refusal("[[clients]]\nclient_name = 5\n[[clients]]\nclient_id = 'a b'\nredirect_uris = ['https://a.example/']\ntoken_endpoint_auth_method = 'none'"), @r#"
     exeunt.toml:1:1: [[clients]] client_id is missing. Give the application an identifier.
-    exeunt.toml:1:1: [[clients]] redirect_uris does not fit: name at least one, for codes to be sent to.
+    exeunt.toml:1:1: [[clients]] redirect_uris does not fit: name at least one, for answers to be sent to.
     exeunt.toml:1:1: [[clients]] token_endpoint_auth_method does not fit: this method needs a client_secret.
     exeunt.toml:2:15: [[clients]] client_name is a number, not a text. Write it between quotation marks.
     exeunt.toml:4:13: [[clients]] client_id is no identifier. Write 1 to 255 letters, digits and signs of ASCII, without spaces.
@@ -305,7 +305,7 @@ fn one_mistake_of_a_client_or_a_person_hides_no_other() {
                 redirect_uris = 'https://wiki.example/callback'\npost_logout_redirect_uris = ['http://wiki.example/']\n\
                 frontchannel_logout_uri = 'https://wiki.example/out'\nlogo_uri = 'javascript:alert(1)'\n\
                 skip_consent = 'yes'\ndefault_max_age = -1\ncontacts = ['ada', 5]\nscop = 'profile'\n\
-                grant_types = ['implicit']\nresponse_types = []\njwks = 'x'\n\
+                grant_types = ['device']\nresponse_types = []\njwks = 'x'\n\
                 [[users]]\nusername = 'ada'\npassword = 'short'\nemail_verified = 'yes'\naddress = 'London'\nname = ['Ada']\n\
                 [[users]]\nusername = 'bob'\naddress = { town = 'London', country = 5 }\n";
     insta::assert_snapshot!(refusal(text), @r#"
@@ -316,7 +316,7 @@ fn one_mistake_of_a_client_or_a_person_hides_no_other() {
     exeunt.toml:9:19: client wiki: default_max_age does not fit: integer `-1`. Write a whole number of seconds, not below zero, without quotation marks.
     exeunt.toml:10:20: client wiki: contacts holds a number, not a text. Write it between quotation marks.
     exeunt.toml:11:1: client wiki: scop is not a key we know. Did you mean scope?
-    exeunt.toml:12:16: client wiki: grant_types holds none that we know: "implicit". Known are "authorization_code", "refresh_token", "client_credentials".
+    exeunt.toml:12:16: client wiki: grant_types holds none that we know: "device". Known are "authorization_code", "refresh_token", "client_credentials", "implicit".
     exeunt.toml:14:8: client wiki: jwks does not fit: must have a member keys with at least one key.
     exeunt.toml:17:12: user ada: password has 5 characters, which is too short. Give at least 8.
     exeunt.toml:18:18: user ada: email_verified is a text, not true or false. Write true or false, without quotation marks.

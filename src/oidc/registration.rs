@@ -83,9 +83,7 @@ pub fn looks_at(field: &str) -> &'static [&'static str] {
 fn redirect_uris(metadata: &ClientMetadata) -> Vec<Problem> {
     let field = "redirect_uris";
     let mut problems = return_uris(field, &metadata.redirect_uris, metadata.application_type);
-    let sends =
-        |grant: &GrantType| matches!(grant, GrantType::AuthorizationCode | GrantType::Implicit);
-    if metadata.redirect_uris.is_empty() && metadata.grant_types.iter().any(sends) {
+    if metadata.redirect_uris.is_empty() && metadata.grant_types.iter().any(sends_people) {
         problems.push(Problem::new(
             field,
             "name at least one, for answers to be sent to",
@@ -156,6 +154,11 @@ fn grant_types(metadata: &ClientMetadata) -> Vec<Problem> {
     problems
 }
 
+/// Whether a client with this grant sends people to the authorization endpoint.
+fn sends_people(grant: &GrantType) -> bool {
+    matches!(grant, GrantType::AuthorizationCode | GrantType::Implicit)
+}
+
 /// Types that we know, each with the grants that it takes, and a type for each grant that sends an
 /// answer to the client (Registration §2).
 fn response_types(metadata: &ClientMetadata) -> Vec<Problem> {
@@ -169,6 +172,8 @@ fn response_types(metadata: &ClientMetadata) -> Vec<Problem> {
                 let all = ResponseType::ALL.map(ResponseType::as_str).join(", ");
                 problems.push(Problem::new(field, format!("{name:?} is none of: {all}")));
             }
+            // The default, of a client that sends nobody here.
+            Some(ResponseType::CODE) if !grants.iter().any(sends_people) => {}
             Some(response_type) if !response_type.fits(grants) => {
                 let needs = match (response_type.code, response_type.brings_tokens()) {
                     (true, true) => "authorization_code and implicit",

@@ -179,12 +179,9 @@ fn grants_and_response_types_agree() {
     for (grants, responses, found) in [
         (vec![AuthorizationCode, RefreshToken], vec!["code"], vec![]),
         (vec![ClientCredentials], vec![], vec![]),
-        (vec![], vec!["code"], vec!["grant_types", "response_types"]),
-        (
-            vec![RefreshToken],
-            vec!["code"],
-            vec!["grant_types", "response_types"],
-        ),
+        (vec![ClientCredentials], vec!["code"], vec![]),
+        (vec![], vec!["code"], vec!["grant_types"]),
+        (vec![RefreshToken], vec!["code"], vec!["grant_types"]),
         (vec![AuthorizationCode], vec![], vec!["response_types"]),
         (vec![Implicit], vec!["id_token", "token id_token"], vec![]),
         (vec![Implicit], vec![], vec!["response_types"]),
