@@ -195,6 +195,7 @@ pub struct Running {
     server: JoinHandle<std::io::Result<()>>,
     tasks: Vec<JoinHandle<()>>,
     stop: CancellationToken,
+    distrusted: CancellationToken,
 }
 
 /// The administrators' listener.
@@ -269,11 +270,21 @@ pub async fn start_on(
         .transpose()?;
     let handle = server.handle();
     let stop = CancellationToken::new();
+    let distrusted = CancellationToken::new();
     let tasks = vec![
         tokio::spawn(deliver_logouts::run(Arc::clone(&workers), stop.clone())),
-        tokio::spawn(sweep::run(Arc::clone(&workers), keys_seen, stop.clone())),
+        tokio::spawn(sweep::run(Arc::clone(&workers), stop.clone())),
+        tokio::spawn(sweep::watch_keys(
+            Arc::clone(&workers),
+            keys_seen,
+            stop.clone(),
+        )),
         tokio::spawn(work::listen(Arc::clone(&workers), stop.clone())),
-        tokio::spawn(marker::run(Arc::clone(&workers), stop.clone())),
+        tokio::spawn(marker::run(
+            Arc::clone(&workers),
+            stop.clone(),
+            distrusted.clone(),
+        )),
     ];
     Ok(Running {
         address,
@@ -284,6 +295,7 @@ pub async fn start_on(
         server: tokio::spawn(server),
         tasks,
         stop,
+        distrusted,
     })
 }
 
@@ -350,6 +362,12 @@ impl Running {
     /// What it acts with.
     pub fn provider(&self) -> &Provider {
         &self.provider
+    }
+
+    /// Resolves when the database was found to be an older copy that was put back underneath: nothing of it is to be
+    /// served.
+    pub async fn distrusted(&self) {
+        self.distrusted.cancelled().await;
     }
 
     /// Stops: no new requests, then the workers finish what is under way, then the database closes.

@@ -98,6 +98,10 @@ async fn add(provider: &Provider, wanted: ClientAdd) -> anyhow::Result<()> {
     match people::add_client(provider, client).await? {
         Ok(()) => {}
         Err(NotDone::Exists) => bail!("there is an application {client_id} already"),
+        Err(NotDone::StillLeaving) => bail!(
+            "the application that was {client_id} before is still to be told of sign-outs: `exeunt delivery list --client \
+             {client_id} --open` shows of which, `exeunt delivery abandon --client {client_id}` gives them up"
+        ),
         Err(_) => return Err(lives_elsewhere(&client_id)),
     }
     let mut facts = vec![("client_id", client_id.clone())];

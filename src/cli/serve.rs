@@ -2,6 +2,7 @@
 
 use std::io::{self, IsTerminal as _};
 
+use anyhow::bail;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
@@ -22,11 +23,19 @@ pub(super) async fn run(config: Config) -> anyhow::Result<()> {
     let running = server::start(config, Seams::default()).await?;
     let admin = running.admin_address().map(tracing::field::display);
     tracing::info!(issuer = issuer.as_str(), address = %running.address(), admin, "ready");
-    let reason = stop.await;
+    let reason = tokio::select! {
+        reason = stop => Some(reason),
+        () = running.distrusted() => None,
+    };
     tracing::info!(reason, "stopping: what is under way is finished first");
     running.stop().await;
     tracing::info!("stopped");
-    Ok(())
+    match reason {
+        Some(_) => Ok(()),
+        None => bail!(
+            "an older copy of the database was put back: run `exeunt restored` before it is served"
+        ),
+    }
 }
 
 /// Resolves to the name of the signal that asks us to stop. Signals are heard from the call on, not from the first

@@ -175,7 +175,7 @@ fn not_done(provider: &Provider, username: &str, reason: NotDone) -> anyhow::Err
         (NotDone::Unknown, None) => {
             anyhow!("there is no person {username}: `exeunt user list` shows those that there are")
         }
-        (NotDone::Exists | NotDone::Declared, _) => {
+        (NotDone::Exists | NotDone::Declared | NotDone::StillLeaving, _) => {
             anyhow!("there is a person {username} already")
         }
     }

@@ -4,9 +4,11 @@ use super::declare::shut_out;
 use super::people::NotDone;
 use super::{FlowError, Provider};
 use crate::oidc::client::Client;
-use crate::oidc::logout::Cause;
+use crate::oidc::logout::{Cause, DeliveryState};
 use crate::store::clients::{self, KnownClient};
-use crate::store::{self, Transaction};
+use crate::store::deliveries::listing::{self, Wanted};
+use crate::store::orders::OrderScope;
+use crate::store::{self, Transaction, participants};
 
 /// Makes a client known. One that was removed may be registered again: it is then another application, to
 /// which nobody has allowed anything.
@@ -20,6 +22,13 @@ pub async fn add_client(
     let now = provider.clock.now();
     let tx = provider.database.begin().await?;
     match clients::find(&tx, &client.client_id).await? {
+        // Notices go where the identifier leads when they are sent: they would tell the new one of people who never
+        // used it, and the old one nothing.
+        Some(before)
+            if before.deleted_at.is_some() && is_still_leaving(&tx, &client.client_id).await? =>
+        {
+            return Ok(Err(NotDone::StillLeaving));
+        }
         Some(before) if before.deleted_at.is_some() => {}
         Some(before) if before.declared && before.disabled_at.is_some() => {
             return Ok(Err(NotDone::Declared));
@@ -38,6 +47,20 @@ pub async fn add_client(
     clients::save(&tx, &known).await?;
     store::commit(tx).await?;
     Ok(Ok(()))
+}
+
+/// Whether the application takes part in a session, or is still to be told of one.
+async fn is_still_leaving(tx: &Transaction, client_id: &str) -> Result<bool, FlowError> {
+    let scope = OrderScope::Client(client_id.to_owned());
+    if participants::count_open(tx, &scope).await? > 0 {
+        return Ok(true);
+    }
+    let open = Wanted {
+        states: &[DeliveryState::Pending, DeliveryState::Retrying],
+        client_id: Some(client_id),
+        ..Wanted::default()
+    };
+    Ok(!listing::page(tx, &open, 1).await?.is_empty())
 }
 
 /// Shuts a client out until it is let in again: its tokens are taken back and everyone's part in it ends.

@@ -222,7 +222,9 @@ pub async fn issue(
     // session, as everywhere.
     let user = users::lock(&tx, session.user_id).await?;
     let held = sessions::lock_living(&tx, session.id, provider.alive(now)).await?;
-    let known = clients::find_enabled(&tx, &client.client_id).await?;
+    // Held too: it is not shut out between our look and the commit.
+    let known = clients::hold_enabled(&tx, &client.client_id).await?;
+    let user = user.filter(|user| user.disabled_at.is_none());
     let (Some(user), Some(session), Some(_)) = (user, held, known) else {
         return Ok(None);
     };

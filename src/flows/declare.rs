@@ -62,14 +62,15 @@ pub(super) async fn shut_out(
 ) -> Result<(), FlowError> {
     let for_good = cause == Cause::ClientDeleted;
     let client_id = known.client.client_id.clone();
-    store::grants::revoke(tx, store::grants::Of::Client(&client_id), now).await?;
     let gone = KnownClient {
         disabled_at: known.disabled_at.or(Some(now)),
         deleted_at: for_good.then_some(now),
         updated_at: now,
         ..known
     };
+    // The client before its grants: who was about to be given one has been given it by then, or is refused.
     clients::save(tx, &gone).await?;
+    store::grants::revoke(tx, store::grants::Of::Client(&client_id), now).await?;
     if termination(cause).consents == Fate::Dies {
         store::consents::remove_of_client(tx, &client_id).await?;
     }

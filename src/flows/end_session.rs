@@ -92,6 +92,8 @@ pub(super) struct Ending {
     pub cause: Cause,
     /// The order, if it is one that ends them.
     pub order_id: Option<Uuid>,
+    /// Of an order about one application: parts and grants that began at this moment or later are others.
+    pub before: Option<Timestamp>,
     /// The moment.
     pub now: Timestamp,
 }
@@ -102,6 +104,7 @@ impl Ending {
         Self {
             cause,
             order_id: None,
+            before: None,
             now,
         }
     }
@@ -123,8 +126,14 @@ pub(super) async fn end_in(
         return Ok(0);
     }
     sessions::mark_ended(tx, &ids, ending.cause, ending.now).await?;
-    take_back(tx, &ids, None, ending).await?;
-    let participants = participants::list_open(tx, &ids, None).await?;
+    let of = Of::Sessions {
+        session_ids: &ids,
+        client_id: None,
+        keep_offline: ending.cause.keeps_offline_access(),
+        before: None,
+    };
+    grants::revoke(tx, of, ending.now).await?;
+    let participants = participants::list_open(tx, &ids, None, None).await?;
     observe::ending(provider, &ids, &participants, ending);
     tell(provider, tx, &held, participants, ending).await?;
     Ok(ids.len())
@@ -147,27 +156,39 @@ pub(super) async fn end_participation_in(
     if ids.is_empty() {
         return Ok(0);
     }
-    take_back(tx, &ids, Some(client_id), ending).await?;
-    let participants = participants::list_open(tx, &ids, Some(client_id)).await?;
+    take_back(tx, &ids, client_id, ending).await?;
+    let participants = participants::list_open(tx, &ids, Some(client_id), ending.before).await?;
     let parts = participants.len();
     observe::ending_parts(&participants, ending);
     tell(provider, tx, &held, participants, ending).await?;
     Ok(parts)
 }
 
-/// Takes back what was issued in these sessions, as far as the cause reaches.
+/// Takes back what was issued to an application in these sessions, as far as the cause reaches.
 async fn take_back(
     tx: &Transaction,
     session_ids: &[Uuid],
-    client_id: Option<&str>,
+    client_id: &str,
     ending: Ending,
 ) -> Result<(), FlowError> {
-    let of = Of::Sessions {
+    let of = |keep_offline| Of::Sessions {
         session_ids,
-        client_id,
-        keep_offline: ending.cause.keeps_offline_access(),
+        client_id: Some(client_id),
+        keep_offline,
+        before: ending.before,
     };
-    Ok(grants::revoke(tx, of, ending.now).await?)
+    let keep_offline = ending.cause.keeps_offline_access();
+    grants::revoke(tx, of(keep_offline), ending.now).await?;
+    if keep_offline {
+        // What outlives a part is what was given, not a code on its way: it would begin the next one.
+        let unredeemed = Of::Unredeemed {
+            session_ids,
+            client_id,
+            before: ending.before,
+        };
+        grants::revoke(tx, unredeemed, ending.now).await?;
+    }
+    Ok(())
 }
 
 /// Ends sessions whose time is over, some a transaction.

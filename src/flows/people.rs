@@ -23,6 +23,8 @@ pub enum NotDone {
     Unknown,
     /// The configuration file declares it, so it is changed there.
     Declared,
+    /// Applications are still to be told about the one that had that name before.
+    StillLeaving,
 }
 
 /// Makes a person known.

@@ -16,7 +16,7 @@ use crate::store::grants::{self, Grant, Of};
 use crate::store::participants::{self, Participant};
 use crate::store::refresh_tokens::{self, RefreshToken};
 use crate::store::sessions::{self, Session};
-use crate::store::{self, StoreError, Transaction, orders};
+use crate::store::{self, StoreError, Transaction, clients, orders, users};
 
 /// What comes with a code, of an authenticated client. No `Debug`: code and verifier are secrets.
 pub struct CodeGrant<'a> {
@@ -104,6 +104,13 @@ async fn give<'a>(
     else {
         return Ok(None);
     };
+    // After the session and before the grant, as everywhere. Held, so that the application is not shut
+    // out, and everyone's part in it over, between our look and the commit.
+    let held = clients::hold_enabled(tx, &client.client_id).await?;
+    let user = users::find(tx, session.user_id).await?;
+    if held.is_none() || user.is_none_or(|user| user.disabled_at.is_some()) {
+        return Ok(None);
+    }
     let Some(grant) = grants::lock_good(tx, code.grant_id).await? else {
         return Ok(None);
     };
@@ -154,6 +161,7 @@ pub(super) async fn join(
         let ending = Ending {
             cause: order.cause,
             order_id: Some(order.id),
+            before: Some(order.before),
             now,
         };
         end_session::end_participation_in(provider, tx, &[session.id], &client.client_id, ending)

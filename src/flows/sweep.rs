@@ -16,16 +16,12 @@ const SWEEP: TimeDelta = TimeDelta::minutes(5);
 /// How long a used code is remembered, so that its replay is known for one.
 const REMEMBER_CODES: TimeDelta = TimeDelta::days(1);
 
-/// Works until `stop` is cancelled. `keys_seen` is the version of the signing keys that is loaded.
-pub async fn run(provider: Arc<Provider>, mut keys_seen: i64, stop: CancellationToken) {
+/// Works until `stop` is cancelled.
+pub async fn run(provider: Arc<Provider>, stop: CancellationToken) {
     let mut swept_at = None;
     while !stop.is_cancelled() {
         // Before the work: what becomes due during it is looked at right after it.
         let now = provider.clock.now();
-        match keys::reload_if_changed(&provider, keys_seen).await {
-            Ok(version) => keys_seen = version,
-            Err(error) => tracing::error!(%error, "changed signing keys could not be loaded"),
-        }
         carry_out_orders(&provider, &stop).await;
         if let Err(error) = end_session::end_expired(&provider).await {
             tracing::error!(%error, "expired sessions could not be ended");
@@ -43,6 +39,22 @@ pub async fn run(provider: Arc<Provider>, mut keys_seen: i64, stop: Cancellation
                 () = provider.clock.sleep_until(again) => break,
                 () = stop.cancelled() => break,
             }
+        }
+    }
+}
+
+/// Loads signing keys that another process changed, until `stop` is cancelled: apart from what may take long, since a
+/// key that was stolen must be believed no more. `keys_seen` is the version that is loaded.
+pub async fn watch_keys(provider: Arc<Provider>, mut keys_seen: i64, stop: CancellationToken) {
+    while !stop.is_cancelled() {
+        let again = provider.clock.now() + LOOK;
+        match keys::reload_if_changed(&provider, keys_seen).await {
+            Ok(version) => keys_seen = version,
+            Err(error) => tracing::error!(%error, "changed signing keys could not be loaded"),
+        }
+        tokio::select! {
+            () = provider.clock.sleep_until(again) => {}
+            () = stop.cancelled() => {}
         }
     }
 }

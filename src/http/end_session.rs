@@ -169,7 +169,7 @@ async fn read(visitor: &Visitor, params: Params) -> Result<Request, PageError> {
     };
     let session = match visitor.session().await? {
         Some(session) => {
-            let participants = participants::list_open(db, &[session.id], None).await?;
+            let participants = participants::list_open(db, &[session.id], None, None).await?;
             Some((session, participants))
         }
         None => None,

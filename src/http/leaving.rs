@@ -108,7 +108,7 @@ async fn here(visitor: &Visitor, leaving: &Leaving) -> Result<(Here, Vec<String>
     } else {
         Here::SignedInAgain
     };
-    let open = participants::list_open(db, &[session.id], None).await?;
+    let open = participants::list_open(db, &[session.id], None, None).await?;
     Ok((
         here,
         open.into_iter().map(|known| known.client_id).collect(),

@@ -89,16 +89,27 @@ pub(super) async fn claim(provider: &Provider) -> Result<(), StartError> {
     }
 }
 
-/// Says every now and then that the database lives, until `stop` is cancelled, and then once more.
-pub(super) async fn run(provider: Arc<Provider>, stop: CancellationToken) {
+/// Says every now and then that the database lives, until `stop` is cancelled, and then once more. Cancels
+/// `distrusted`, and says no more, when an older copy was put back underneath.
+pub(super) async fn run(
+    provider: Arc<Provider>,
+    stop: CancellationToken,
+    distrusted: CancellationToken,
+) {
     loop {
         let again = provider.clock.now() + EVERY;
         tokio::select! {
             () = provider.clock.sleep_until(again) => {}
             () = stop.cancelled() => {}
         }
-        if let Err(error) = claim(&provider).await {
-            tracing::error!(%error, "it could not be kept that the database lives");
+        match claim(&provider).await {
+            Ok(()) => {}
+            Err(error @ StartError::Restored { .. }) => {
+                tracing::error!(%error, "what was revoked is good again in it: nothing more is served");
+                distrusted.cancel();
+                return;
+            }
+            Err(error) => tracing::error!(%error, "it could not be kept that the database lives"),
         }
         if stop.is_cancelled() {
             return;

@@ -1,7 +1,7 @@
 //! `clients`: applications. Their rows stay when they go, since what took part must be told.
 
 use sea_orm::entity::prelude::*;
-use sea_orm::{ActiveValue::Set, ConnectionTrait, QueryOrder as _};
+use sea_orm::{ActiveValue::Set, ConnectionTrait, QueryOrder as _, QuerySelect as _};
 
 use super::{StoreError, millis, time, time_or_none};
 use crate::clock::Timestamp;
@@ -74,6 +74,35 @@ pub async fn find_enabled(
         .await?
         .filter(|known| known.disabled_at.is_none())
         .map(|known| known.client))
+}
+
+/// As [`find_enabled`], and nobody shuts it out until this transaction is over.
+///
+/// # Errors
+/// When the database fails.
+pub async fn hold_enabled(
+    db: &impl ConnectionTrait,
+    client_id: &str,
+) -> Result<Option<Client>, StoreError> {
+    let row = Entity::find_by_id(client_id)
+        .filter(Column::DisabledAt.is_null())
+        .lock_shared()
+        .one(db)
+        .await?;
+    let known: Option<KnownClient> = row.map(TryInto::try_into).transpose()?;
+    Ok(known.map(|known| known.client))
+}
+
+/// Waits for those who hold the client, and keeps others from it until this transaction is over.
+///
+/// # Errors
+/// When the database fails.
+pub async fn lock(db: &impl ConnectionTrait, client_id: &str) -> Result<(), StoreError> {
+    Entity::find_by_id(client_id)
+        .lock_exclusive()
+        .one(db)
+        .await?;
+    Ok(())
 }
 
 /// The client `client_id`, shut out or not: one that has gone is still told of sign-outs.

@@ -16,8 +16,8 @@ use super::listener::{CHANNEL, Listener};
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What a database says that can't answer now: SQLite's SQLITE_BUSY; PostgreSQL's too_many_connections,
-/// admin_shutdown, crash_shutdown and cannot_connect_now.
-const BUSY: [&str; 5] = ["5", "53300", "57P01", "57P02", "57P03"];
+/// admin_shutdown, crash_shutdown and cannot_connect_now, serialization_failure and deadlock_detected.
+const BUSY: [&str; 7] = ["5", "53300", "57P01", "57P02", "57P03", "40001", "40P01"];
 
 /// A write transaction. On SQLite it holds the write lock from its beginning.
 pub type Transaction = DatabaseTransaction;

@@ -1,6 +1,7 @@
 //! `delivery_attempts`: every try to tell an application, with what it answered.
 
 use sea_orm::entity::prelude::*;
+use sea_orm::sea_query::OnConflict;
 use sea_orm::{ActiveValue::Set, ConnectionTrait, QueryOrder as _};
 
 use super::{StoreError, millis, time};
@@ -58,7 +59,11 @@ pub async fn insert(db: &impl ConnectionTrait, attempts: &[Attempt]) -> Result<(
             latency: Set(attempt.latency),
             problem: Set(attempt.problem.clone()),
         });
-        Entity::insert_many(rows).exec_without_returning(db).await?;
+        // A write whose answer was lost is written again: what is there already is the same.
+        Entity::insert_many(rows)
+            .on_conflict(OnConflict::column(Column::Jti).do_nothing().to_owned())
+            .exec_without_returning(db)
+            .await?;
     }
     Ok(())
 }

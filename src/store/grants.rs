@@ -162,6 +162,17 @@ pub enum Of<'a> {
         client_id: Option<&'a str>,
         /// Whether grants with `offline_access`, which outlive a sign-out, stay.
         keep_offline: bool,
+        /// Only those made before this moment.
+        before: Option<Timestamp>,
+    },
+    /// Those made in these sessions to one application whose code was not redeemed yet.
+    Unredeemed {
+        /// The sessions.
+        session_ids: &'a [Uuid],
+        /// The application.
+        client_id: &'a str,
+        /// Only those made before this moment.
+        before: Option<Timestamp>,
     },
     /// All that a person made.
     User(Uuid),
@@ -207,10 +218,21 @@ pub async fn revoke(
             session_ids,
             client_id,
             keep_offline,
+            before,
         } => Condition::all()
             .add(Column::SessionId.is_in(session_ids.iter().copied()))
             .add_option(client_id.map(|client_id| Column::ClientId.eq(client_id)))
-            .add_option(keep_offline.then(|| Column::OfflineAccess.eq(false))),
+            .add_option(keep_offline.then(|| Column::OfflineAccess.eq(false)))
+            .add_option(before.map(|before| Column::CreatedAt.lt(millis(before)))),
+        Of::Unredeemed {
+            session_ids,
+            client_id,
+            before,
+        } => Condition::all()
+            .add(Column::SessionId.is_in(session_ids.iter().copied()))
+            .add(Column::ClientId.eq(client_id))
+            .add_option(before.map(|before| Column::CreatedAt.lt(millis(before))))
+            .add(Column::Id.in_subquery(codes::unredeemed_grants(client_id))),
         Of::UserElsewhere { user_id, except } => Condition::all()
             .add(Column::UserId.eq(user_id))
             .add(Column::SessionId.ne(except)),

@@ -193,8 +193,8 @@ pub async fn find_open(
     row.map(TryInto::try_into).transpose()
 }
 
-/// Those whose part in these sessions has no recorded end, of one application or of all, in the order
-/// they came.
+/// Those whose part in these sessions has no recorded end, of one application or of all, that began
+/// before a moment or ever, in the order they came.
 ///
 /// # Errors
 /// When the database fails.
@@ -202,11 +202,14 @@ pub async fn list_open(
     db: &impl ConnectionTrait,
     session_ids: &[Uuid],
     client_id: Option<&str>,
+    before: Option<Timestamp>,
 ) -> Result<Vec<Participant>, StoreError> {
     Entity::find()
         .filter(Column::SessionId.is_in(session_ids.iter().copied()))
         .filter(
-            Condition::all().add_option(client_id.map(|client_id| Column::ClientId.eq(client_id))),
+            Condition::all()
+                .add_option(client_id.map(|client_id| Column::ClientId.eq(client_id)))
+                .add_option(before.map(|before| Column::JoinedAt.lt(millis(before)))),
         )
         .filter(Column::EndedAt.is_null())
         .order_by_asc(Column::JoinedAt)

@@ -18,10 +18,10 @@ const OVER: [&str; 5] = [
     "DELETE FROM participants WHERE sid IN (SELECT sid FROM participants \
      WHERE ended_at <= $2 AND believes_until <= $3 AND NOT EXISTS (SELECT 1 FROM logout_deliveries \
      WHERE logout_deliveries.session_id = participants.session_id) LIMIT $1)",
-    // Its tokens go with it. One that was not taken back lives as long as a token of it that can be used again; its
+    // Its tokens go with it. A program's own stands as long as the program is known. A person's that was not taken back lives as long as a token of it that can be used again; its
     // access tokens have expired by then.
     "DELETE FROM grants WHERE id IN (SELECT id FROM grants WHERE created_at <= $2 AND (revoked_at <= $2 \
-     OR (revoked_at IS NULL AND NOT EXISTS (SELECT 1 FROM refresh_tokens WHERE refresh_tokens.grant_id = grants.id) \
+     OR (revoked_at IS NULL AND user_id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM refresh_tokens WHERE refresh_tokens.grant_id = grants.id) \
      AND NOT EXISTS (SELECT 1 FROM authorization_codes WHERE authorization_codes.grant_id = grants.id))) LIMIT $1)",
     "DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE ended_at <= $2 \
      AND NOT EXISTS (SELECT 1 FROM logout_deliveries WHERE logout_deliveries.session_id = sessions.id) \

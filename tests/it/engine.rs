@@ -5,17 +5,20 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chrono::TimeDelta;
-use exeunt::flows::{deliver_logouts, end_session};
+use exeunt::flows::{deliver_logouts, end_session, redeem};
 use exeunt::oidc::algorithm::SigningAlgorithm;
 use exeunt::oidc::client::{ClientMetadata, LogoutTokenSubject};
 use exeunt::oidc::duration::Lifetime;
 use exeunt::oidc::logout::breaker::{Breaker, PATIENCE};
 use exeunt::oidc::logout::{Cause, DeliveryState};
+use exeunt::oidc::scope::Scope;
 use exeunt::server::{self, Seams};
 use exeunt::store::deliveries::queue::{self, Lease, Share};
 use exeunt::store::deliveries::{self, Delivery};
 use exeunt::store::orders::OrderScope;
-use exeunt::store::{self, Database, breakers, delivery_attempts, participants, sessions};
+use exeunt::store::{
+    self, Database, breakers, clients, delivery_attempts, grants, participants, sessions,
+};
 use uuid::Uuid;
 
 use crate::support::eventually;
@@ -519,6 +522,15 @@ async fn what_is_over_is_forgotten_in_time_and_nothing_that_is_open_or_lives() {
     .await;
     let (provider, flows) = (&scene.provider, scene.provider.flows());
     let db = flows.database.read();
+    let program = clients::find(db, "ledger").await.unwrap().unwrap().client;
+    let scope = || Scope::parse("ledger:read").unwrap();
+    redeem::client_credentials(flows, &program, scope())
+        .await
+        .unwrap();
+    let standing = grants::find_of_client(db, "ledger", "ledger:read")
+        .await
+        .unwrap()
+        .unwrap();
     scene.applications[1].ear.answer(Reply::Status(500));
     let over = end(provider, 600, "ledger").await;
     let open = end(provider, 1, "deaf").await[0];
@@ -549,5 +561,8 @@ async fn what_is_over_is_forgotten_in_time_and_nothing_that_is_open_or_lives() {
         assert_eq!(participants::list(db, &[id]).await.unwrap().len(), 1);
     }
     assert_eq!(deliveries::of_session(db, open).await.unwrap().len(), 1);
+    // A program's own grant is for as long as the program is known.
+    let still = grants::find(db, standing.id).await.unwrap();
+    assert!(still.is_some_and(|grant| grant.revoked_at.is_none()));
     scene.provider.stop().await;
 }

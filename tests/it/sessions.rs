@@ -6,8 +6,8 @@ use exeunt::oidc::claims::UserClaims;
 use exeunt::oidc::client::ClientMetadata;
 use exeunt::oidc::client::GrantType::{AuthorizationCode, RefreshToken};
 use exeunt::oidc::logout::Cause;
-use exeunt::store::orders::OrderScope;
-use exeunt::store::{sessions, users};
+use exeunt::store::orders::{Order, OrderScope};
+use exeunt::store::{commit, orders, sessions, users};
 use secrecy::SecretString;
 use url::Url;
 
@@ -428,5 +428,47 @@ async fn p2_an_application_that_everyone_must_leave_is_told_of_each_and_alone() 
         assert!(scene.is_signed_in(visitor).await);
     }
     assert!(atlas.ear.notices().is_empty());
+    scene.provider.stop().await;
+}
+
+/// P2, P3: an order about an application ends what was before it, and nothing that was given after it, though no worker
+/// has come to it yet.
+#[actix_web::test]
+async fn p2_who_comes_back_to_an_application_before_the_worker_does_keeps_what_they_are_given() {
+    let scene = scene(Wish::manual_clock).await;
+    let issuer = &scene.provider.issuer;
+    let ledger = &scene.applications[0];
+    let flows = scene.provider.flows();
+    let ada = Visitor::default();
+    let before = ledger.tokens(&ada, &[]).await;
+    let now = flows.clock.now();
+    let order = Order {
+        id: flows.random.row_id(now),
+        scope: OrderScope::Client("ledger".to_owned()),
+        cause: Cause::Administrator,
+        before: now + TimeDelta::milliseconds(1),
+    };
+    let tx = flows.database.begin().await.unwrap();
+    orders::insert(&tx, &order).await.unwrap();
+    commit(tx).await.unwrap();
+    let answer = ledger.userinfo(&before.get("access_token")).await;
+    assert_eq!(answer.status, 401);
+
+    scene.provider.advance(TimeDelta::milliseconds(10));
+    let after = ledger.tokens(&ada, &[]).await;
+    let good = async || {
+        let answer = ledger.userinfo(&after.get("access_token")).await;
+        assert_eq!(answer.status, 200, "{}", answer.body);
+    };
+    good().await;
+    let answer = ledger.refresh(&after.get("refresh_token")).await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    let (old, new) = (before.sid(issuer).await, after.sid(issuer).await);
+    assert_ne!(old, new);
+    scene.provider.advance(TimeDelta::seconds(2));
+    ledger.told_of(&old, issuer).await;
+    good().await;
+    let told = ledger.told(1, issuer).await;
+    assert!(told.iter().all(|claims| claims["sid"] != new));
     scene.provider.stop().await;
 }

@@ -192,13 +192,18 @@ impl Claims {
         };
         let tx = provider.database.begin().await?;
         let mut lost = Vec::new();
-        for share in &shares {
-            let client_id = share.client_id.as_str();
+        // In the order in which the recorder holds breakers, or two of them would wait for each other.
+        let mut ask: Vec<&str> = shares
+            .iter()
+            .map(|share| share.client_id.as_str())
+            .collect();
+        ask.sort_unstable();
+        for client_id in ask {
             if passage(&broken, client_id, now) == Passage::Probe {
                 if breakers::begin_probe(&tx, client_id, lease.until, now).await? {
-                    probes.push(share.client_id.clone());
+                    probes.push(client_id.to_owned());
                 } else {
-                    lost.push(share.client_id.clone());
+                    lost.push(client_id.to_owned());
                 }
             }
         }

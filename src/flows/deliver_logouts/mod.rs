@@ -219,14 +219,20 @@ fn backoff(provider: &Provider) -> Backoff {
     }
 }
 
+/// How many notices one transaction changes, so that the writer is never held for long.
+const AT_ONCE: usize = 500;
+
 /// Tries these notices no more, those that did not arrive; answers how many there were.
 ///
 /// # Errors
-/// When the database fails; then none was abandoned.
+/// When the database fails; then some may be abandoned, and it may be repeated.
 pub async fn abandon(provider: &Provider, delivery_ids: &[Uuid]) -> Result<usize, FlowError> {
-    let tx = provider.database.begin().await?;
-    let abandoned = deliveries::abandon(&tx, delivery_ids, provider.clock.now()).await?;
-    store::commit(tx).await?;
+    let mut abandoned = 0;
+    for some in delivery_ids.chunks(AT_ONCE) {
+        let tx = provider.database.begin().await?;
+        abandoned += deliveries::abandon(&tx, some, provider.clock.now()).await?;
+        store::commit(tx).await?;
+    }
     provider.receipts.send_replace(());
     Ok(usize::try_from(abandoned).unwrap_or(usize::MAX))
 }
@@ -235,8 +241,17 @@ pub async fn abandon(provider: &Provider, delivery_ids: &[Uuid]) -> Result<usize
 /// answered for a while, one of them goes first.
 ///
 /// # Errors
-/// When the database fails; then none was.
+/// When the database fails; then some may be due, and it may be repeated.
 pub async fn retry(provider: &Provider, delivery_ids: &[Uuid]) -> Result<usize, FlowError> {
+    let mut due = 0;
+    for some in delivery_ids.chunks(AT_ONCE) {
+        due += retry_some(provider, some).await?;
+    }
+    provider.work.notify_one();
+    Ok(usize::try_from(due).unwrap_or(usize::MAX))
+}
+
+async fn retry_some(provider: &Provider, delivery_ids: &[Uuid]) -> Result<u64, FlowError> {
     let now = provider.clock.now();
     let tx = provider.database.begin().await?;
     let by_client = deliveries::by_client(&tx, delivery_ids).await?;
@@ -250,6 +265,5 @@ pub async fn retry(provider: &Provider, delivery_ids: &[Uuid]) -> Result<usize, 
     let client_ids: Vec<&str> = by_client.keys().map(String::as_str).collect();
     breakers::probe_now(&tx, &client_ids, now).await?;
     store::commit(tx).await?;
-    provider.work.notify_one();
-    Ok(usize::try_from(due).unwrap_or(usize::MAX))
+    Ok(due)
 }

@@ -10,7 +10,7 @@ use crate::flows::{FlowError, Provider, observe};
 use crate::oidc::logout::Cause;
 use crate::store::grants::{self, Of};
 use crate::store::orders::{self, Order, OrderScope};
-use crate::store::{self, Transaction, participants, sessions};
+use crate::store::{self, Transaction, clients, participants, sessions};
 
 /// Orders the end of many sessions; answers the order's identifier. From the commit on they count as
 /// ended; workers do the rest.
@@ -33,6 +33,8 @@ pub(in crate::flows) async fn order(
         OrderScope::User(_) | OrderScope::OthersOf { .. } | OrderScope::All => None,
     };
     if let Some((user_id, client_id)) = at_client {
+        // Nobody joins between our look at what there is and the order's commit.
+        clients::lock(tx, client_id).await?;
         let of = Of::UnredeemedAtClient { user_id, client_id };
         grants::revoke(tx, of, now).await?;
     }
@@ -70,18 +72,31 @@ pub async fn end_many(
 /// # Errors
 /// When the database fails; the next call goes on where this one stopped.
 pub async fn carry_out_orders(provider: &Provider) -> Result<(), FlowError> {
-    for order in orders::open(provider.database.read()).await? {
-        while carry_out_some(provider, &order).await? {
-            provider.work.notify_one();
+    // In turns: a person who is shut out need not wait for a storm that was ordered before.
+    let mut left = orders::open(provider.database.read()).await?;
+    let mut failed = None;
+    while !left.is_empty() {
+        let mut still = Vec::new();
+        for order in left {
+            match carry_out_some(provider, &order).await {
+                Ok(true) => {
+                    provider.work.notify_one();
+                    still.push(order);
+                }
+                Ok(false) => {}
+                Err(error) => failed = Some(error),
+            }
         }
+        left = still;
     }
-    Ok(())
+    failed.map_or(Ok(()), Err)
 }
 
 async fn carry_out_some(provider: &Provider, order: &Order) -> Result<bool, FlowError> {
     let ending = Ending {
         cause: order.cause,
         order_id: Some(order.id),
+        before: Some(order.before),
         now: provider.clock.now(),
     };
     let tx = provider.database.begin().await?;

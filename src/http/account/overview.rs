@@ -161,6 +161,9 @@ async fn notice(
     if let Some(client_id) = params.get("withdrawn")
         && consents::find(db, here.user_id, client_id).await?.is_none()
         && let Some(known) = clients::find(db, client_id).await?
+        // A link could say so of any application: it is shown where it is true.
+        && !known.client.metadata.skip_consent
+        && !participants::has_living(db, here.user_id, client_id).await?
     {
         return Ok(Some(AccountNotice::Withdrawn {
             application: Application::of(&known.client),

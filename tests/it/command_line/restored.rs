@@ -3,10 +3,10 @@
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _};
 
 use super::{Answer, Stage, client};
-use crate::support::environment;
 use crate::support::provider::database;
 use crate::support::relying_party::{Ear, RelyingParty};
 use crate::support::visitor::Visitor;
+use crate::support::{environment, eventually};
 
 const OFFLINE: [(&str, &str); 2] = [("scope", "openid offline_access"), ("prompt", "consent")];
 
@@ -151,4 +151,28 @@ async fn a_database_that_only_stood_still_is_no_restored_one_and_neither_is_a_ne
         drop(stage.serve().await.stop());
         assert_eq!(stage.run("session list").code, Some(0));
     }
+}
+
+/// P3: where it is put back under a server that runs.
+#[actix_web::test]
+async fn p3_a_server_whose_database_is_put_back_underneath_serves_no_more() {
+    let ear = Ear::open().await;
+    let (stage, kept, _folder) = stage(&ear).await;
+    let mut server = stage.serve().await;
+    // As after a step back: the marker remembers more than the database does.
+    let marker = match kept.file() {
+        Some(path) => std::path::PathBuf::from(format!("{path}.mark")),
+        None => stage.folder.path().join("exeunt.key.mark"),
+    };
+    let remembered: i64 = std::fs::read_to_string(&marker)
+        .unwrap()
+        .trim()
+        .parse()
+        .unwrap();
+    std::fs::write(&marker, format!("{}\n", remembered + 86_400_000)).unwrap();
+    let code = eventually(async || server.0.try_wait().unwrap().map(|status| status.code()));
+    assert_eq!(code.await, Some(Some(1)));
+    let refused = stage.run("session list");
+    assert_eq!(refused.code, Some(1));
+    assert!(refused.err.contains("exeunt restored"), "{refused:?}");
 }

@@ -84,6 +84,8 @@ impl Ear {
         .run();
         let handle = server.handle();
         tokio::spawn(server);
+        // It listens from here on, though a test that runs commands never lets this runtime go on.
+        http_client().get(&base).send().await.unwrap();
         Self {
             base,
             heard,
