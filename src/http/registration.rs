@@ -8,10 +8,11 @@ use std::net::{IpAddr, Ipv4Addr};
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_TYPE, RETRY_AFTER};
 use actix_web::web::{self, Bytes, Path};
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::{HttpMessage as _, HttpRequest, HttpResponse};
 use serde_json::{Map, Value, json};
 
 use super::error::{failure, refusal};
+use super::forwarded::ClientAddress;
 use super::userinfo::{bearer, challenge};
 use crate::clock::Timestamp;
 use crate::flows::register::{self, NotAdmitted, NotRegistered, Registered};
@@ -31,8 +32,9 @@ pub(super) async fn post(
     body: Bytes,
 ) -> HttpResponse {
     let address = request
-        .peer_addr()
-        .map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.ip());
+        .extensions()
+        .get::<ClientAddress>()
+        .map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |address| address.0);
     let token = bearer(&request);
     let admission = match register::admit(&provider, token.as_deref(), address).await {
         Ok(Ok(admission)) => admission,
