@@ -196,6 +196,10 @@ async fn own(
     client_id: &str,
     token: &str,
 ) -> Result<Result<KnownClient, Refused>, FlowError> {
+    // What we call a client by; a zero byte in its place PostgreSQL would not even look for.
+    if !client_id.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Ok(Err(Refused::Unauthorized));
+    }
     let db = provider.database.read();
     let registration = registrations::find(db, client_id).await?;
     let is_its_own = registration.is_some_and(|known| {

@@ -109,6 +109,7 @@ impl RegistrationRequest {
         software_statement(&members)?;
         let (metadata, mut problems) = read(&members);
         problems.extend(unmet(&members));
+        problems.extend(keys_twice(&members));
         let metadata = ClientMetadata {
             grant_types: grant_types(&members, &metadata),
             scope: scope(metadata.scope.as_deref(), &mut problems),
@@ -246,6 +247,12 @@ fn unmet(members: &Map<String, Value>) -> Vec<Problem> {
     asked
         .map(|(field, _)| Problem::new(field, "is not supported here"))
         .collect()
+}
+
+/// Registration 1.0 §2: keys by value or by address, never both.
+fn keys_twice(members: &Map<String, Value>) -> Option<Problem> {
+    let both = members.contains_key("jwks") && members.contains_key("jwks_uri");
+    both.then(|| Problem::new("jwks", "must not stand beside jwks_uri"))
 }
 
 /// The grants that it names, else those that its response types need (Registration 1.0 §2 gives a client of

@@ -44,6 +44,7 @@ async fn nobody_else_reads_changes_or_removes_it_nor_learns_whether_it_is_there(
     let other = Registered::new(&provider, &least(), None).await;
     let token = other.get("registration_access_token");
     let nobody = provider.url("/register/00000000-0000-4000-8000-000000000000");
+    let strange = provider.url("/register/%00%ff");
     let uri = client.get("registration_client_uri");
     let wanted = client.update(&json!({ "client_name": "Mine" }));
     for method in [Method::GET, Method::PUT, Method::DELETE] {
@@ -52,6 +53,7 @@ async fn nobody_else_reads_changes_or_removes_it_nor_learns_whether_it_is_there(
         for (url, token) in [
             (uri, token),
             (nobody.as_str(), token),
+            (strange.as_str(), token),
             (uri, "wrong"),
             (uri, client.get("client_secret")),
         ] {

@@ -74,6 +74,10 @@ async fn other_metadata_that_will_not_do_is_named_so_each_by_its_field() {
             "jwks",
             json!({ "keys": [{ "kty": "RSA", "n": "AQAB", "e": "AQAB", "d": "AQAB" }] }),
         ),
+        (
+            "jwks",
+            json!({ "keys": [{ "kty": "oct", "k": "c2VjcmV0" }] }),
+        ),
         ("scope", json!("email")),
         ("id_token_signed_response_alg", json!("HS256")),
         (
@@ -108,6 +112,10 @@ async fn other_metadata_that_will_not_do_is_named_so_each_by_its_field() {
             "{field}: {value}: {description}"
         );
     }
+    let twice = json!({ "jwks": { "keys": [] }, "jwks_uri": format!("{HOME}/jwks") });
+    let answer = ask(&provider, &with(&twice), None).await;
+    assert_refused(&answer, 400, "invalid_client_metadata");
+    assert!(description(&answer).contains("beside jwks_uri"));
     // What asks for no protection is fine.
     let harmless = json!({ "dpop_bound_access_tokens": false, "subject_type": "public" });
     Registered::new(&provider, &with(&harmless), None).await;
