@@ -21,7 +21,7 @@ use crate::support::visitor::http_client;
 async fn over_the_wire(request: HttpRequest) -> Result<HttpResponse, reqwest::Error> {
     let request = reqwest::Request::try_from(request)?;
     let answer = http_client().execute(request).await?;
-    let mut response = openidconnect::http::Response::builder().status(answer.status());
+    let mut response = http::Response::builder().status(answer.status());
     for (name, value) in answer.headers() {
         response = response.header(name, value);
     }

@@ -82,7 +82,7 @@ async fn other_metadata_that_will_not_do_is_named_so_each_by_its_field() {
         ("id_token_signed_response_alg", json!("HS256")),
         (
             "backchannel_logout_uri",
-            json!("http://ledger.example/backchannel"),
+            json!("https://ledger.example/backchannel#fragment"),
         ),
         (
             "frontchannel_logout_uri",
@@ -227,12 +227,12 @@ async fn a_client_cannot_give_itself_what_only_an_administrator_gives() {
         "metadata": { "skip_consent": true },
     });
     let mut client = Registered::new(&provider, &with(&ours), None).await;
-    for round in ["registered", "updated"] {
+    for (round, scope) in [("registered", "openid"), ("updated", "openid email")] {
         for (name, value) in ours.as_object().unwrap() {
             assert_ne!(client.told[name], *value, "{round}: {name}");
         }
         let ada = Visitor::default();
-        let asked = client.party().sign_in(&ada, &[]).await;
+        let asked = client.party().sign_in(&ada, &[("scope", scope)]).await;
         assert_eq!(asked.page(), "page-consent", "{round}");
         let secret = client.told["client_secret"].clone();
         let tokens = client.tokens(&ada).await;
