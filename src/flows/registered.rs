@@ -177,14 +177,14 @@ pub async fn forget_some(provider: &Provider) -> Result<bool, FlowError> {
     if found.is_empty() {
         return Ok(false);
     }
-    let tx = provider.database.begin().await?;
+    let work = provider.begin_work().await?;
     let mut forgotten = 0;
     for client_id in &found {
         // Who is about to be given something has it by then, and the client stays.
-        clients::lock(&tx, client_id).await?;
-        forgotten += u32::from(registrations::forget_client(&tx, client_id).await?);
+        clients::lock(&work.tx, client_id).await?;
+        forgotten += u32::from(registrations::forget_client(&work.tx, client_id).await?);
     }
-    store::commit(tx).await?;
+    work.commit().await?;
     tracing::info!(forgotten, "registrations of no use were forgotten");
     // Where nothing could be forgotten, the next sweep looks again.
     Ok(is_more && forgotten > 0)
