@@ -1,8 +1,8 @@
 //! A client proves who it is (RFC 6749 §2.3, Core §9).
 
-use super::{FlowError, Provider};
-use crate::jose::{self, HashPurpose};
-use crate::oidc::client::Client;
+use super::{FlowError, Provider, client_keys};
+use crate::jose::{ClientJwt, ClientJwtError, HashPurpose};
+use crate::oidc::client::{Client, ClientAuthMethod};
 use crate::oidc::error::OAuthError;
 use crate::oidc::token::client_auth::{self, PresentedCredentials};
 use crate::store::{self, client_assertions, clients};
@@ -54,12 +54,20 @@ async fn use_assertion(
     assertion: &str,
 ) -> Result<Result<(), OAuthError>, FlowError> {
     let now = provider.clock.now();
-    let Some(jwks) = &client.metadata.jwks else {
-        return Ok(Err(OAuthError::invalid_client(REFUSED)));
+    let refused = |error: ClientJwtError| {
+        OAuthError::invalid_client(format!("the client assertion: {error}"))
     };
-    let claims = match jose::verify_client_assertion(jwks, assertion) {
+    let jwt = match ClientJwt::read(assertion, client_auth::ASSERTION_JWT) {
+        Ok(jwt) => jwt,
+        Err(error) => return Ok(Err(refused(error))),
+    };
+    let claims = match client.metadata.token_endpoint_auth_method {
+        ClientAuthMethod::PrivateKeyJwt => client_keys::verify(provider, client, &jwt).await?,
+        _ => return Ok(Err(OAuthError::invalid_client(REFUSED))),
+    };
+    let claims = match claims {
         Ok(claims) => claims,
-        Err(error) => return Ok(Err(OAuthError::invalid_client(error.to_string()))),
+        Err(error) => return Ok(Err(refused(error))),
     };
     let issuer = &provider.config.issuer;
     let checked =

@@ -9,8 +9,10 @@ pub mod account;
 mod applications;
 pub mod authenticate_client;
 pub mod authorize;
+pub mod client_keys;
 pub mod declare;
 pub mod deliver_logouts;
+pub mod documents;
 pub mod end_session;
 pub mod keys;
 mod observe;
@@ -28,8 +30,10 @@ pub mod work;
 use std::sync::Arc;
 
 use chrono::TimeDelta;
+use serde_json::Value;
 use tokio::sync::watch;
 
+use self::documents::Documents;
 use self::work::Work;
 use crate::clock::{Clock, Timestamp};
 use crate::config::Config;
@@ -56,6 +60,8 @@ pub struct Provider {
     pub passwords: Arc<PasswordPool>,
     /// The way out.
     pub outbound: Outbound,
+    /// The keys that clients publish.
+    pub client_keys: Arc<Documents<Value>>,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Randomness.
@@ -78,6 +84,7 @@ impl Provider {
             master: Arc::clone(&self.master),
             passwords: Arc::clone(&self.passwords),
             outbound: self.outbound.clone(),
+            client_keys: Arc::clone(&self.client_keys),
             clock: Arc::clone(&self.clock),
             random: Arc::clone(&self.random),
             work: Arc::clone(&self.work),

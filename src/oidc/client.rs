@@ -29,6 +29,9 @@ pub struct ClientMetadata {
     /// Its public keys, by value.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub jwks: Option<serde_json::Value>,
+    /// Where it publishes them instead.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub jwks_uri: Option<String>,
     /// The scopes it may ask for, separated by spaces; absent: every scope that we know.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scope: Option<String>,
@@ -95,6 +98,7 @@ impl Default for ClientMetadata {
             grant_types: vec![GrantType::AuthorizationCode],
             token_endpoint_auth_method: ClientAuthMethod::ClientSecretBasic,
             jwks: None,
+            jwks_uri: None,
             scope: None,
             id_token_signed_response_alg: SigningAlgorithm::RS256,
             backchannel_logout_uri: None,

@@ -2,11 +2,12 @@
 //! specifications), wherever it comes from: file, command line or, one day, the client itself.
 
 mod backchannel;
+mod client_keys;
+mod outward;
 
 use std::collections::BTreeMap;
 
 use ipnet::IpNet;
-use serde_json::Value;
 
 use crate::oidc::authorization::ResponseType;
 use crate::oidc::client::{ApplicationType, ClientAuthMethod, ClientMetadata, GrantType};
@@ -51,7 +52,8 @@ pub fn check(metadata: &ClientMetadata, has_secret: bool, networks: &Networks) -
         grant_types(metadata),
         response_types(metadata),
         token_endpoint_auth_method(metadata, has_secret),
-        jwks(metadata),
+        client_keys::jwks(metadata),
+        client_keys::jwks_uri(metadata, networks),
         scope(metadata),
         frontchannel_logout_uri(metadata),
         backchannel::logout_uri(metadata, networks),
@@ -70,7 +72,9 @@ pub fn check(metadata: &ClientMetadata, has_secret: bool, networks: &Networks) -
 pub fn looks_at(field: &str) -> &'static [&'static str] {
     match field {
         "redirect_uris" | "post_logout_redirect_uris" => &["application_type"],
-        "grant_types" | "jwks" => &["token_endpoint_auth_method"],
+        "grant_types" => &["token_endpoint_auth_method"],
+        "jwks" => &["token_endpoint_auth_method", "jwks_uri"],
+        "jwks_uri" => &["jwks", "private_networks"],
         "backchannel_logout_uri" => &["token_endpoint_auth_method", "private_networks"],
         "response_types" | "scope" => &["grant_types"],
         "token_endpoint_auth_method" => &["client_secret", "client_secret_hash"],
@@ -215,40 +219,6 @@ fn token_endpoint_auth_method(metadata: &ClientMetadata, has_secret: bool) -> Ve
         _ => return Vec::new(),
     };
     vec![Problem::new("token_endpoint_auth_method", message)]
-}
-
-/// Public keys, by value (Registration §2, RFC 7517 §5).
-fn jwks(metadata: &ClientMetadata) -> Vec<Problem> {
-    let field = "jwks";
-    let needed = metadata.token_endpoint_auth_method == ClientAuthMethod::PrivateKeyJwt;
-    let Some(jwks) = &metadata.jwks else {
-        let missing = Problem::new(field, "private_key_jwt needs the client's public keys");
-        return if needed { vec![missing] } else { Vec::new() };
-    };
-    let keys = jwks.get("keys").and_then(Value::as_array);
-    let Some(keys) = keys.filter(|keys| !keys.is_empty()) else {
-        return vec![Problem::new(
-            field,
-            "must have a member keys with at least one key",
-        )];
-    };
-    let private = ["d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"];
-    let is_private = |key: &Value| private.iter().any(|name| key.get(name).is_some());
-    let mut problems = Vec::new();
-    if keys.iter().any(is_private) {
-        problems.push(Problem::new(
-            field,
-            "holds a private key; only public ones belong here",
-        ));
-    }
-    let asymmetric = |key: &Value| matches!(key["kty"].as_str(), Some("RSA" | "EC" | "OKP"));
-    if !keys.iter().all(asymmetric) {
-        problems.push(Problem::new(
-            field,
-            "the kty of every key must be RSA, EC or OKP",
-        ));
-    }
-    problems
 }
 
 /// RFC 7591 §2.

@@ -21,6 +21,8 @@ mod browser;
 #[cfg(test)]
 mod client_authentication;
 #[cfg(test)]
+mod client_keys;
+#[cfg(test)]
 mod command_line;
 #[cfg(test)]
 mod configuration;

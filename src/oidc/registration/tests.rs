@@ -1,7 +1,7 @@
 use super::*;
 use crate::oidc::client::LogoutTokenSubject;
 use crate::oidc::duration::{self, Lifetime};
-use serde_json::json;
+use serde_json::{Value, json};
 
 fn sound() -> ClientMetadata {
     ClientMetadata {

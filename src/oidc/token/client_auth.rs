@@ -14,6 +14,8 @@ use crate::oidc::params::Params;
 
 /// The one type of assertion that we read (RFC 7523 §2.2).
 pub const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+/// The `typ` of an assertion that says what it is (RFC 7523bis §4).
+pub const ASSERTION_JWT: &str = "client-authentication+jwt";
 /// The longest that an assertion may still be good for: each `jti` is remembered until then.
 pub const LONGEST_ASSERTION: TimeDelta = TimeDelta::minutes(10);
 /// How far a client's clock may be ahead of ours.

@@ -2,11 +2,13 @@
 
 pub mod admin;
 pub mod browser;
+pub mod client_key;
 pub mod fixtures;
 pub mod ledger;
 pub mod parts;
 pub mod people;
 pub mod provider;
+pub mod publisher;
 pub mod relying_party;
 pub mod scene;
 pub mod site;
