@@ -261,6 +261,25 @@ fn clients_that_will_not_do_are_told() {
 }
 
 #[test]
+fn a_secret_that_signs_is_there_itself_and_long_enough() {
+    let signs = format!("{CLIENT}token_endpoint_auth_method = 'client_secret_jwt'\n");
+    assert_eq!(
+        places(&signs),
+        ["exeunt.toml:3:17 client ledger: client_secret"]
+    );
+    let longer = signs.replace("XYZ'", "XYZabcdef'");
+    assert!(parse(&longer, &[]).is_ok());
+    let hashed = longer.replace(
+        "client_secret = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdef'",
+        "client_secret_hash = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopq'",
+    );
+    assert_eq!(
+        places(&hashed),
+        ["exeunt.toml:3:22 client ledger: client_secret_hash"]
+    );
+}
+
+#[test]
 fn metadata_that_breaks_the_rules_of_registration_is_told_at_its_field() {
     let elsewhere =
         CLIENT.replace("https:", "http:") + "backchannel_logout_uri = 'http://10.1.2.3/'\n";

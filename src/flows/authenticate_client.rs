@@ -1,7 +1,7 @@
 //! A client proves who it is (RFC 6749 §2.3, Core §9).
 
-use super::{FlowError, Provider, client_keys};
-use crate::jose::{ClientJwt, ClientJwtError, HashPurpose};
+use super::{FlowError, Provider, client_keys, client_secrets};
+use crate::jose::{ClientJwt, ClientJwtError};
 use crate::oidc::client::{Client, ClientAuthMethod};
 use crate::oidc::error::OAuthError;
 use crate::oidc::token::client_auth::{self, PresentedCredentials};
@@ -28,12 +28,7 @@ pub async fn authenticate(
     match presented {
         PresentedCredentials::Basic { client_secret, .. }
         | PresentedCredentials::Post { client_secret, .. } => {
-            let known = client.client_secret_hash.as_deref().is_some_and(|stored| {
-                provider
-                    .master
-                    .matches(HashPurpose::ClientSecret, client_secret, stored)
-            });
-            if !known {
+            if !client_secrets::matches(provider, &client, client_secret)? {
                 return refused();
             }
         }
@@ -61,8 +56,18 @@ async fn use_assertion(
         Ok(jwt) => jwt,
         Err(error) => return Ok(Err(refused(error))),
     };
+    if let Some(registered) = client.metadata.token_endpoint_auth_signing_alg
+        && registered != jwt.algorithm()
+    {
+        return Ok(Err(refused(ClientJwtError::Algorithm)));
+    }
+    // What the client registered decides what its keys are, never what it sends: else a public key would pass for a
+    // secret.
     let claims = match client.metadata.token_endpoint_auth_method {
         ClientAuthMethod::PrivateKeyJwt => client_keys::verify(provider, client, &jwt).await?,
+        ClientAuthMethod::ClientSecretJwt => {
+            client_keys::verify_with_secret(provider, client, &jwt)?
+        }
         _ => return Ok(Err(OAuthError::invalid_client(REFUSED))),
     };
     let claims = match claims {

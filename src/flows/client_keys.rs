@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use chrono::TimeDelta;
+use secrecy::ExposeSecret as _;
 use serde_json::{Map, Value};
 
 use super::documents::{Documents, Kind};
-use super::{FlowError, Provider};
+use super::{FlowError, Provider, client_secrets};
 use crate::jose::{self, ClientJwt, ClientJwtError};
 use crate::oidc::client::Client;
 
@@ -58,4 +59,22 @@ pub(super) async fn verify(
         return Ok(jwt.verify(&newer));
     }
     Ok(verified)
+}
+
+/// The claims, if the client's secret signed them. One that is kept for comparing alone signs nothing.
+///
+/// # Errors
+/// When the secret does not open.
+pub(super) fn verify_with_secret(
+    provider: &Provider,
+    client: &Client,
+    jwt: &ClientJwt<'_>,
+) -> Result<Verified, FlowError> {
+    if jwt.algorithm().least_secret().is_none() {
+        return Ok(Err(ClientJwtError::Algorithm));
+    }
+    Ok(match client_secrets::signing_secret(provider, client)? {
+        Some(secret) => jwt.verify_with_secret(secret.expose_secret()),
+        None => Err(ClientJwtError::NoKey),
+    })
 }

@@ -10,6 +10,7 @@ mod applications;
 pub mod authenticate_client;
 pub mod authorize;
 pub mod client_keys;
+pub mod client_secrets;
 pub mod declare;
 pub mod deliver_logouts;
 pub mod documents;
@@ -37,7 +38,9 @@ use self::documents::Documents;
 use self::work::Work;
 use crate::clock::{Clock, Timestamp};
 use crate::config::Config;
-use crate::jose::{KeyError, KeyRing, MasterKey, PasswordError, PasswordPool, SigningFailed};
+use crate::jose::{
+    KeyError, KeyRing, MasterKey, OpenError, PasswordError, PasswordPool, SigningFailed,
+};
 use crate::metrics::Metrics;
 use crate::oidc::algorithm::SigningAlgorithm;
 use crate::oidc::client::ClientMetadata;
@@ -123,6 +126,9 @@ pub enum FlowError {
     /// There is no key to sign with.
     #[error("there is no {0} key that may sign now")]
     NoSigningKey(SigningAlgorithm),
+    /// A client's secret.
+    #[error("a client's secret: {0}")]
+    Secret(#[from] OpenError),
     /// The client for connections to others could not be set up for a client's networks.
     #[error(transparent)]
     Outbound(#[from] SetupError),

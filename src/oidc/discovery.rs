@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use crate::oidc::algorithm::SigningAlgorithm;
+use crate::oidc::algorithm::{ClientAlgorithm, SigningAlgorithm};
 use crate::oidc::authorization::decision::ACR_PASSWORD;
 use crate::oidc::authorization::{Prompt, ResponseMode, ResponseType};
 use crate::oidc::claims;
@@ -53,6 +53,10 @@ pub fn metadata(issuer: &Issuer, algorithms: &[SigningAlgorithm], ui_locales: &[
                 .flat_map(|(_, names)| names.iter().copied()),
         )
         .collect();
+    let signed = ClientAlgorithm::ALL
+        .into_iter()
+        .filter(|algorithm| *algorithm != ClientAlgorithm::None);
+    let signed: Vec<_> = signed.collect();
     json!({
         "issuer": issuer.as_str(),
         "authorization_endpoint": issuer.endpoint(AUTHORIZATION),
@@ -67,7 +71,7 @@ pub fn metadata(issuer: &Issuer, algorithms: &[SigningAlgorithm], ui_locales: &[
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": algorithms,
         "token_endpoint_auth_methods_supported": ClientAuthMethod::ALL,
-        "token_endpoint_auth_signing_alg_values_supported": SigningAlgorithm::ALL,
+        "token_endpoint_auth_signing_alg_values_supported": signed,
         "acr_values_supported": [ACR_PASSWORD],
         "claim_types_supported": ["normal"],
         "claims_supported": claims,
@@ -197,6 +201,7 @@ mod tests {
           "token_endpoint_auth_methods_supported": [
             "client_secret_basic",
             "client_secret_post",
+            "client_secret_jwt",
             "private_key_jwt",
             "none"
           ],
@@ -204,7 +209,10 @@ mod tests {
             "RS256",
             "PS256",
             "ES256",
-            "EdDSA"
+            "EdDSA",
+            "HS256",
+            "HS384",
+            "HS512"
           ],
           "ui_locales_supported": [
             "en",

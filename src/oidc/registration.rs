@@ -15,6 +15,8 @@ use crate::oidc::logout::frontchannel;
 use crate::oidc::scope::{ADMINISTRATION, OPENID, Scope};
 use crate::oidc::uri;
 
+pub use client_keys::secret_problem;
+
 /// The most characters of what people read.
 const LONGEST_NAME: usize = 128;
 
@@ -52,6 +54,7 @@ pub fn check(metadata: &ClientMetadata, has_secret: bool, networks: &Networks) -
         grant_types(metadata),
         response_types(metadata),
         token_endpoint_auth_method(metadata, has_secret),
+        client_keys::token_endpoint_auth_signing_alg(metadata),
         client_keys::jwks(metadata),
         client_keys::jwks_uri(metadata, networks),
         scope(metadata),
@@ -73,6 +76,7 @@ pub fn looks_at(field: &str) -> &'static [&'static str] {
     match field {
         "redirect_uris" | "post_logout_redirect_uris" => &["application_type"],
         "grant_types" => &["token_endpoint_auth_method"],
+        "token_endpoint_auth_signing_alg" => &["token_endpoint_auth_method"],
         "jwks" => &["token_endpoint_auth_method", "jwks_uri"],
         "jwks_uri" => &["jwks", "private_networks"],
         "backchannel_logout_uri" => &["token_endpoint_auth_method", "private_networks"],
@@ -209,11 +213,10 @@ fn response_types(metadata: &ClientMetadata) -> Vec<Problem> {
 
 /// A secret where one is used, and nowhere else (Core §9).
 fn token_endpoint_auth_method(metadata: &ClientMetadata, has_secret: bool) -> Vec<Problem> {
-    let by_secret = matches!(
-        metadata.token_endpoint_auth_method,
-        ClientAuthMethod::ClientSecretBasic | ClientAuthMethod::ClientSecretPost
-    );
-    let message = match (by_secret, has_secret) {
+    let message = match (
+        metadata.token_endpoint_auth_method.uses_secret(),
+        has_secret,
+    ) {
         (true, false) => "this method needs a client_secret",
         (false, true) => "this method uses no client_secret; remove it",
         _ => return Vec::new(),

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use chrono::TimeDelta;
 use exeunt::clock::Clock as _;
 use exeunt::oidc::client::{ClientAuthMethod, ClientMetadata, GrantType};
+use exeunt::random::{OsRandom, Random};
 use futures_util::future::{join, join_all};
 use serde_json::{Value, json};
 
@@ -40,9 +41,10 @@ fn text(jwks: &Value) -> Document {
 /// Tries to get a token with an assertion of that client's.
 async fn try_as(provider: &Provider, client_id: &str, key: &ClientKey, header: &Value) -> Answer {
     let now = provider.clock.as_ref().unwrap().now();
+    let random: &dyn Random = &OsRandom;
     let claims = json!({
         "iss": client_id, "sub": client_id, "aud": provider.issuer,
-        "jti": exeunt::random::Random::secret(&exeunt::random::OsRandom),
+        "jti": random.secret(),
         "iat": now.timestamp(), "exp": (now + TimeDelta::minutes(5)).timestamp(),
     });
     let visitor = Visitor::default();

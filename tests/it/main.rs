@@ -23,6 +23,8 @@ mod client_authentication;
 #[cfg(test)]
 mod client_keys;
 #[cfg(test)]
+mod client_secret_jwt;
+#[cfg(test)]
 mod command_line;
 #[cfg(test)]
 mod configuration;

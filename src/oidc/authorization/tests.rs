@@ -9,7 +9,7 @@ pub(crate) fn issuer() -> Issuer {
 pub(crate) fn client() -> Client {
     Client {
         client_id: "ledger".to_owned(),
-        client_secret_hash: Some("hash".to_owned()),
+        secret: None,
         metadata: ClientMetadata {
             redirect_uris: vec!["https://a.example/cb".to_owned()],
             grant_types: vec![GrantType::AuthorizationCode, GrantType::RefreshToken],

@@ -3,7 +3,44 @@
 use serde_json::Value;
 
 use super::{Networks, Problem, outward};
+use crate::oidc::algorithm::ClientAlgorithm;
 use crate::oidc::client::{ClientAuthMethod, ClientMetadata};
+
+/// As HS256 wants it.
+const LEAST_SIGNING_SECRET: usize = 32;
+
+/// One that fits the method: a client's key signs otherwise than its secret does, and nothing goes unsigned
+/// (Registration §2).
+pub(super) fn token_endpoint_auth_signing_alg(metadata: &ClientMetadata) -> Vec<Problem> {
+    let Some(algorithm) = metadata.token_endpoint_auth_signing_alg else {
+        return Vec::new();
+    };
+    let message = match metadata.token_endpoint_auth_method {
+        ClientAuthMethod::PrivateKeyJwt if algorithm.by_private_key().is_none() => {
+            "private_key_jwt is for RS256, PS256, ES256 and EdDSA"
+        }
+        ClientAuthMethod::ClientSecretJwt if algorithm.least_secret().is_none() => {
+            "client_secret_jwt is for HS256, HS384 and HS512"
+        }
+        _ if algorithm == ClientAlgorithm::None => "nobody authenticates with what is not signed",
+        _ => return Vec::new(),
+    };
+    vec![Problem::new("token_endpoint_auth_signing_alg", message)]
+}
+
+/// What is wrong with a client's own choice of a secret of so many bytes, if anything is: a key must be as long as what
+/// it makes (RFC 7518 §3.2).
+pub fn secret_problem(metadata: &ClientMetadata, bytes: usize) -> Option<String> {
+    if metadata.token_endpoint_auth_method != ClientAuthMethod::ClientSecretJwt {
+        return None;
+    }
+    let algorithms = [metadata.token_endpoint_auth_signing_alg];
+    let least = algorithms.into_iter().flatten();
+    let least = least.filter_map(ClientAlgorithm::least_secret).max();
+    let least = least.unwrap_or(LEAST_SIGNING_SECRET);
+    (bytes < least)
+        .then(|| format!("a secret that signs needs {least} bytes here, and this has {bytes}"))
+}
 
 /// Public keys, by value (Registration §2, RFC 7517 §5).
 pub(super) fn jwks(metadata: &ClientMetadata) -> Vec<Problem> {

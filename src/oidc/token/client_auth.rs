@@ -113,13 +113,16 @@ impl PresentedCredentials {
         }
     }
 
-    /// The method in use.
-    pub fn method(&self) -> ClientAuthMethod {
+    /// Whether they are of this method. What signed an assertion, nobody knows before it is verified.
+    pub fn are_of(&self, method: ClientAuthMethod) -> bool {
         match self {
-            Self::Basic { .. } => ClientAuthMethod::ClientSecretBasic,
-            Self::Post { .. } => ClientAuthMethod::ClientSecretPost,
-            Self::Assertion { .. } => ClientAuthMethod::PrivateKeyJwt,
-            Self::None { .. } => ClientAuthMethod::None,
+            Self::Basic { .. } => method == ClientAuthMethod::ClientSecretBasic,
+            Self::Post { .. } => method == ClientAuthMethod::ClientSecretPost,
+            Self::Assertion { .. } => matches!(
+                method,
+                ClientAuthMethod::ClientSecretJwt | ClientAuthMethod::PrivateKeyJwt
+            ),
+            Self::None { .. } => method == ClientAuthMethod::None,
         }
     }
 }
@@ -188,7 +191,7 @@ fn unverified_subject(assertion: &str) -> Option<String> {
 /// # Errors
 /// `invalid_client`.
 pub fn check_method(client: &Client, presented: &PresentedCredentials) -> Result<(), OAuthError> {
-    if presented.method() == client.metadata.token_endpoint_auth_method {
+    if presented.are_of(client.metadata.token_endpoint_auth_method) {
         Ok(())
     } else {
         Err(OAuthError::invalid_client(

@@ -118,11 +118,7 @@ pub fn metadata(base: &str) -> ClientMetadata {
 impl Wish {
     /// With a client that has [`SECRET`], unless it is public.
     pub fn client(mut self, client_id: &str, metadata: ClientMetadata) -> Self {
-        use exeunt::oidc::client::ClientAuthMethod::{ClientSecretBasic, ClientSecretPost};
-        let secret = matches!(
-            metadata.token_endpoint_auth_method,
-            ClientSecretBasic | ClientSecretPost
-        );
+        let secret = metadata.token_endpoint_auth_method.uses_secret();
         self.config.clients.push(DeclaredClient {
             client_id: client_id.to_owned(),
             secret: secret.then(|| Credential::Plain(SecretString::from(SECRET))),
