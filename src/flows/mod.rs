@@ -20,6 +20,7 @@ mod observe;
 pub mod people;
 pub mod redeem;
 pub mod refresh;
+pub mod request_objects;
 pub mod restored;
 pub mod send_notice;
 pub mod sign_in;
@@ -65,6 +66,8 @@ pub struct Provider {
     pub outbound: Outbound,
     /// The keys that clients publish.
     pub client_keys: Arc<Documents<Value>>,
+    /// The request objects that they publish.
+    pub request_objects: Arc<Documents<String>>,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Randomness.
@@ -88,6 +91,7 @@ impl Provider {
             passwords: Arc::clone(&self.passwords),
             outbound: self.outbound.clone(),
             client_keys: Arc::clone(&self.client_keys),
+            request_objects: Arc::clone(&self.request_objects),
             clock: Arc::clone(&self.clock),
             random: Arc::clone(&self.random),
             work: Arc::clone(&self.work),

@@ -35,6 +35,12 @@ pub struct ClientMetadata {
     /// Where it publishes them instead.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub jwks_uri: Option<String>,
+    /// Where its request objects may be fetched, compared as exact strings.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub request_uris: Vec<String>,
+    /// What its request objects are signed with; absent: any algorithm, or none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request_object_signing_alg: Option<ClientAlgorithm>,
     /// The scopes it may ask for, separated by spaces; absent: every scope that we know.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scope: Option<String>,
@@ -103,6 +109,8 @@ impl Default for ClientMetadata {
             token_endpoint_auth_signing_alg: None,
             jwks: None,
             jwks_uri: None,
+            request_uris: Vec::new(),
+            request_object_signing_alg: None,
             scope: None,
             id_token_signed_response_alg: SigningAlgorithm::RS256,
             backchannel_logout_uri: None,

@@ -4,6 +4,7 @@
 mod backchannel;
 mod client_keys;
 mod outward;
+mod request_objects;
 
 use std::collections::BTreeMap;
 
@@ -57,6 +58,8 @@ pub fn check(metadata: &ClientMetadata, has_secret: bool, networks: &Networks) -
         client_keys::token_endpoint_auth_signing_alg(metadata),
         client_keys::jwks(metadata),
         client_keys::jwks_uri(metadata, networks),
+        request_objects::request_uris(metadata, networks),
+        request_objects::request_object_signing_alg(metadata),
         scope(metadata),
         frontchannel_logout_uri(metadata),
         backchannel::logout_uri(metadata, networks),
@@ -78,6 +81,8 @@ pub fn looks_at(field: &str) -> &'static [&'static str] {
         "grant_types" => &["token_endpoint_auth_method"],
         "token_endpoint_auth_signing_alg" => &["token_endpoint_auth_method"],
         "jwks" => &["token_endpoint_auth_method", "jwks_uri"],
+        "request_uris" => &["private_networks"],
+        "request_object_signing_alg" => &["token_endpoint_auth_method", "jwks", "jwks_uri"],
         "jwks_uri" => &["jwks", "private_networks"],
         "backchannel_logout_uri" => &["token_endpoint_auth_method", "private_networks"],
         "response_types" | "scope" => &["grant_types"],

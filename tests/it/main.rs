@@ -74,6 +74,8 @@ mod redirect_uris;
 #[cfg(test)]
 mod refresh;
 #[cfg(test)]
+mod request_objects;
+#[cfg(test)]
 mod response_types;
 #[cfg(test)]
 mod screenshots;

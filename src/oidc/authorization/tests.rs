@@ -226,14 +226,6 @@ fn a_scope_without_openid_or_malformed_is_refused() {
 #[test]
 fn what_would_change_the_requests_meaning_is_refused_rather_than_ignored() {
     assert_eq!(
-        refusal("scope=openid&request=x"),
-        ErrorCode::RequestNotSupported
-    );
-    assert_eq!(
-        refusal("scope=openid&request_uri=x"),
-        ErrorCode::RequestUriNotSupported
-    );
-    assert_eq!(
         refusal("scope=openid&registration=x"),
         ErrorCode::RegistrationNotSupported
     );

@@ -34,7 +34,10 @@ pub fn secret_problem(metadata: &ClientMetadata, bytes: usize) -> Option<String>
     if metadata.token_endpoint_auth_method != ClientAuthMethod::ClientSecretJwt {
         return None;
     }
-    let algorithms = [metadata.token_endpoint_auth_signing_alg];
+    let algorithms = [
+        metadata.token_endpoint_auth_signing_alg,
+        metadata.request_object_signing_alg,
+    ];
     let least = algorithms.into_iter().flatten();
     let least = least.filter_map(ClientAlgorithm::least_secret).max();
     let least = least.unwrap_or(LEAST_SIGNING_SECRET);

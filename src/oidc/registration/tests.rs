@@ -221,6 +221,59 @@ fn an_assertion_is_signed_in_the_way_of_its_method() {
     }
 }
 
+/// Attack 75: objects that lie where the client can't be.
+#[test]
+fn request_objects_lie_where_keys_may_and_may_have_a_version() {
+    for (uri, good) in [
+        ("https://a.example/r", true),
+        (
+            "https://a.example/r#GkurKxf5T0Y-mnPFCHqWOMiZi4VS138cQO_V7PZHAdM",
+            true,
+        ),
+        ("https://a.example/r#", true),
+        ("http://localhost:3000/r#1", true),
+        ("http://a.example/r", false),
+        ("https://10.1.2.3/r#1", false),
+        ("https://a.example/r#a#b", false),
+        ("https://a.example/r#a b", false),
+        ("https://user@a.example/r", false),
+        ("urn:x", false),
+        ("#1", false),
+    ] {
+        let found = problems(|metadata| metadata.request_uris = vec![uri.to_owned()]);
+        let expected: &[&str] = if good { &[] } else { &["request_uris"] };
+        assert_eq!(found, expected, "{uri}");
+    }
+}
+
+#[test]
+fn request_objects_are_signed_with_what_the_client_has() {
+    use ClientAlgorithm::{ES256, HS256, None, RS256};
+    for (algorithm, bare, with_keys, with_secret) in [
+        (None, true, true, true),
+        (RS256, false, true, false),
+        (ES256, false, true, false),
+        (HS256, false, false, true),
+    ] {
+        let good = |change: fn(&mut ClientMetadata)| {
+            problems(|metadata| {
+                metadata.request_object_signing_alg = Some(algorithm);
+                change(metadata);
+            })
+            .is_empty()
+        };
+        assert_eq!(good(|_| ()), bare, "{algorithm:?}");
+        let published = |metadata: &mut ClientMetadata| {
+            metadata.jwks_uri = Some("https://a.example/jwks".to_owned());
+        };
+        assert_eq!(good(published), with_keys, "{algorithm:?}");
+        let signs = |metadata: &mut ClientMetadata| {
+            metadata.token_endpoint_auth_method = ClientAuthMethod::ClientSecretJwt;
+        };
+        assert_eq!(good(signs), with_secret, "{algorithm:?}");
+    }
+}
+
 #[test]
 fn a_secret_that_signs_is_as_long_as_its_algorithm_wants() {
     use ClientAlgorithm::{HS256, HS384, HS512};
@@ -240,6 +293,8 @@ fn a_secret_that_signs_is_as_long_as_its_algorithm_wants() {
             "{algorithm:?}"
         );
         assert_eq!(secret_problem(&metadata, least), None, "{algorithm:?}");
+        metadata.request_object_signing_alg = Some(HS512);
+        assert!(secret_problem(&metadata, 63).is_some());
         metadata.token_endpoint_auth_method = ClientAuthMethod::ClientSecretPost;
         assert_eq!(secret_problem(&metadata, 1), None);
     }

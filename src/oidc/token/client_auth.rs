@@ -19,7 +19,7 @@ pub const ASSERTION_JWT: &str = "client-authentication+jwt";
 /// The longest that an assertion may still be good for: each `jti` is remembered until then.
 pub const LONGEST_ASSERTION: TimeDelta = TimeDelta::minutes(10);
 /// How far a client's clock may be ahead of ours.
-const CLOCK_SKEW: TimeDelta = TimeDelta::seconds(30);
+pub(in crate::oidc) const CLOCK_SKEW: TimeDelta = TimeDelta::seconds(30);
 /// The most bytes of a `jti`.
 const LONGEST_JTI: usize = 256;
 
