@@ -4,6 +4,7 @@ pub mod admin;
 pub mod browser;
 pub mod client_key;
 pub mod fixtures;
+pub mod https;
 pub mod ledger;
 pub mod parts;
 pub mod people;
