@@ -411,7 +411,7 @@ async fn a_post_from_another_site_brings_an_object_along_that_is_fetched_once() 
 
 #[actix_web::test]
 async fn the_fragment_is_the_version_and_without_it_the_server_says_how_long() {
-    let (publisher, key) = (Publisher::open().await, ClientKey::generate());
+    let publisher = Publisher::open().await;
     let publish = |state: &str, cache_control| {
         let claims = json!({ "state": state, "prompt": "none" });
         publisher.publish("/r", Document::Text(unsigned(&claims), cache_control))
@@ -514,7 +514,7 @@ async fn only_registered_addresses_are_asked_and_what_fails_there_is_not_told() 
 /// Attack 75: an address of the operator's own network, which the client registered before that was closed.
 #[actix_web::test]
 async fn objects_are_not_fetched_from_inside() {
-    let (publisher, key) = (Publisher::open().await, ClientKey::generate());
+    let publisher = Publisher::open().await;
     let address = publisher.publish("/r", Document::Text(unsigned(&inside()), ""));
     let port = address.rsplit(':').next().unwrap();
     let addresses = [
@@ -541,7 +541,6 @@ async fn objects_are_not_fetched_from_inside() {
         "wiki",
     );
     assert_eq!(publisher.asked("/r"), 0);
-    drop(key);
     provider.stop().await;
 }
 
