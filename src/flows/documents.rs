@@ -62,6 +62,8 @@ struct Used<T> {
 struct Entry<T> {
     /// When the server was last asked.
     asked_at: Option<Timestamp>,
+    /// Likewise, if nothing came of it.
+    failed_at: Option<Timestamp>,
     held: Option<Held<T>>,
 }
 
@@ -71,11 +73,6 @@ struct Held<T> {
 }
 
 impl<T> Entry<T> {
-    /// Whether the server was asked less than this ago.
-    fn asked_within(&self, span: TimeDelta, now: Timestamp) -> bool {
-        self.asked_at.is_some_and(|asked_at| now < asked_at + span)
-    }
-
     /// The document, if it is fresh or nearly so.
     fn usable(&self, now: Timestamp) -> Option<Arc<T>> {
         let held = self.held.as_ref();
@@ -87,6 +84,11 @@ impl<T> Entry<T> {
         let held = self.held.as_ref();
         held.is_some_and(|held| now < held.fresh_until)
     }
+}
+
+/// Whether `moment` was less than this ago.
+fn is_within(span: TimeDelta, moment: Option<Timestamp>, now: Timestamp) -> bool {
+    moment.is_some_and(|moment| now < moment + span)
 }
 
 /// Which document is wanted.
@@ -150,11 +152,11 @@ impl<T: Send + Sync + 'static> Documents<T> {
         // Held while the server is asked, so that who comes meanwhile waits for that answer.
         let entry = self.entry(client, url).lock_owned().await;
         let settled = match wanted {
-            Wanted::Current => entry.is_fresh(now) || entry.asked_within(AGAIN, now),
+            Wanted::Current => entry.is_fresh(now) || is_within(AGAIN, entry.failed_at, now),
             Wanted::NewerThan(old) => {
                 let held = entry.held.as_ref();
                 let other = held.is_some_and(|held| !Arc::ptr_eq(&held.document, old));
-                other || entry.asked_within(SELDOM, now)
+                other || is_within(SELDOM, entry.asked_at, now)
             }
         };
         if settled {
@@ -177,6 +179,7 @@ impl<T: Send + Sync + 'static> Documents<T> {
         now: Timestamp,
     ) -> Option<Arc<T>> {
         entry.asked_at = Some(now);
+        entry.failed_at = None;
         match self.ask(&outbound, &url).await {
             Ok((document, fresh_for)) => {
                 let fresh_for = fresh_for.unwrap_or(self.kind.unsaid);
@@ -185,7 +188,10 @@ impl<T: Send + Sync + 'static> Documents<T> {
                     fresh_until: now + fresh_for.clamp(self.kind.least, LONGEST),
                 });
             }
-            Err(problem) => tracing::warn!(url, problem, "a client's document can't be had"),
+            Err(problem) => {
+                entry.failed_at = Some(now);
+                tracing::warn!(url, problem, "a client's document can't be had");
+            }
         }
         entry.usable(now)
     }
@@ -222,6 +228,7 @@ impl<T: Send + Sync + 'static> Documents<T> {
         }
         let entry = Arc::new(tokio::sync::Mutex::new(Entry {
             asked_at: None,
+            failed_at: None,
             held: None,
         }));
         let used = Used {

@@ -86,7 +86,7 @@ async fn what_is_inside_counts_and_outlives_sign_in_and_consent() {
     let at_the_other = [("redirect_uri", "https://ledger.example/other")];
     let tokens = party.redeem(&code, &at_the_other).await;
     assert_eq!(tokens.status, 200, "{}", tokens.body);
-    assert_eq!(tokens.json()["scope"], "openid email");
+    assert_eq!(tokens.json()["scope"], "email openid");
     let tokens = crate::support::relying_party::Tokens { all: tokens.json() };
     let claims = tokens.id_claims(&provider.issuer).await;
     assert_eq!(claims["nonce"], "inner-nonce");

@@ -112,8 +112,7 @@ pub fn merge(
         .filter(|(name, _)| !claims.contains_key(*name))
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .chain(inner);
-    let merged =
-        Params::from_pairs(of_both).map_err(|refusal| refuse(refusal.description.into_owned()))?;
+    let merged = Params::from_pairs(of_both).map_err(|refusal| refuse(&refusal.description))?;
     if merged.to_text().len() > params::MOST_BYTES {
         return Err(refuse("it makes the request too long"));
     }
