@@ -20,6 +20,8 @@ mod observe;
 pub mod people;
 pub mod redeem;
 pub mod refresh;
+pub mod register;
+pub mod registered;
 pub mod request_objects;
 pub mod restored;
 pub mod send_notice;

@@ -11,6 +11,8 @@ mod activity;
 #[cfg(test)]
 mod administrators;
 #[cfg(test)]
+mod any_request;
+#[cfg(test)]
 mod attacks;
 #[cfg(test)]
 mod authorize;
@@ -30,6 +32,8 @@ mod client_secret_jwt;
 mod command_line;
 #[cfg(test)]
 mod configuration;
+#[cfg(test)]
+mod conformance;
 #[cfg(test)]
 mod consent;
 #[cfg(test)]
@@ -79,6 +83,8 @@ mod receipts;
 mod redirect_uris;
 #[cfg(test)]
 mod refresh;
+#[cfg(test)]
+mod registration;
 #[cfg(test)]
 mod request_objects;
 #[cfg(test)]

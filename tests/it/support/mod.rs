@@ -10,6 +10,7 @@ pub mod parts;
 pub mod people;
 pub mod provider;
 pub mod publisher;
+pub mod registrar;
 pub mod relying_party;
 pub mod scene;
 pub mod site;
