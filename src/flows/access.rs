@@ -1,9 +1,9 @@
 //! An access token is presented to ourselves: its signature says what it was good for, the facts say
 //! whether it still is.
 
-use chrono::TimeDelta;
 use uuid::Uuid;
 
+use super::account::seen;
 use super::{FlowError, Provider};
 use crate::clock::Timestamp;
 use crate::jose;
@@ -13,10 +13,7 @@ use crate::oidc::scope::{ADMINISTRATION, Scope};
 use crate::oidc::token::access_token::{self, AccessTokenClaims};
 use crate::store::grants::Grant;
 use crate::store::users::User;
-use crate::store::{self, clients, grants, participants, sessions, users};
-
-/// How exactly the last use of a session is known: a write for each call would cost too much.
-pub(super) const LAST_SEEN_GRAIN: TimeDelta = TimeDelta::minutes(1);
+use crate::store::{clients, grants, participants, sessions, users};
 
 /// The token's claims and its person, if it is good: not expired, its grant not taken back, its
 /// session alive, its person and client not shut out.
@@ -47,11 +44,7 @@ pub async fn check(
         let Some(session) = session else {
             return Ok(refuse("the session of the token has ended"));
         };
-        if now - session.last_seen_at >= LAST_SEEN_GRAIN {
-            let tx = provider.database.begin().await?;
-            sessions::touch(&tx, session.id, now).await?;
-            store::commit(tx).await?;
-        }
+        seen(provider, &session).await?;
     }
     let user = match grant.user_id {
         Some(user_id) => users::find(db, user_id).await?,

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use chrono::TimeDelta;
 use secrecy::SecretString;
 use uuid::Uuid;
 
@@ -16,6 +17,9 @@ use crate::store::orders::OrderScope;
 use crate::store::passwords::Password;
 use crate::store::sessions::{self, Session};
 use crate::store::{self, consents, passwords, throttles, users};
+
+/// How exactly the last use of a session is known at most: a write for each call would cost too much.
+const LAST_SEEN_GRAIN: TimeDelta = TimeDelta::minutes(1);
 
 /// How many sessions of a person one transaction ends parts of.
 const SESSIONS_AT_ONCE: u64 = 200;
@@ -133,7 +137,7 @@ pub async fn withdraw_consent(
     }
     let (cause, before) = (
         Cause::ConsentWithdrawn,
-        now + chrono::TimeDelta::milliseconds(1),
+        now + TimeDelta::milliseconds(1),
     );
     let limit = SESSIONS_AT_ONCE + 1;
     let ids = sessions::unended_before(&tx, Some(user_id), None, before, limit).await?;
@@ -152,16 +156,21 @@ pub async fn withdraw_consent(
     Ok(true)
 }
 
-/// Records that somebody looked at their account: using a session keeps it from idling.
+/// Records that a session is in use, which keeps it from idling.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn seen(provider: &Provider, session: &Session) -> Result<(), FlowError> {
     let now = provider.clock.now();
-    if now - session.last_seen_at >= super::access::LAST_SEEN_GRAIN {
+    if now - session.last_seen_at >= last_seen_grain(provider.config.session.idle) {
         let tx = provider.database.begin().await?;
         sessions::touch(&tx, session.id, now).await?;
         store::commit(tx).await?;
     }
     Ok(())
+}
+
+/// A session that may idle for less than ten minutes must be known more exactly, or it ends while it is in use.
+fn last_seen_grain(idle: Option<TimeDelta>) -> TimeDelta {
+    idle.map_or(LAST_SEEN_GRAIN, |idle| LAST_SEEN_GRAIN.min(idle / 10))
 }
