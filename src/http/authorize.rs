@@ -208,8 +208,9 @@ async fn wait_at(
     let provider = &visitor.provider;
     let known = visitor.browser_cookie.clone();
     let browser = known.clone().unwrap_or_else(|| provider.random.secret());
-    let handle =
-        authorize::park(provider, &answerable.client, &answerable.params, &browser).await?;
+    let (client, params) = (&answerable.client, &answerable.params);
+    let parked = authorize::park(provider, client, params, &browser, visitor.address).await?;
+    let handle = parked.map_err(|why| parked::not_parked(visitor, why))?;
     let mut response = see_other(&to(&handle));
     if known.is_none() {
         // Without cookies nobody can sign in; the page says so when none comes back.

@@ -123,12 +123,7 @@ async fn posts_from_other_sites_have_a_throttle_of_their_own_for_each_address() 
     let stranger = Visitor::default();
     let end_session = provider.url("/end_session");
     let authorize = provider.url("/authorize");
-    let request = [
-        ("response_type", "code"),
-        ("client_id", "ledger"),
-        ("redirect_uri", party.redirect_uri.as_str()),
-        ("scope", "openid"),
-    ];
+    let request = request(&party);
     for turn in 0..100 {
         let answer = if turn % 2 == 0 {
             stranger.post_from_elsewhere(&end_session, &[]).await
@@ -158,6 +153,82 @@ async fn posts_from_other_sites_have_a_throttle_of_their_own_for_each_address() 
     let answer = stranger.post_from_elsewhere(&authorize, &request).await;
     assert_eq!(answer.status, 303);
     provider.stop().await;
+}
+
+/// A cookie that nobody gave, or none at all, must not let a stranger fill the database by requests that wait for a person.
+#[actix_web::test]
+async fn requests_that_wait_for_a_person_are_counted_whatever_cookies_come_along() {
+    let (provider, party, ada) = start_as(ledger().await.manual_clock()).await;
+    let page_of_ada = page(&party, &ada).await;
+    sign_in(&ada, &page_of_ada).await;
+    let authorize = provider.url("/authorize");
+    let by_get = party.authorize_url(&[]);
+    let port = provider.config.listen.port();
+    for turn in 1..100 {
+        let stranger = Visitor::default();
+        if turn % 3 == 0 {
+            assert_eq!(stranger.get(&by_get).await.status, 303, "{turn}");
+            continue;
+        }
+        let invented = ["session", "browser"][turn % 3 - 1];
+        stranger.put_cookie(&format!("exeunt-{invented}-{port}"), &"x".repeat(43));
+        let answer = stranger.post(&authorize, &request(&party)).await;
+        assert_eq!(answer.status, 303, "{turn}");
+        assert!(answer.location().unwrap().contains("/sign-in?interaction="));
+    }
+    let stranger = Visitor::default();
+    stranger.put_cookie(&format!("exeunt-browser-{port}"), &"y".repeat(43));
+    let by_post = stranger.post(&authorize, &request(&party)).await;
+    for answer in [by_post, stranger.get(&by_get).await] {
+        assert_eq!(answer.status, 429);
+        assert_eq!(answer.page(), "page-error");
+        assert_eq!(answer.header("retry-after"), "1");
+    }
+    // Who need not wait is not held up, nor is anybody elsewhere.
+    assert!(ada.get(&by_get).await.parameter("code").is_some());
+    let elsewhere = Visitor::over(client_at("127.0.0.2"));
+    assert_eq!(elsewhere.get(&by_get).await.status, 303);
+    provider.advance(TimeDelta::milliseconds(500));
+    assert_eq!(stranger.get(&by_get).await.status, 303);
+    provider.stop().await;
+}
+
+#[actix_web::test]
+async fn what_waits_for_a_person_or_a_cookie_is_short_and_what_need_not_wait_may_be_longer() {
+    let (provider, party, ada) = start_as(ledger().await).await;
+    let authorize = provider.url("/authorize");
+    let long = "x".repeat(17_000);
+    let mut fields = request(&party).to_vec();
+    fields.push(("padding", &long));
+    let here = ada.post(&authorize, &fields).await;
+    let stranger = Visitor::default();
+    let name = format!("exeunt-session-{}", provider.config.listen.port());
+    stranger.put_cookie(&name, &"x".repeat(43));
+    for answer in [
+        here,
+        stranger.post(&authorize, &fields).await,
+        stranger.post_from_elsewhere(&authorize, &fields).await,
+        stranger
+            .post_from_elsewhere(&provider.url("/end_session"), &fields)
+            .await,
+    ] {
+        assert_eq!(answer.status, 413);
+        assert_eq!(answer.page(), "page-error");
+    }
+    let page = page(&party, &ada).await;
+    sign_in(&ada, &page).await;
+    let answer = ada.post(&authorize, &fields).await;
+    assert!(answer.parameter("code").is_some(), "{answer:?}");
+    provider.stop().await;
+}
+
+fn request(party: &RelyingParty) -> [(&'static str, &str); 4] {
+    [
+        ("response_type", "code"),
+        ("client_id", "ledger"),
+        ("redirect_uri", party.redirect_uri.as_str()),
+        ("scope", "openid"),
+    ]
 }
 
 #[expect(
