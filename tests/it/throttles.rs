@@ -231,6 +231,79 @@ fn request(party: &RelyingParty) -> [(&'static str, &str); 4] {
     ]
 }
 
+/// Tries to sign in from this address, without a password: what is counted is counted before any work is done.
+async fn attempt_from(page: &Answer, visitor: &Visitor, address: &str, username: &str) -> u16 {
+    let mut fields = page.form().fields;
+    fields.retain(|(name, _)| name != "username");
+    fields.push(("username".to_owned(), username.to_owned()));
+    fields.push(("password".to_owned(), String::new()));
+    let url = page.url.split('?').next().unwrap().to_owned();
+    let request = client_at(address).post(&url).form(&fields);
+    visitor.send(&url, request).await.status.as_u16()
+}
+
+/// Attack 84: one name, from one address and from many.
+#[actix_web::test]
+async fn one_name_is_tried_a_hundred_times_from_everywhere_and_then_every_five_seconds() {
+    let (provider, party, visitor) = start_as(ledger().await.manual_clock()).await;
+    let page = page(&party, &visitor).await;
+    for address in 10..20 {
+        for turn in 0..10 {
+            let status = attempt_from(&page, &visitor, &format!("127.0.0.{address}"), "ada").await;
+            assert_eq!(status, 200, "{address} {turn}");
+        }
+    }
+    let fresh = "127.0.0.20";
+    assert_eq!(attempt_from(&page, &visitor, fresh, "ada").await, 429);
+    assert_eq!(attempt_from(&page, &visitor, fresh, "grace").await, 200);
+    provider.advance(TimeDelta::milliseconds(4_999));
+    assert_eq!(attempt_from(&page, &visitor, fresh, "ada").await, 429);
+    provider.advance(TimeDelta::milliseconds(1));
+    assert_eq!(attempt_from(&page, &visitor, fresh, "ada").await, 200);
+    assert_eq!(attempt_from(&page, &visitor, fresh, "ada").await, 429);
+    provider.stop().await;
+}
+
+/// Attack 84: many names from one address.
+#[actix_web::test]
+async fn one_address_tries_a_hundred_names_and_then_one_each_half_second() {
+    let (provider, party, visitor) = start_as(ledger().await.manual_clock()).await;
+    let page = page(&party, &visitor).await;
+    let (busy, other) = ("127.0.0.10", "127.0.0.11");
+    for turn in 0..100 {
+        let status = attempt_from(&page, &visitor, busy, &format!("name-{turn}")).await;
+        assert_eq!(status, 200, "{turn}");
+    }
+    assert_eq!(attempt_from(&page, &visitor, busy, "ada").await, 429);
+    assert_eq!(attempt_from(&page, &visitor, other, "ada").await, 200);
+    provider.advance(TimeDelta::milliseconds(499));
+    assert_eq!(attempt_from(&page, &visitor, busy, "ada").await, 429);
+    provider.advance(TimeDelta::milliseconds(1));
+    assert_eq!(attempt_from(&page, &visitor, busy, "ada").await, 200);
+    assert_eq!(attempt_from(&page, &visitor, busy, "ada").await, 429);
+    provider.stop().await;
+}
+
+/// Attack 84: many names from many addresses: no more is hashed than the machine can.
+#[actix_web::test]
+async fn everybody_together_tries_four_hundred_times_and_then_forty_times_a_second() {
+    let (provider, party, visitor) = start_as(ledger().await.manual_clock()).await;
+    let page = page(&party, &visitor).await;
+    for turn in 0..400 {
+        let (address, name) = (10 + turn / 80, format!("name-{turn}"));
+        let status = attempt_from(&page, &visitor, &format!("127.0.0.{address}"), &name).await;
+        assert_eq!(status, 200, "{turn}");
+    }
+    let fresh = "127.0.0.20";
+    assert_eq!(attempt_from(&page, &visitor, fresh, "ada").await, 429);
+    provider.advance(TimeDelta::milliseconds(24));
+    assert_eq!(attempt_from(&page, &visitor, fresh, "ada").await, 429);
+    provider.advance(TimeDelta::milliseconds(1));
+    assert_eq!(attempt_from(&page, &visitor, fresh, "grace").await, 200);
+    assert_eq!(attempt_from(&page, &visitor, fresh, "grace").await, 429);
+    provider.stop().await;
+}
+
 #[expect(
     clippy::disallowed_methods,
     reason = "the outside of the provider, not its way out"
