@@ -7,8 +7,8 @@ use secrecy::SecretString;
 use uuid::Uuid;
 
 use super::end_session::{self, Ending};
-use super::sign_in::{admit, name_and_address, verify};
-use super::{FlowError, Provider};
+use super::sign_in::{BrowserCookies, Buckets, verify};
+use super::{FlowError, Provider, known_browser};
 use crate::clock::Timestamp;
 use crate::jose::HashPurpose;
 use crate::oidc::logout::Cause;
@@ -16,7 +16,7 @@ use crate::store::grants::{self, Of};
 use crate::store::orders::OrderScope;
 use crate::store::passwords::Password;
 use crate::store::sessions::{self, Session};
-use crate::store::{self, consents, passwords, throttles, users};
+use crate::store::{self, consents, passwords, users};
 
 /// How exactly the last use of a session is known at most: a write for each call would cost too much.
 const LAST_SEEN_GRAIN: TimeDelta = TimeDelta::minutes(1);
@@ -34,15 +34,14 @@ pub struct NewPassword<'a> {
     pub new: &'a SecretString,
     /// Where the connection comes from.
     pub address: IpAddr,
+    /// The cookie by which the browser is known, if one came along.
+    pub known: Option<&'a str>,
 }
 
 /// How that went.
 pub enum PasswordChange {
-    /// It is the new one from now on; the session goes on under this cookie.
-    Done {
-        /// The value for the session cookie.
-        cookie: String,
-    },
+    /// It is the new one from now on; the session goes on under these cookies.
+    Done(BrowserCookies),
     /// The current password is another, or the session has ended meanwhile.
     Refused,
     /// Too many attempts; the next one may come at this moment.
@@ -64,7 +63,8 @@ pub async fn change_password(
         return Ok(PasswordChange::Refused);
     };
     // Who holds a browser that is signed in guesses no faster than who is at the front door.
-    if let Err(again_at) = admit(provider, &user.username, wanted.address, now).await? {
+    let buckets = Buckets::of(provider, &user.username, wanted.address, wanted.known).await?;
+    if let Err(again_at) = buckets.admit(provider, now).await? {
         return Ok(PasswordChange::TooOften(again_at));
     }
     let Some((user, password)) = verify(provider, &user.username, wanted.current).await? else {
@@ -108,14 +108,13 @@ pub async fn change_password(
     };
     let cookie_hash = provider.master.hash(HashPurpose::SessionCookie, &cookie);
     sessions::renew(&tx, &renewed, cookie_hash).await?;
-    throttles::forget(
-        &tx,
-        &name_and_address(provider, &user.username, wanted.address),
-    )
-    .await?;
+    buckets.forget(&tx).await?;
     store::commit(tx).await?;
     provider.work.notify_one();
-    Ok(PasswordChange::Done { cookie })
+    Ok(PasswordChange::Done(BrowserCookies {
+        session: cookie,
+        known: known_browser::introduce(provider, user.id, now),
+    }))
 }
 
 /// Takes back what a person allowed a client: the consent, every grant (those with `offline_access` too),

@@ -28,6 +28,8 @@ pub enum HashPurpose {
     Handle,
     /// Form tokens against cross-site request forgery.
     Csrf,
+    /// The cookie by which a browser is known to have been a person's.
+    KnownBrowser,
 }
 
 impl HashPurpose {
@@ -39,6 +41,7 @@ impl HashPurpose {
             Self::ClientSecret => "hash client secret",
             Self::Handle => "hash handle",
             Self::Csrf => "hash csrf",
+            Self::KnownBrowser => "hash known browser",
         }
     }
 }

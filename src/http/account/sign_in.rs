@@ -48,16 +48,12 @@ pub(super) async fn post(visitor: Visitor, body: Bytes) -> HttpResponse {
             address: visitor.address,
             user_agent: &visitor.user_agent,
             cookie: visitor.session_cookie.as_deref(),
+            known: visitor.known_cookie.as_deref(),
         };
         let notice = match sign_in(&visitor.provider, &attempt).await? {
-            SignIn::Done { cookie } => {
-                let config = &visitor.provider.config;
-                let lifetime = config.session.absolute.num_seconds();
-                let cookie = Kind::Session.set(config, cookie, Some(lifetime));
+            SignIn::Done(cookies) => {
                 let mut response = see_other(&visitor.path(PATH));
-                response
-                    .add_cookie(&cookie)
-                    .map_err(|_invalid| PageError::Expired)?;
+                visitor.give(&mut response, cookies)?;
                 return Ok(response);
             }
             SignIn::Refused => SignInNotice::WrongCredentials,

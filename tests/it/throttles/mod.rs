@@ -1,5 +1,7 @@
 //! How often one may try to sign in, and what one learns by trying.
 
+mod known_browser;
+
 use chrono::TimeDelta;
 use exeunt::flows::people;
 use futures_util::future::join_all;
