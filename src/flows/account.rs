@@ -7,7 +7,7 @@ use secrecy::SecretString;
 use uuid::Uuid;
 
 use super::end_session::{self, Ending};
-use super::sign_in::{BrowserCookies, Buckets, verify};
+use super::sign_in::{BrowserCookies, Buckets, is_still, verify};
 use super::{FlowError, Provider, known_browser};
 use crate::clock::Timestamp;
 use crate::jose::HashPurpose;
@@ -79,7 +79,7 @@ pub async fn change_password(
     let Some(user) = user.filter(|user| user.disabled_at.is_none()) else {
         return Ok(PasswordChange::Refused);
     };
-    if passwords::find(&tx, user.id).await?.as_ref() != Some(&password) {
+    if !is_still(&password, passwords::find(&tx, user.id).await?) {
         return Ok(PasswordChange::Refused);
     }
     let alive = provider.alive(now);
@@ -92,10 +92,11 @@ pub async fn change_password(
     }
     let password = Password {
         hash: hash.as_str().to_owned(),
+        set_at: now,
         // The configuration does not undo this until it declares another.
         declared_fingerprint: password.declared_fingerprint,
     };
-    passwords::save(&tx, user.id, &password, now).await?;
+    passwords::save(&tx, user.id, &password).await?;
     let (user_id, except) = (user.id, session.id);
     grants::revoke(&tx, Of::UserElsewhere { user_id, except }, now).await?;
     let scope = OrderScope::OthersOf { user_id, except };
@@ -134,10 +135,7 @@ pub async fn withdraw_consent(
     if !consents::remove(&tx, user_id, client_id).await? {
         return Ok(false);
     }
-    let (cause, before) = (
-        Cause::ConsentWithdrawn,
-        now + TimeDelta::milliseconds(1),
-    );
+    let (cause, before) = (Cause::ConsentWithdrawn, now + TimeDelta::milliseconds(1));
     let limit = SESSIONS_AT_ONCE + 1;
     let ids = sessions::unended_before(&tx, Some(user_id), None, before, limit).await?;
     if u64::try_from(ids.len()).unwrap_or(limit) < limit {

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::{FlowError, Provider, end_session};
 use crate::clock::Timestamp;
 use crate::config::{Credential, DeclaredClient, DeclaredUser, canonical_name};
-use crate::jose::HashPurpose;
+use crate::jose::{HashPurpose, PasswordHash};
 use crate::oidc::client::Client;
 use crate::oidc::logout::Cause;
 use crate::oidc::logout::termination::{Fate, termination};
@@ -48,6 +48,13 @@ pub async fn apply(provider: &Provider) -> Result<(), FlowError> {
     for declared in &provider.config.users {
         apply_user(provider, declared, now).await?;
     }
+    let other_than_ours =
+        passwords::declared_hashes(provider.database.read(), PasswordHash::OURS).await?;
+    let hashes: Vec<_> = other_than_ours
+        .iter()
+        .filter_map(|hash| PasswordHash::parse(hash).ok())
+        .collect();
+    provider.passwords.be_as_dear_as(hashes.iter());
     Ok(())
 }
 
@@ -173,6 +180,7 @@ async fn apply_user(
     if let Some(hash) = hash {
         let password = Password {
             hash,
+            set_at: now,
             declared_fingerprint: fingerprint,
         };
         set_password(provider, &tx, user.id, &password, before.is_some(), now).await?;
@@ -189,7 +197,7 @@ pub(super) async fn set_password(
     replaces: bool,
     now: Timestamp,
 ) -> Result<(), FlowError> {
-    passwords::save(tx, user_id, password, now).await?;
+    passwords::save(tx, user_id, password).await?;
     if replaces {
         store::grants::revoke(tx, store::grants::Of::User(user_id), now).await?;
         end_session::order(

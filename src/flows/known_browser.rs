@@ -45,10 +45,10 @@ pub(super) async fn bucket(
     let Some(user) = users::find_by_username(db, username).await? else {
         return Ok(None);
     };
-    let Some(set_at) = passwords::changed_at(db, user.id).await? else {
+    let Some(password) = passwords::find(db, user.id).await? else {
         return Ok(None);
     };
-    let said = said(user.id, set_at, secret);
+    let said = said(user.id, password.set_at, secret);
     let known = provider
         .master
         .matches(HashPurpose::KnownBrowser, &said, shown);

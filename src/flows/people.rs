@@ -62,9 +62,10 @@ pub async fn add_user(
     if let Some(hash) = hash {
         let password = Password {
             hash: hash.as_str().to_owned(),
+            set_at: now,
             declared_fingerprint: None,
         };
-        passwords::save(&tx, user.id, &password, now).await?;
+        passwords::save(&tx, user.id, &password).await?;
     }
     store::commit(tx).await?;
     Ok(Ok(user))
@@ -124,6 +125,7 @@ pub async fn reset_password(
         .and_then(|before| before.declared_fingerprint);
     let password = Password {
         hash: hash.as_str().to_owned(),
+        set_at: now,
         declared_fingerprint,
     };
     set_password(provider, &tx, user.id, &password, true, now).await?;

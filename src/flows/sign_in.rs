@@ -99,6 +99,11 @@ async fn prove(provider: &Provider, attempt: &Attempt<'_>) -> Result<SignIn, Flo
     let Some((user, password)) = verify(provider, &username, attempt.password).await? else {
         return Ok(SignIn::Refused);
     };
+    // One that was declared at another cost tells by its time that somebody is known (attack 83).
+    let renewed = match is_as_ours(&password) {
+        true => None,
+        false => Some(provider.passwords.hash(attempt.password).await?),
+    };
     let cookie = provider.random.secret();
     let tx = provider.database.begin().await?;
     // Read again, and held: they may have been shut out, or given another password, while this one
@@ -107,8 +112,11 @@ async fn prove(provider: &Provider, attempt: &Attempt<'_>) -> Result<SignIn, Flo
     let Some(user) = user.filter(|user| user.disabled_at.is_none()) else {
         return Ok(SignIn::Refused);
     };
-    if passwords::find(&tx, user.id).await?.as_ref() != Some(&password) {
+    if !is_still(&password, passwords::find(&tx, user.id).await?) {
         return Ok(SignIn::Refused);
+    }
+    if let Some(hash) = renewed {
+        passwords::save_hash(&tx, user.id, hash.as_str()).await?;
     }
     let before = match attempt.cookie {
         Some(cookie) => {
@@ -162,12 +170,11 @@ async fn prove(provider: &Provider, attempt: &Attempt<'_>) -> Result<SignIn, Flo
         }
     }
     buckets.forget(&tx).await?;
-    let set_at = passwords::changed_at(&tx, user.id).await?.unwrap_or(now);
     store::commit(tx).await?;
     provider.work.notify_one();
     Ok(SignIn::Done(BrowserCookies {
         session: cookie,
-        known: known_browser::introduce(provider, user.id, set_at),
+        known: known_browser::introduce(provider, user.id, password.set_at),
     }))
 }
 
@@ -192,6 +199,21 @@ pub(super) async fn verify(
         Ok(false) | Err(PasswordError::Empty | PasswordError::TooLong) => Ok(None),
         Err(error) => Err(error.into()),
     }
+}
+
+/// Whether the password that was compared is set still, perhaps under a hash that another sign-in has made anew.
+pub(super) fn is_still(compared: &Password, held: Option<Password>) -> bool {
+    let Some(held) = held else {
+        return false;
+    };
+    let made_anew = is_as_ours(&held) && !is_as_ours(compared);
+    let same_hash = held.hash == compared.hash || made_anew;
+    let (set_at, declared) = (compared.set_at, &compared.declared_fingerprint);
+    same_hash && held.set_at == set_at && held.declared_fingerprint == *declared
+}
+
+fn is_as_ours(password: &Password) -> bool {
+    PasswordHash::parse(&password.hash).is_ok_and(|hash| hash.is_as_ours())
 }
 
 /// Where an attempt is counted.
