@@ -1,5 +1,6 @@
 //! The program itself, as people and scripts use it: arguments in; output, exit codes and the database out.
 
+mod demo;
 mod notices;
 mod restored;
 mod test_logout;
@@ -183,21 +184,6 @@ fn what_is_not_a_command_is_refused_with_two_and_help_is_no_failure() {
     assert_eq!(code(""), Some(2));
     assert_eq!(code("session end"), Some(2));
     assert_eq!(code("user add ada --password secret"), Some(2));
-}
-
-#[test]
-fn the_demo_refuses_a_configuration_that_it_would_not_read() {
-    let folder = tempfile::tempdir().unwrap();
-    for line in ["demo --config x.toml", "--config x.toml demo --rehearse"] {
-        let answer: Answer = program(folder.path())
-            .args(line.split_whitespace())
-            .output()
-            .unwrap()
-            .into();
-        assert_eq!(answer.code, Some(2), "{answer:?}");
-        assert!(answer.err.contains("demo takes no --config"), "{answer:?}");
-        assert!(answer.out.is_empty(), "{answer:?}");
-    }
 }
 
 #[test]
