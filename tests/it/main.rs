@@ -23,6 +23,8 @@ mod client_authentication;
 #[cfg(test)]
 mod command_line;
 #[cfg(test)]
+mod compose;
+#[cfg(test)]
 mod configuration;
 #[cfg(test)]
 mod consent;
