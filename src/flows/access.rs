@@ -16,13 +16,14 @@ use crate::store::users::User;
 use crate::store::{clients, grants, participants, sessions, users};
 
 /// The token's claims and its person, if it is good: not expired, its grant not taken back, its
-/// session alive, its person and client not shut out.
+/// session alive, its person and client not shut out. Presenting it is a use of the session, unless nothing `is_used`.
 ///
 /// # Errors
 /// When we can't tell.
 pub async fn check(
     provider: &Provider,
     token: &str,
+    is_used: bool,
 ) -> Result<Result<(AccessTokenClaims, User), OAuthError>, FlowError> {
     let now = provider.clock.now();
     let (claims, grant) = match standing(provider, token, now).await? {
@@ -44,7 +45,9 @@ pub async fn check(
         let Some(session) = session else {
             return Ok(refuse("the session of the token has ended"));
         };
-        seen(provider, &session).await?;
+        if is_used {
+            seen(provider, &session).await?;
+        }
     }
     let user = match grant.user_id {
         Some(user_id) => users::find(db, user_id).await?,

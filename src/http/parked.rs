@@ -26,6 +26,11 @@ pub(super) async fn of_get(visitor: &Visitor, request: &HttpRequest) -> Result<P
     }
 }
 
+/// Whether a GET brings back a kept POST. Only GET may look: it is kept for one look.
+pub(super) fn is_kept(params: &Params) -> bool {
+    params.get(PARKED).is_some()
+}
+
 /// The parameters of a POST: in its body alone.
 ///
 /// # Errors

@@ -9,7 +9,7 @@ use super::{PATH, SIGN_IN};
 use crate::flows::sign_in::{Attempt, SignIn, sign_in};
 use crate::http::authorize::form;
 use crate::http::cookies::Kind;
-use crate::http::error::{PageError, html, see_other};
+use crate::http::error::{PageError, html, see_other, there};
 use crate::http::pages::{self, Form, SignInNotice};
 use crate::http::visitor::Visitor;
 
@@ -34,6 +34,15 @@ pub(super) async fn get(mut visitor: Visitor) -> HttpResponse {
     };
     let answer: Result<_, PageError> = answer.await;
     answer.unwrap_or_else(|error| error.page(&visitor))
+}
+
+/// HEAD: sent on where GET is.
+pub(super) async fn head(visitor: Visitor) -> HttpResponse {
+    match visitor.session().await {
+        Ok(Some(_)) => see_other(&visitor.path(PATH)),
+        Ok(None) => there(),
+        Err(error) => PageError::from(error).page(&visitor),
+    }
 }
 
 /// The form.
