@@ -2,15 +2,12 @@
 
 use std::net::{Ipv4Addr, TcpListener};
 use std::sync::Arc;
-use std::time::Duration;
 
-use chrono::TimeDelta;
-use exeunt::clock::{Clock, ManualClock, SystemClock};
+use exeunt::clock::SystemClock;
 use exeunt::demo::{Applications, Options, Person, Place, rehearse};
 use exeunt::oidc::client::ClientMetadata;
 use exeunt::oidc::registration::{self, Networks};
 use exeunt::random::OsRandom;
-use tokio::task::JoinHandle;
 
 use crate::support::provider::{PASSWORD, Provider, SECRET, provider};
 
@@ -58,16 +55,8 @@ fn ada(password: &str) -> Person {
 }
 
 async fn rehearsed(applications: &Applications, person: &Person) -> (Result<(), String>, String) {
-    rehearsed_by(Arc::new(SystemClock), applications, person).await
-}
-
-async fn rehearsed_by(
-    clock: Arc<dyn Clock>,
-    applications: &Applications,
-    person: &Person,
-) -> (Result<(), String>, String) {
     let mut out = Vec::new();
-    let result = rehearse(applications, person, clock, &mut out).await;
+    let result = rehearse(applications, person, Arc::new(SystemClock), &mut out).await;
     let result = result.map_err(|error| format!("{error:#}"));
     (result, String::from_utf8(out).unwrap())
 }
@@ -86,47 +75,29 @@ async fn the_rehearsal_ends_well_when_every_application_was_told() {
     provider.stop().await;
 }
 
-/// P7: that everyone was told is said of nobody who can't be reached.
+/// P7: that everyone was told is said of nobody who can't be reached. It takes ten seconds: the rehearsal is patient.
 #[actix_web::test]
 async fn the_rehearsal_fails_when_an_application_is_never_reachable() {
     // Nobody listens there, and nobody will.
     let nowhere = TcpListener::bind("127.0.0.1:0").unwrap();
     let nowhere = format!("http://{}/backchannel", nowhere.local_addr().unwrap());
-    for (client_id, failure) in [
-        ("ledger", "Ledger was not told"),
-        ("atlas", "nobody tried to tell Atlas"),
-    ] {
+    let fails = async |client_id: &str, failure: &str| {
         let (provider, applications) = stage_with(|known, metadata| {
             if known == client_id {
                 metadata.backchannel_logout_uri = Some(nowhere.clone());
             }
         })
         .await;
-        let (clock, hurried) = hurried_clock();
-        let (result, out) = rehearsed_by(clock, &applications, &ada(PASSWORD)).await;
-        hurried.abort();
+        let (result, out) = rehearsed(&applications, &ada(PASSWORD)).await;
         assert_eq!(result, Err(failure.to_owned()), "{out}");
         assert!(!out.contains("Every application was told"), "{out}");
         applications.stop().await;
         provider.stop().await;
-    }
-}
-
-/// A clock that goes fifty times as fast as the machine's: the rehearsal is patient.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the pace of the rehearsal's clock is the machine's"
-)]
-fn hurried_clock() -> (Arc<ManualClock>, JoinHandle<()>) {
-    let clock = Arc::new(ManualClock::at(SystemClock.now()));
-    let moved = Arc::clone(&clock);
-    let hurried = tokio::spawn(async move {
-        loop {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-            moved.advance(TimeDelta::seconds(1));
-        }
-    });
-    (clock, hurried)
+    };
+    tokio::join!(
+        fails("ledger", "Ledger was not told"),
+        fails("atlas", "nobody tried to tell Atlas"),
+    );
 }
 
 #[actix_web::test]

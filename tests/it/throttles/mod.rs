@@ -2,9 +2,13 @@
 
 mod known_browser;
 
+use std::collections::HashMap;
+use std::sync::{LazyLock, Mutex};
+
 use chrono::TimeDelta;
 use exeunt::flows::people;
 use futures_util::future::join_all;
+use reqwest::Client;
 
 use crate::support::ledger::{add_grace, ledger, open, sign_in, sign_in_as};
 use crate::support::provider::{PASSWORD, Provider, Wish};
@@ -306,15 +310,26 @@ async fn everybody_together_tries_four_hundred_times_and_then_forty_times_a_seco
     provider.stop().await;
 }
 
+/// A client that connects from this address. There is one for each, because making one reads every root certificate; it
+/// keeps no connections, because each belongs to the runtime of one test.
 #[expect(
     clippy::disallowed_methods,
     reason = "the outside of the provider, not its way out"
 )]
-fn client_at(address: &str) -> reqwest::Client {
-    reqwest::Client::builder()
-        .redirect(reqwest::redirect::Policy::none())
-        .no_proxy()
-        .local_address(Some(address.parse().unwrap()))
-        .build()
-        .unwrap()
+fn client_at(address: &str) -> Client {
+    static CLIENTS: LazyLock<Mutex<HashMap<String, Client>>> = LazyLock::new(Mutex::default);
+    let mut clients = CLIENTS.lock().unwrap();
+    let make = || {
+        Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .pool_max_idle_per_host(0)
+            .no_proxy()
+            .local_address(Some(address.parse().unwrap()))
+            .build()
+            .unwrap()
+    };
+    clients
+        .entry(address.to_owned())
+        .or_insert_with(make)
+        .clone()
 }
