@@ -1,5 +1,7 @@
 //! Which answers scripts of other origins may read.
 
+use exeunt::config::{Config, RegistrationPolicy};
+
 use crate::support::admin::{Desk, administered_provider};
 use crate::support::ledger::ledger;
 use crate::support::visitor::{Answer, Visitor};
@@ -88,8 +90,9 @@ fn assert_reads_nothing(answer: &Answer, what: &str) {
 }
 
 #[actix_web::test]
-async fn what_is_the_persons_own_may_be_read_by_no_other_origin() {
-    let provider = ledger().await.start().await;
+async fn what_is_the_persons_own_or_registers_clients_may_be_read_by_no_other_origin() {
+    let open = |config: &mut Config| config.registration.policy = RegistrationPolicy::Open;
+    let provider = ledger().await.configure(open).start().await;
     for path in [
         "/",
         "/authorize",
@@ -108,6 +111,8 @@ async fn what_is_the_persons_own_may_be_read_by_no_other_origin() {
         "/healthz",
         "/readyz",
         "/nowhere",
+        "/register",
+        "/register/nobody",
     ] {
         for method in ["GET", "POST", "OPTIONS"] {
             let answer = ask(method, &provider.url(path)).await;

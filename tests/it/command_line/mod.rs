@@ -2,6 +2,7 @@
 
 mod demo;
 mod notices;
+mod registration;
 mod restored;
 mod test_logout;
 
