@@ -70,16 +70,13 @@ pub(super) fn read(
                 && !looked_at.iter().any(|field| unknown.contains(field))
         });
         for problem in &problems {
-            table.refuse(
-                problem.field,
-                &format!("does not fit: {}", problem.message),
-                "",
-            );
+            let message = format!("does not fit: {}", problem.message);
+            table.refuse(problem.field, &message, mend(problem.field));
         }
         if !problems.iter().any(|problem| problem.field == "jwks")
             && let Some(Err(message)) = metadata.jwks.as_ref().map(check_client_jwks)
         {
-            table.refuse("jwks", &format!("does not fit: {message}"), "");
+            table.refuse("jwks", &format!("does not fit: {message}"), mend("jwks"));
         }
         refuse_secret(&table, secret.as_ref(), &metadata);
         if let Some(client_id) = client_id {
@@ -92,6 +89,40 @@ pub(super) fn read(
         }
     }
     clients
+}
+
+/// What to do about a field that breaks the rules of registration.
+fn mend(field: &str) -> &'static str {
+    match field {
+        "redirect_uris" | "post_logout_redirect_uris" => {
+            "Write each as the application sends it, letter by letter: https, or http for this machine."
+        }
+        "backchannel_logout_uri" => {
+            "Write an https address of the application's server that can be reached from here."
+        }
+        "frontchannel_logout_uri" => {
+            "Write an https address with the scheme, host and port of one of the redirect_uris."
+        }
+        "logo_uri" | "client_uri" | "policy_uri" | "tos_uri" => {
+            "Write the address of a page or a picture, or leave it away."
+        }
+        "grant_types" | "response_types" => {
+            "Write those that the application uses, or leave both grant_types and response_types away."
+        }
+        "token_endpoint_auth_method" => {
+            "Give a client_secret, or write \"none\" for an application that can't keep one."
+        }
+        "jwks" => "Write its public keys: { keys = [{ kty = \"EC\", ... }] }.",
+        "scope" => "Write words with spaces between them, openid among them.",
+        "client_name" | "contacts" => {
+            "Write 1 to 128 characters, none of them a control character."
+        }
+        "access_token_audience" => "Write the address of the service, such as https://api.example.",
+        "private_networks" => "Write names that stand in [outbound.private_networks].",
+        "logout_token_subject" => "Leave one of the two away.",
+        "logout_give_up_after" => "Write a time such as \"24h\".",
+        _ => "Change it, or leave it away.",
+    }
 }
 
 /// What is wrong with `text` as a `client_id`, and what to do about it.

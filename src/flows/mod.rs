@@ -16,6 +16,7 @@ pub mod deliver_logouts;
 pub mod documents;
 pub mod end_session;
 pub mod keys;
+pub mod known_browser;
 mod observe;
 pub mod people;
 pub mod redeem;

@@ -5,7 +5,7 @@ use actix_web::web::Bytes;
 use actix_web::{HttpRequest, HttpResponse};
 
 use super::cookies::Kind;
-use super::error::{PageError, html, see_other};
+use super::error::{PageError, html, see_other, there};
 use super::pages::{Form, FormPost};
 use super::visitor::Visitor;
 use super::{consent, parked, sign_in};
@@ -108,6 +108,20 @@ pub(super) async fn get(visitor: Visitor, request: HttpRequest) -> HttpResponse 
         .unwrap_or_else(|error: PageError| error.page(&visitor))
 }
 
+/// HEAD: refused where GET is, and nothing waits for anybody afterwards.
+pub(super) async fn head(visitor: Visitor, request: HttpRequest) -> HttpResponse {
+    let answer = async {
+        let params = Params::parse(request.query_string().as_bytes())?;
+        if !parked::is_kept(&params) {
+            Answerable::read(&visitor, params).await?;
+        }
+        Ok(there())
+    };
+    answer
+        .await
+        .unwrap_or_else(|error: PageError| error.page(&visitor))
+}
+
 /// POST. One that comes from another site brings none of our cookies: it is parked and comes back by
 /// GET, where they come along, so that nobody is asked to sign in who is signed in.
 pub(super) async fn post(visitor: Visitor, request: HttpRequest, body: Bytes) -> HttpResponse {
@@ -147,6 +161,18 @@ pub(super) async fn waiting(
     let answerable =
         Answerable::read(visitor, Params::parse(interaction.params.as_bytes())?).await?;
     Ok((interaction, answerable))
+}
+
+/// HEAD of a page where a request waits.
+pub(super) async fn head_of_waiting(visitor: &Visitor, request: &HttpRequest) -> HttpResponse {
+    let answer = async {
+        let params = Params::parse(request.query_string().as_bytes())?;
+        waiting(visitor, &params).await?;
+        Ok(there())
+    };
+    answer
+        .await
+        .unwrap_or_else(|error: PageError| error.page(visitor))
 }
 
 /// Decides, and does what was decided.
@@ -221,8 +247,9 @@ async fn wait_at(
     let provider = &visitor.provider;
     let known = visitor.browser_cookie.clone();
     let browser = known.clone().unwrap_or_else(|| provider.random.secret());
-    let handle =
-        authorize::park(provider, &answerable.client, &answerable.params, &browser).await?;
+    let (client, params) = (&answerable.client, &answerable.params);
+    let parked = authorize::park(provider, client, params, &browser, visitor.address).await?;
+    let handle = parked.map_err(|why| parked::not_parked(visitor, why))?;
     let mut response = see_other(&to(&handle));
     if known.is_none() {
         // Without cookies nobody can sign in; the page says so when none comes back.

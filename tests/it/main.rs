@@ -31,6 +31,8 @@ mod client_secret_jwt;
 #[cfg(test)]
 mod command_line;
 #[cfg(test)]
+mod compose;
+#[cfg(test)]
 mod configuration;
 #[cfg(test)]
 mod conformance;

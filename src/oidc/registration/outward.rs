@@ -41,13 +41,19 @@ pub(super) fn check(
     match url.scheme() {
         "https" => {}
         "http" if uri::is_loopback(&url) => {}
-        "http" if !plain_inside || private_networks.is_empty() => {
+        "http" if private_networks.is_empty() => {
             return Err(
                 "plain http is for this machine and for allowed private networks; use https"
                     .to_owned(),
             );
         }
         "http" if address.is_some_and(|address| !allowed(&address)) => return Err(unreachable()),
+        "http" if !plain_inside => {
+            return Err(
+                "plain http inside a private network is for clients that authenticate; use https"
+                    .to_owned(),
+            );
+        }
         "http" => {}
         _ => return Err("use https".to_owned()),
     }
