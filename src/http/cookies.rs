@@ -1,10 +1,11 @@
-//! Our cookies: random values that mean nothing elsewhere, each kept only as a keyed hash.
+//! Our cookies: random values that mean nothing elsewhere, each kept only as a keyed hash or not at all.
 
 use actix_web::HttpRequest;
 use actix_web::cookie::time::Duration;
 use actix_web::cookie::{Cookie, SameSite};
 
 use crate::config::Config;
+use crate::flows::known_browser;
 
 /// Which cookie.
 #[derive(Debug, Clone, Copy)]
@@ -15,6 +16,8 @@ pub(super) enum Kind {
     Browser,
     /// Shows the receipts of a session that is over.
     Leaving,
+    /// Says that a person has signed in here before.
+    Known,
 }
 
 impl Kind {
@@ -25,6 +28,7 @@ impl Kind {
             Self::Session => "session",
             Self::Browser => "browser",
             Self::Leaving => "leaving",
+            Self::Known => "known",
         };
         if config.issuer.is_loopback_http() {
             format!("exeunt-{name}-{}", config.issuer.port())
@@ -37,7 +41,11 @@ impl Kind {
     pub(super) fn read(self, request: &HttpRequest, config: &Config) -> Option<String> {
         let cookie = request.cookie(&self.name(config))?;
         // A value of another length is none of ours.
-        (cookie.value().len() == 43).then(|| cookie.value().to_owned())
+        let length = match self {
+            Self::Known => known_browser::LENGTH,
+            Self::Session | Self::Browser | Self::Leaving => 43,
+        };
+        (cookie.value().len() == length).then(|| cookie.value().to_owned())
     }
 
     /// A cookie with `value` for so many seconds; without, until the browser closes.

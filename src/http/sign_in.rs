@@ -6,7 +6,6 @@ use actix_web::{HttpRequest, HttpResponse};
 use secrecy::SecretString;
 
 use super::authorize::{self, Answerable};
-use super::cookies::Kind;
 use super::error::{PageError, html};
 use super::pages::{self, Application, Form, SignInNotice};
 use super::visitor::Visitor;
@@ -41,6 +40,11 @@ pub(super) async fn get(visitor: Visitor, request: HttpRequest) -> HttpResponse 
         .unwrap_or_else(|error: PageError| error.page(&visitor))
 }
 
+/// HEAD: refused where GET is.
+pub(super) async fn head(visitor: Visitor, request: HttpRequest) -> HttpResponse {
+    authorize::head_of_waiting(&visitor, &request).await
+}
+
 /// The form.
 pub(super) async fn post(visitor: Visitor, body: Bytes) -> HttpResponse {
     let answer = async {
@@ -58,21 +62,17 @@ pub(super) async fn post(visitor: Visitor, body: Bytes) -> HttpResponse {
             address: visitor.address,
             user_agent: &visitor.user_agent,
             cookie: visitor.session_cookie.as_deref(),
+            known: visitor.known_cookie.as_deref(),
         };
         let notice = match sign_in(&visitor.provider, &attempt).await? {
-            SignIn::Done { cookie } => {
-                let session = visitor.session_of(&cookie).await?;
-                let config = &visitor.provider.config;
-                let lifetime = config.session.absolute.num_seconds();
-                let cookie = Kind::Session.set(config, cookie, Some(lifetime));
+            SignIn::Done(cookies) => {
+                let session = visitor.session_of(&cookies.session).await?;
                 let mut response =
                     authorize::advance(&visitor, answerable, Some((handle, &interaction)), session)
                         .await
                         // They are signed in, whatever happens to the request.
                         .unwrap_or_else(|error| error.page(&visitor));
-                response
-                    .add_cookie(&cookie)
-                    .map_err(|_invalid| PageError::Expired)?;
+                visitor.give(&mut response, cookies)?;
                 return Ok(response);
             }
             SignIn::Refused => SignInNotice::WrongCredentials,

@@ -5,14 +5,15 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use actix_web::dev::Payload;
 use actix_web::http::header::{ACCEPT_LANGUAGE, HeaderName, ORIGIN, USER_AGENT};
-use actix_web::{FromRequest, HttpMessage as _, HttpRequest, web};
+use actix_web::{FromRequest, HttpMessage as _, HttpRequest, HttpResponse, web};
 
 use super::cookies::Kind;
 use super::error::PageError;
 use super::forwarded::ClientAddress;
 use super::pages::{Ui, negotiate_language};
 use super::span::RequestId;
-use crate::flows::{FlowError, Provider};
+use crate::flows::sign_in::BrowserCookies;
+use crate::flows::{FlowError, Provider, known_browser};
 use crate::jose::HashPurpose;
 use crate::oidc::params::Params;
 use crate::store::sessions::{self, Session};
@@ -23,6 +24,7 @@ pub(super) struct Visitor {
     pub session_cookie: Option<String>,
     pub browser_cookie: Option<String>,
     pub leaving_cookie: Option<String>,
+    pub known_cookie: Option<String>,
     pub address: IpAddr,
     pub user_agent: String,
     pub request_id: String,
@@ -67,13 +69,14 @@ impl FromRequest for Visitor {
             Kind::Leaving.read(request, config),
         );
         ready(Ok(Self {
-            provider,
             session_cookie,
             browser_cookie,
             leaving_cookie,
+            known_cookie: Kind::Known.read(request, config),
             address,
             user_agent: header(USER_AGENT).unwrap_or_default(),
             request_id: request_id.unwrap_or_default(),
+            provider,
             accept_language: header(ACCEPT_LANGUAGE),
             same_site,
         }))
@@ -101,6 +104,29 @@ impl Visitor {
         let hash = provider.master.hash(HashPurpose::SessionCookie, cookie);
         let alive = provider.alive(provider.clock.now());
         Ok(sessions::find_by_cookie(provider.database.read(), &hash, alive).await?)
+    }
+
+    /// Gives the browser the cookies of somebody who has just proved who they are.
+    ///
+    /// # Errors
+    /// When a value of ours is none for a cookie.
+    pub(super) fn give(
+        &self,
+        response: &mut HttpResponse,
+        cookies: BrowserCookies,
+    ) -> Result<(), PageError> {
+        let config = &self.provider.config;
+        let lifetime = config.session.absolute.num_seconds();
+        let known_for = known_browser::KNOWN_FOR.num_seconds();
+        for cookie in [
+            Kind::Session.set(config, cookies.session, Some(lifetime)),
+            Kind::Known.set(config, cookies.known, Some(known_for)),
+        ] {
+            response
+                .add_cookie(&cookie)
+                .map_err(|_invalid| PageError::Expired)?;
+        }
+        Ok(())
     }
 
     /// What pages need, in the person's language.

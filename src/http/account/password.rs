@@ -8,7 +8,6 @@ use secrecy::SecretString;
 use super::{PASSWORD, PATH, act, acting, to_sign_in};
 use crate::config::check_password;
 use crate::flows::account::{NewPassword, PasswordChange, change_password};
-use crate::http::cookies::Kind;
 use crate::http::error::{PageError, html, see_other};
 use crate::http::pages::{ChangePassword, PasswordNotice};
 use crate::http::visitor::Visitor;
@@ -44,16 +43,13 @@ pub(super) async fn post(visitor: Visitor, body: Bytes) -> HttpResponse {
             current: &SecretString::from(form.get("current-password").unwrap_or_default()),
             new: &SecretString::from(new),
             address: visitor.address,
+            known: visitor.known_cookie.as_deref(),
         };
         let provider = &visitor.provider;
         let notice = match change_password(provider, &wanted).await? {
-            PasswordChange::Done { cookie } => {
-                let lifetime = provider.config.session.absolute.num_seconds();
-                let cookie = Kind::Session.set(&provider.config, cookie, Some(lifetime));
+            PasswordChange::Done(cookies) => {
                 let mut response = see_other(&visitor.path(&format!("{PATH}?password=changed")));
-                response
-                    .add_cookie(&cookie)
-                    .map_err(|_invalid| PageError::Expired)?;
+                visitor.give(&mut response, cookies)?;
                 return Ok(response);
             }
             PasswordChange::Refused => PasswordNotice::Wrong,

@@ -9,7 +9,7 @@ use super::{PATH, SIGN_IN};
 use crate::flows::sign_in::{Attempt, SignIn, sign_in};
 use crate::http::authorize::form;
 use crate::http::cookies::Kind;
-use crate::http::error::{PageError, html, see_other};
+use crate::http::error::{PageError, html, see_other, there};
 use crate::http::pages::{self, Form, SignInNotice};
 use crate::http::visitor::Visitor;
 
@@ -36,6 +36,15 @@ pub(super) async fn get(mut visitor: Visitor) -> HttpResponse {
     answer.unwrap_or_else(|error| error.page(&visitor))
 }
 
+/// HEAD: sent on where GET is.
+pub(super) async fn head(visitor: Visitor) -> HttpResponse {
+    match visitor.session().await {
+        Ok(Some(_)) => see_other(&visitor.path(PATH)),
+        Ok(None) => there(),
+        Err(error) => PageError::from(error).page(&visitor),
+    }
+}
+
 /// The form.
 pub(super) async fn post(visitor: Visitor, body: Bytes) -> HttpResponse {
     let answer = async {
@@ -48,16 +57,12 @@ pub(super) async fn post(visitor: Visitor, body: Bytes) -> HttpResponse {
             address: visitor.address,
             user_agent: &visitor.user_agent,
             cookie: visitor.session_cookie.as_deref(),
+            known: visitor.known_cookie.as_deref(),
         };
         let notice = match sign_in(&visitor.provider, &attempt).await? {
-            SignIn::Done { cookie } => {
-                let config = &visitor.provider.config;
-                let lifetime = config.session.absolute.num_seconds();
-                let cookie = Kind::Session.set(config, cookie, Some(lifetime));
+            SignIn::Done(cookies) => {
                 let mut response = see_other(&visitor.path(PATH));
-                response
-                    .add_cookie(&cookie)
-                    .map_err(|_invalid| PageError::Expired)?;
+                visitor.give(&mut response, cookies)?;
                 return Ok(response);
             }
             SignIn::Refused => SignInNotice::WrongCredentials,
