@@ -34,7 +34,7 @@ async fn oidcc_codereuse_30seconds() {
 }
 
 /// A run that asks for a refresh token.
-async fn offline(run: &Run<'_>) -> (Outcome, String) {
+pub async fn offline(run: &Run<'_>) -> (Outcome, String) {
     let mut request = run.request();
     if run.suite.lists("scopes_supported", "offline_access") {
         request = request

@@ -1,5 +1,6 @@
-//! The suite's own site, over https: where the provider tells it things.
+//! The suite's own site, over https: what it publishes for the provider, and what the provider tells it.
 
+use std::collections::HashMap;
 use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
 
@@ -24,11 +25,18 @@ pub struct Asked {
     pub body: String,
 }
 
+#[derive(Default)]
+struct Shelf {
+    asked: Vec<Asked>,
+    /// What lies at each path: its media type and its content.
+    documents: HashMap<String, (String, Vec<u8>)>,
+}
+
 /// A site that speaks TLS 1.3 alone, as the suite wishes of who talks to it.
 pub struct Desk {
     /// Its address, without a slash at its end.
     pub base: String,
-    asked: Arc<Mutex<Vec<Asked>>>,
+    shelf: Arc<Mutex<Shelf>>,
     handle: ServerHandle,
 }
 
@@ -49,8 +57,8 @@ impl Desk {
             .with_no_client_auth()
             .with_single_cert(vec![certificate], key)
             .unwrap();
-        let asked = Arc::new(Mutex::new(Vec::new()));
-        let data = web::Data::from(Arc::clone(&asked));
+        let shelf = Arc::new(Mutex::new(Shelf::default()));
+        let data = web::Data::from(Arc::clone(&shelf));
         let server = HttpServer::new(move || {
             App::new()
                 .app_data(data.clone())
@@ -66,14 +74,22 @@ impl Desk {
         tokio::spawn(server);
         Self {
             base,
-            asked,
+            shelf,
             handle,
         }
     }
 
+    /// Puts a document at a path, in the place of what lay there; answers its address.
+    pub fn put(&self, path: &str, content_type: &str, content: impl Into<Vec<u8>>) -> String {
+        let document = (content_type.to_owned(), content.into());
+        let mut shelf = self.shelf.lock().unwrap();
+        shelf.documents.insert(path.to_owned(), document);
+        format!("{}{path}", self.base)
+    }
+
     /// What it was asked for at `path`, in order.
     pub fn asked(&self, path: &str) -> Vec<Asked> {
-        let mut asked = self.asked.lock().unwrap().clone();
+        let mut asked = self.shelf.lock().unwrap().asked.clone();
         asked.retain(|asked| asked.path == path);
         asked
     }
@@ -84,11 +100,7 @@ impl Desk {
     }
 }
 
-async fn answer(
-    all: web::Data<Mutex<Vec<Asked>>>,
-    request: HttpRequest,
-    body: Bytes,
-) -> HttpResponse {
+async fn answer(shelf: web::Data<Mutex<Shelf>>, request: HttpRequest, body: Bytes) -> HttpResponse {
     let content_type = request.headers().get("content-type");
     let asked = Asked {
         method: request.method().to_string(),
@@ -99,8 +111,14 @@ async fn answer(
             .unwrap_or_default(),
         body: String::from_utf8(body.to_vec()).unwrap(),
     };
-    all.lock().unwrap().push(asked);
-    HttpResponse::Ok()
-        .insert_header(("Cache-Control", "no-store"))
-        .finish()
+    let mut shelf = shelf.lock().unwrap();
+    shelf.asked.push(asked);
+    let mut response = HttpResponse::Ok();
+    response.insert_header(("Cache-Control", "no-store"));
+    match shelf.documents.get(request.path()) {
+        Some((content_type, content)) => response
+            .content_type(content_type.clone())
+            .body(content.clone()),
+        None => response.finish(),
+    }
 }

@@ -13,6 +13,7 @@ mod house;
 mod keys;
 mod logout;
 mod metadata;
+mod objects;
 mod parameters;
 mod party;
 mod plans;

@@ -17,6 +17,9 @@ use crate::support::visitor::{Answer, Visitor};
 /// The suite's own key. Making one takes long enough to do it once.
 static KEY: LazyLock<ClientKey> = LazyLock::new(|| ClientKey::generate("suite-1"));
 
+/// The one that comes after it.
+static NEXT_KEY: LazyLock<ClientKey> = LazyLock::new(|| ClientKey::generate("suite-2"));
+
 /// An RSA key of an application's own.
 pub struct ClientKey {
     kid: String,
@@ -68,7 +71,12 @@ pub fn suite_key() -> &'static ClientKey {
     &KEY
 }
 
-/// What an application registers (or has declared) in every module, and `more`.
+/// The key that comes after it.
+pub fn next_key() -> &'static ClientKey {
+    &NEXT_KEY
+}
+
+/// What an application registers (or has declared) in every module, and `more`; what is null there is left out.
 pub fn registration(variant: &Variant, method: &str, more: &Value) -> Value {
     let mut grant_types = Vec::new();
     if variant.brings("code") {
@@ -95,6 +103,7 @@ pub fn registration(variant: &Variant, method: &str, more: &Value) -> Value {
                         known.extend(value.as_array().unwrap().iter().cloned());
                     }
                 }
+                _ if value.is_null() => drop(metadata.as_object_mut().unwrap().remove(name)),
                 _ => metadata[name] = value.clone(),
             }
         }
@@ -103,7 +112,7 @@ pub fn registration(variant: &Variant, method: &str, more: &Value) -> Value {
 }
 
 /// An application.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Party {
     /// Its identifier.
     pub client_id: String,
@@ -113,6 +122,8 @@ pub struct Party {
     pub method: &'static str,
     /// Its secret, if it has one.
     pub secret: String,
+    /// What it signs with.
+    pub key: &'static ClientKey,
     /// Whom its assertions are for, if not the token endpoint.
     pub assertion_audience: Option<String>,
 }
@@ -130,6 +141,7 @@ impl Party {
             redirect_uri: format!("{BASE}/callback"),
             method,
             secret: SECRET.to_owned(),
+            key: suite_key(),
             assertion_audience: None,
         }
     }
@@ -164,6 +176,7 @@ impl Party {
             redirect_uri: asked["redirect_uris"][0].as_str().unwrap().to_owned(),
             method: "private_key_jwt",
             secret: text("client_secret"),
+            key: suite_key(),
             assertion_audience: None,
         }
     }
@@ -196,7 +209,7 @@ impl Party {
     /// A client assertion for this audience (RFC 7523 §3).
     pub fn assertion(&self, suite: &Suite, audience: &str) -> String {
         let now = suite.now().timestamp();
-        suite_key().sign(&json!({
+        self.key.sign(&json!({
             "iss": self.client_id, "sub": self.client_id, "aud": audience,
             "jti": super::run::random(), "iat": now, "exp": now + 60,
         }))

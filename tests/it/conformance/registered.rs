@@ -3,8 +3,9 @@
 use serde_json::{Value, json};
 
 use super::checks;
+use super::desk::Desk;
 use super::house::{BASE, Suite};
-use super::party::{ask_to_register, registration};
+use super::party::{ask_to_register, registration, suite_key};
 use super::plans::variants_of;
 use crate::support::visitor::Answer;
 
@@ -100,6 +101,22 @@ async fn oidcc_ensure_client_assertion_with_iss_aud_succeeds() {
     for mut run in suite.runs().await {
         run.party.assertion_audience = Some(suite.issuer().to_owned());
         run.complete(&suite.browser(), &run.request()).await;
+    }
+    suite.close().await;
+}
+
+#[actix_web::test]
+async fn oidcc_registration_jwks_uri() {
+    let path = "/client1_jwks";
+    let more = |desk: &Desk| {
+        let keys = json!({ "keys": [suite_key().jwk()] }).to_string();
+        let uri = desk.put(path, "application/json", keys);
+        json!({ "jwks_uri": uri, "jwks": null })
+    };
+    let suite = Suite::with("oidcc-registration-jwks-uri", more, |wish| wish).await;
+    for run in suite.runs().await {
+        run.complete(&suite.browser(), &run.request()).await;
+        assert!(!suite.desk.asked(path).is_empty(), "{run}");
     }
     suite.close().await;
 }

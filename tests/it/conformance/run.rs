@@ -269,7 +269,8 @@ impl Run<'_> {
         callback
     }
 
-    fn check_success(&self, callback: &Callback) {
+    /// What the response type says is there, and nothing else.
+    pub fn check_success(&self, callback: &Callback) {
         assert_eq!(callback.get("error"), None, "{self}: {:?}", callback.fields);
         for (name, word) in [
             ("code", "code"),

@@ -10,20 +10,8 @@ use crate::support::{environment, files_below, name_of, repository};
 const UNTESTED: &[(&str, &str)] = &[
     ("oidcc-idtoken-unsigned", "no ID token is unsigned"),
     (
-        "oidcc-request-uri-unsigned-supported-correctly-or-rejected-as-unsupported",
-        "request objects are not read yet",
-    ),
-    (
-        "oidcc-unsigned-request-object-supported-correctly-or-rejected-as-unsupported",
-        "request objects are not read yet",
-    ),
-    (
         "oidcc-claims-essential",
         "the `claims` parameter is not read yet",
-    ),
-    (
-        "oidcc-ensure-request-object-with-redirect-uri",
-        "request objects are not read yet",
     ),
     ("oidcc-userinfo-rs256", "userinfo is not signed yet"),
     (
@@ -38,7 +26,6 @@ const UNTESTED: &[(&str, &str)] = &[
         "oidcc-registration-tos-uri",
         "applications' links are not shown yet",
     ),
-    ("oidcc-registration-jwks-uri", "`jwks_uri` is not read yet"),
     (
         "oidcc-registration-sector-uri",
         "there are no pairwise subjects yet",
@@ -46,18 +33,6 @@ const UNTESTED: &[(&str, &str)] = &[
     (
         "oidcc-registration-sector-bad",
         "there are no pairwise subjects yet",
-    ),
-    (
-        "oidcc-refresh-token-rp-key-rotation",
-        "`jwks_uri` is not read yet",
-    ),
-    (
-        "oidcc-request-uri-unsigned",
-        "request objects are not read yet",
-    ),
-    (
-        "oidcc-request-uri-signed-rs256",
-        "request objects are not read yet",
     ),
     (
         "oidcc-3rd_party-init-login",
