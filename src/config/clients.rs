@@ -2,13 +2,13 @@
 
 use std::collections::HashMap;
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 
 use super::error::Place;
 use super::section::{Mistake, Section};
 use super::{Credential, canonical_name, examples};
 use crate::jose::check_client_jwks;
-use crate::oidc::client::ClientMetadata;
+use crate::oidc::client::{ClientAuthMethod, ClientMetadata};
 use crate::oidc::registration::{self, Networks};
 
 /// Fewer characters than these are guessed sooner or later: nothing slows down the guessing of a client's secret.
@@ -78,6 +78,7 @@ pub(super) fn read(
         {
             table.refuse("jwks", &format!("does not fit: {message}"), mend("jwks"));
         }
+        refuse_secret(&table, secret.as_ref(), &metadata);
         if let Some(client_id) = client_id {
             clients.push(DeclaredClient {
                 client_id,
@@ -154,6 +155,29 @@ fn credential(table: &Section<'_, '_>, public: bool) -> Option<Credential> {
         );
     }
     secret.or(hash)
+}
+
+/// A secret that signs is a key: of its hash none can be made, and it must be long enough.
+fn refuse_secret(table: &Section<'_, '_>, secret: Option<&Credential>, metadata: &ClientMetadata) {
+    match secret {
+        Some(Credential::Plain(secret)) => {
+            let bytes = secret.expose_secret().len();
+            if let Some(problem) = registration::secret_problem(metadata, bytes) {
+                let mend = "Give more random characters: openssl rand -hex 64";
+                table.refuse("client_secret", &format!("is too short: {problem}"), mend);
+            }
+        }
+        Some(Credential::Hash(_))
+            if metadata.token_endpoint_auth_method == ClientAuthMethod::ClientSecretJwt =>
+        {
+            table.refuse(
+                "client_secret_hash",
+                "does not do for client_secret_jwt, which signs with the secret itself",
+                "Put the secret into client_secret.",
+            );
+        }
+        _ => {}
+    }
 }
 
 /// RFC 6749 appendix A.2: a secret is visible ASCII and spaces, or clients send it in ways that differ.

@@ -328,9 +328,28 @@ fn clients_that_will_not_do_are_told() {
     exeunt.toml:6:13: client Ledger: client_id is taken, if upper and lower case are not told apart: exeunt.toml:1:1. Give each application an identifier of its own.
     exeunt.toml:7:22: client Ledger: client_secret_hash is not the hash of a client's secret. It has 43 characters of base64url; a secret itself goes into client_secret.
     exeunt.toml:7:22: client Ledger: client_secret_hash stands beside client_secret. Keep one of the two.
-    exeunt.toml:8:30: client Ledger: token_endpoint_auth_method is none that we know: "x". Known are "client_secret_basic", "client_secret_post", "private_key_jwt", "none".
+    exeunt.toml:8:30: client Ledger: token_endpoint_auth_method is none that we know: "x". Known are "client_secret_basic", "client_secret_post", "client_secret_jwt", "private_key_jwt", "none".
     exeunt.toml:9:13: client Ledger: contacts holds a number, not a text. Write it between quotation marks.
     "#);
+}
+
+#[test]
+fn a_secret_that_signs_is_there_itself_and_long_enough() {
+    let signs = format!("{CLIENT}token_endpoint_auth_method = 'client_secret_jwt'\n");
+    assert_eq!(
+        places(&signs),
+        ["exeunt.toml:3:17 client ledger: client_secret"]
+    );
+    let longer = signs.replace("XYZ'", "XYZabcdef'");
+    assert!(parse(&longer, &[]).is_ok());
+    let hashed = longer.replace(
+        "client_secret = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdef'",
+        "client_secret_hash = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopq'",
+    );
+    assert_eq!(
+        places(&hashed),
+        ["exeunt.toml:3:22 client ledger: client_secret_hash"]
+    );
 }
 
 #[test]

@@ -6,11 +6,11 @@ use std::collections::HashSet;
 use secrecy::ExposeSecret as _;
 use uuid::Uuid;
 
-use super::{FlowError, Provider, end_session};
+use super::{FlowError, Provider, client_secrets, end_session};
 use crate::clock::Timestamp;
 use crate::config::{Credential, DeclaredClient, DeclaredUser, canonical_name};
 use crate::jose::{HashPurpose, PasswordHash};
-use crate::oidc::client::Client;
+use crate::oidc::client::{Client, ClientAuthMethod, KeptSecret};
 use crate::oidc::logout::Cause;
 use crate::oidc::logout::termination::{Fate, termination};
 use crate::store::clients::{self, KnownClient};
@@ -97,12 +97,18 @@ async fn apply_client(
     let before = clients::find(tx, &declared.client_id).await?;
     let client = Client {
         client_id: declared.client_id.clone(),
-        client_secret_hash: declared.secret.as_ref().map(|secret| match secret {
-            Credential::Plain(secret) => provider
-                .master
-                .hash(HashPurpose::ClientSecret, secret.expose_secret()),
-            Credential::Hash(hash) => hash.expose_secret().to_owned(),
-        }),
+        secret: match &declared.secret {
+            None => None,
+            Some(Credential::Plain(secret)) => Some(keep(
+                provider,
+                before.as_ref().map(|before| &before.client),
+                declared,
+                secret.expose_secret(),
+            )?),
+            Some(Credential::Hash(hash)) => {
+                Some(KeptSecret::Hashed(hash.expose_secret().to_owned()))
+            }
+        },
         metadata: declared.metadata.clone(),
     };
     let same = before.as_ref().is_some_and(|before| {
@@ -120,6 +126,30 @@ async fn apply_client(
         clients::save(tx, &known).await?;
     }
     Ok(())
+}
+
+/// What is kept of a declared secret: as it was, where it is the same. (Sealed again it would look like another.)
+fn keep(
+    provider: &Provider,
+    before: Option<&Client>,
+    declared: &DeclaredClient,
+    secret: &str,
+) -> Result<KeptSecret, FlowError> {
+    let method = declared.metadata.token_endpoint_auth_method;
+    if let Some(before) = before
+        && let Some(KeptSecret::Sealed(_)) = before.secret
+        && method == ClientAuthMethod::ClientSecretJwt
+        && client_secrets::matches(provider, before, secret)?
+        && let Some(kept) = &before.secret
+    {
+        return Ok(kept.clone());
+    }
+    Ok(client_secrets::keep(
+        provider,
+        &declared.client_id,
+        method,
+        secret,
+    ))
 }
 
 /// The names (hashed) of the people who were deleted and whom the file declares all the same. Whom it declares no more is

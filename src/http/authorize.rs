@@ -9,7 +9,7 @@ use super::error::{PageError, html, see_other, there};
 use super::pages::{Form, FormPost};
 use super::visitor::Visitor;
 use super::{consent, parked, sign_in};
-use crate::flows::authorize;
+use crate::flows::{authorize, request_objects};
 use crate::oidc::authorization::decision::NextStep;
 use crate::oidc::authorization::response::Delivery;
 use crate::oidc::authorization::{AuthorizationRequest, ReplyTo};
@@ -25,25 +25,38 @@ use crate::store::sessions::Session;
 pub(super) struct Answerable {
     pub client: Client,
     pub reply_to: ReplyTo,
+    /// The whole request: an object has been merged into it, and is not looked for again.
     pub params: Params,
     /// Sound, or what to answer the client.
     pub request: Result<AuthorizationRequest, OAuthError>,
 }
 
 impl Answerable {
-    /// Who asks, where the answer may go, and only then what is asked.
+    /// Who asks, what its request object says if there is one, where the answer may go, and only then what is asked.
     pub(super) async fn read(visitor: &Visitor, params: Params) -> Result<Self, PageError> {
         let client_id = params.require("client_id")?;
         let provider = &visitor.provider;
         let client = clients::find_enabled(provider.database.read(), client_id)
             .await?
             .ok_or(PageError::UnknownClient)?;
-        let reply_to =
-            ReplyTo::establish(&params, &client).map_err(|cause| PageError::Unanswerable {
-                application: client.name().to_owned(),
-                cause,
-            })?;
-        let request = AuthorizationRequest::parse(&params, &client, &provider.config.issuer);
+        let (params, refusal) = match request_objects::resolve(provider, &client, &params).await? {
+            None => (params, None),
+            Some(Ok(merged)) => (merged, None),
+            Some(Err(refusal)) => (params, Some(refusal)),
+        };
+        let reply_to = match (ReplyTo::establish(&params, &client), &refusal) {
+            (Ok(reply_to), _) => reply_to,
+            (Err(_), Some(refusal)) => return Err(refusal.clone().into()),
+            (Err(cause), None) => {
+                let application = client.name().to_owned();
+                return Err(PageError::Unanswerable { application, cause });
+            }
+        };
+        let issuer = &provider.config.issuer;
+        let request = match refusal {
+            None => AuthorizationRequest::parse(&params, &client, issuer),
+            Some(refusal) => Err(refusal),
+        };
         Ok(Self {
             client,
             reply_to,
@@ -118,8 +131,8 @@ pub(super) async fn post(visitor: Visitor, request: HttpRequest, body: Bytes) ->
             return begin(&visitor, params).await;
         }
         // Only what could be answered is kept.
-        Answerable::read(&visitor, params.clone()).await?;
-        parked::come_back(&visitor, AUTHORIZATION, &params).await
+        let answerable = Answerable::read(&visitor, params).await?;
+        parked::come_back(&visitor, AUTHORIZATION, &answerable.params).await
     };
     answer
         .await

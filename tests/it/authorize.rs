@@ -74,7 +74,7 @@ async fn a_parameter_that_stands_twice_is_refused_on_a_page() {
 }
 
 /// Attack 15 (CVE-2026-7571): a response type that the client has not. Attack 19: a request object
-/// that nobody checks. Attack 13: the PKCE method that protects nothing.
+/// that is none. Attack 13: the PKCE method that protects nothing.
 #[actix_web::test]
 async fn what_is_wrong_otherwise_is_told_to_the_application() {
     let (provider, party, ada) = start().await;
@@ -92,12 +92,12 @@ async fn what_is_wrong_otherwise_is_told_to_the_application() {
         (&[("max_age", "-1")], "invalid_request"),
         (&[("max_age", "x")], "invalid_request"),
         (
-            &[("request", "eyJhbGciOiJub25lIn0.e30.")],
-            "request_not_supported",
+            &[("request", "eyJhbGciOiJub25lIn0.e30.x")],
+            "invalid_request_object",
         ),
         (
             &[("request_uri", "https://evil.example")],
-            "request_uri_not_supported",
+            "invalid_request_uri",
         ),
         (&[("registration", "{}")], "registration_not_supported"),
         (&[("resource", "https://api.example")], "invalid_target"),

@@ -25,6 +25,10 @@ mod certificates;
 #[cfg(test)]
 mod client_authentication;
 #[cfg(test)]
+mod client_keys;
+#[cfg(test)]
+mod client_secret_jwt;
+#[cfg(test)]
 mod command_line;
 #[cfg(test)]
 mod compose;
@@ -83,6 +87,8 @@ mod redirect_uris;
 mod refresh;
 #[cfg(test)]
 mod registration;
+#[cfg(test)]
+mod request_objects;
 #[cfg(test)]
 mod response_types;
 #[cfg(test)]

@@ -6,7 +6,7 @@ use exeunt::flows::{end_session, people};
 use exeunt::jose::HashPurpose;
 use exeunt::oidc::claims::UserClaims;
 use exeunt::oidc::client::GrantType::{AuthorizationCode, RefreshToken};
-use exeunt::oidc::client::{Client, ClientMetadata};
+use exeunt::oidc::client::{Client, ClientMetadata, KeptSecret};
 use exeunt::oidc::logout::Cause;
 use exeunt::oidc::logout::termination::{Artefact, Fate, Reach, fate, termination};
 use exeunt::store::consents;
@@ -74,7 +74,7 @@ impl Stage {
         let secret = flows.master.hash(HashPurpose::ClientSecret, SECRET);
         let client = Client {
             client_id: "ledger".to_owned(),
-            client_secret_hash: Some(secret),
+            secret: Some(KeptSecret::Hashed(secret)),
             metadata,
         };
         people::add_client(flows, client).await.unwrap().unwrap();
@@ -446,7 +446,7 @@ async fn p3_what_is_let_in_again_gets_nothing_back() {
                 let secret = flows.master.hash(HashPurpose::ClientSecret, SECRET);
                 let client = Client {
                     client_id: "ledger".to_owned(),
-                    client_secret_hash: Some(secret),
+                    secret: Some(KeptSecret::Hashed(secret)),
                     metadata: by_server(&stage.ledger.ear),
                 };
                 people::add_client(flows, client).await.unwrap().unwrap();
