@@ -253,3 +253,6 @@ cause-idle = It was not used for too long.
 cause-expired = Its time was over.
 cause-restored = The service was put back from a copy.
 cause-unknown = It is not known why.
+
+# The page that applications frame; nobody sees it
+check-session-title = Session

@@ -8,10 +8,10 @@ use super::cors::ANY_ORIGIN;
 use super::headers::has_current;
 use super::pages::languages;
 use super::static_files::fingerprint;
+use crate::config::Config;
 use crate::flows::{Provider, keys};
 use crate::oidc::algorithm::SigningAlgorithm;
 use crate::oidc::discovery;
-use crate::oidc::issuer::Issuer;
 
 /// The provider's metadata, ready to send. It says which algorithms there are keys for, and keys come and go
 /// while we run: so there is one document for every set of algorithms.
@@ -29,12 +29,17 @@ struct Document {
 }
 
 impl Metadata {
-    pub(super) fn new(issuer: &Issuer) -> Self {
+    pub(super) fn new(config: &Config) -> Self {
+        let issuer = &config.issuer;
         let languages = languages();
         let languages: Vec<&str> = languages.iter().map(String::as_str).collect();
         let documents = (0..1 << SigningAlgorithm::ALL.len()).map(|number| {
             let algorithms = algorithms_of(number);
-            let text = discovery::metadata(issuer, &algorithms, &languages).to_string();
+            let mut metadata = discovery::metadata(issuer, &algorithms, &languages);
+            if config.session_management {
+                discovery::add_session_management(&mut metadata, issuer);
+            }
+            let text = metadata.to_string();
             Document {
                 tag: fingerprint(text.as_bytes()),
                 body: Bytes::from(text),
@@ -116,11 +121,12 @@ fn document(request: &HttpRequest, caching: &str, tag: &str, body: Bytes) -> Htt
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::oidc::issuer::Issuer;
 
     #[test]
     fn every_set_of_algorithms_has_a_document_that_names_it() {
-        let issuer = Issuer::parse("https://id.example").unwrap();
-        for (number, document) in Metadata::new(&issuer).documents.iter().enumerate() {
+        let config = Config::for_issuer(Issuer::parse("https://id.example").unwrap());
+        for (number, document) in Metadata::new(&config).documents.iter().enumerate() {
             let document: serde_json::Value = serde_json::from_slice(&document.body).unwrap();
             let named = &document["id_token_signing_alg_values_supported"];
             assert_eq!(*named, serde_json::json!(algorithms_of(number)));

@@ -5,14 +5,13 @@ use actix_web::web::Bytes;
 use actix_web::{HttpRequest, HttpResponse};
 
 use super::authorize::form;
-use super::cookies::Kind;
 use super::error::{PageError, html, see_other};
 use super::pages::{
     Application, Comparison, ConfirmSignOut, Details, Form, Onward, Participation, SignOutNotice,
     SignedOut,
 };
 use super::visitor::Visitor;
-use super::{leaving, parked};
+use super::{check_session, cookies, leaving, parked};
 use crate::flows::{authorize, end_session, watching};
 use crate::oidc::client::Client;
 use crate::oidc::discovery::END_SESSION;
@@ -317,10 +316,7 @@ async fn leave(
         }
     };
     if only.is_none() {
-        let gone = Kind::Session.clear(&provider.config);
-        response
-            .add_cookie(&gone)
-            .map_err(|_invalid| PageError::NotFound)?;
+        cookies::add(&mut response, check_session::signed_out(provider))?;
     }
     Ok(response)
 }

@@ -8,6 +8,7 @@ pub mod static_files;
 mod account;
 mod authorize;
 mod body;
+mod check_session;
 mod consent;
 mod cookies;
 mod cors;
@@ -44,6 +45,7 @@ use crate::oidc::params::MOST_BYTES;
 pub struct Routes {
     prefix: String,
     metadata: web::Data<discovery::Metadata>,
+    session_management: bool,
 }
 
 impl Routes {
@@ -52,7 +54,8 @@ impl Routes {
         let issuer = &provider.config.issuer;
         Self {
             prefix: issuer.path().to_owned(),
-            metadata: web::Data::new(discovery::Metadata::new(issuer)),
+            metadata: web::Data::new(discovery::Metadata::new(&provider.config)),
+            session_management: provider.config.session_management,
         }
     }
 
@@ -70,6 +73,12 @@ impl Routes {
         }
         app.service(public(&below(paths::JWKS), discovery::jwks));
 
+        let is_checked = self.session_management;
+        let checked = move |app: &mut ServiceConfig| {
+            if is_checked {
+                app.service(get_and_head(paths::CHECK_SESSION, check_session::get));
+            }
+        };
         // What people see: refusals are pages too. It has every address that nothing else has.
         let pages = web::scope("")
             .wrap(from_fn(body::of_pages))
@@ -113,6 +122,7 @@ impl Routes {
             )
             .service(get_and_head(leaving::SIGNED_OUT_PATH, leaving::signed_out))
             .configure(account::configure)
+            .configure(checked)
             .service(get_and_head("/", landing::get))
             .default_service(web::to(error::not_found));
         let all = web::scope(&self.prefix)

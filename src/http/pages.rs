@@ -6,6 +6,7 @@
 
 mod account;
 mod browser;
+mod check_session;
 mod consent;
 mod departure;
 mod error;
@@ -23,6 +24,7 @@ pub use account::{
     Account, AccountNotice, ChangePassword, ConsentRow, Part, PasswordNotice, SessionRow, SignOut,
     SignOuts,
 };
+pub use check_session::CheckSession;
 pub use consent::Consent;
 pub use departure::{Departure, DepartureState, Lasts};
 pub use error::{Comparison, Details, ErrorPage, Problem};

@@ -6,10 +6,10 @@ use actix_web::{HttpRequest, HttpResponse};
 use secrecy::SecretString;
 
 use super::authorize::{self, Answerable};
-use super::cookies::Kind;
 use super::error::{PageError, html};
 use super::pages::{self, Application, Form, SignInNotice};
 use super::visitor::Visitor;
+use super::{check_session, cookies};
 use crate::flows::sign_in::{Attempt, SignIn, sign_in};
 use crate::oidc::params::Params;
 
@@ -42,7 +42,7 @@ pub(super) async fn get(visitor: Visitor, request: HttpRequest) -> HttpResponse 
 }
 
 /// The form.
-pub(super) async fn post(visitor: Visitor, body: Bytes) -> HttpResponse {
+pub(super) async fn post(mut visitor: Visitor, body: Bytes) -> HttpResponse {
     let answer = async {
         let form = authorize::form(&body)?;
         let (interaction, answerable) = authorize::waiting(&visitor, &form).await?;
@@ -62,17 +62,13 @@ pub(super) async fn post(visitor: Visitor, body: Bytes) -> HttpResponse {
         let notice = match sign_in(&visitor.provider, &attempt).await? {
             SignIn::Done { cookie } => {
                 let session = visitor.session_of(&cookie).await?;
-                let config = &visitor.provider.config;
-                let lifetime = config.session.absolute.num_seconds();
-                let cookie = Kind::Session.set(config, cookie, Some(lifetime));
+                let signed_in = check_session::signed_in(&mut visitor, cookie);
                 let mut response =
                     authorize::advance(&visitor, answerable, Some((handle, &interaction)), session)
                         .await
                         // They are signed in, whatever happens to the request.
                         .unwrap_or_else(|error| error.page(&visitor));
-                response
-                    .add_cookie(&cookie)
-                    .map_err(|_invalid| PageError::Expired)?;
+                cookies::add(&mut response, signed_in)?;
                 return Ok(response);
             }
             SignIn::Refused => SignInNotice::WrongCredentials,

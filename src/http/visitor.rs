@@ -22,6 +22,9 @@ pub(super) struct Visitor {
     pub session_cookie: Option<String>,
     pub browser_cookie: Option<String>,
     pub leaving_cookie: Option<String>,
+    pub state_cookie: Option<String>,
+    /// Whether the answer is for a frame in somebody's page.
+    pub is_framed: bool,
     pub address: IpAddr,
     pub user_agent: String,
     pub request_id: String,
@@ -56,16 +59,21 @@ impl FromRequest for Visitor {
             .extensions()
             .get::<RequestId>()
             .map(|id| id.0.clone());
-        let (session_cookie, browser_cookie, leaving_cookie) = (
+        let (session_cookie, browser_cookie, leaving_cookie, state_cookie) = (
             Kind::Session.read(request, config),
             Kind::Browser.read(request, config),
             Kind::Leaving.read(request, config),
+            Kind::State.read(request, config),
         );
+        let is_framed = header(HeaderName::from_static("sec-fetch-dest"))
+            .is_some_and(|destination| matches!(destination.as_str(), "iframe" | "frame"));
         ready(Ok(Self {
             provider,
             session_cookie,
             browser_cookie,
             leaving_cookie,
+            state_cookie,
+            is_framed,
             // A proxy's forwarded headers are not believed: anyone could write them.
             address: request
                 .peer_addr()

@@ -28,6 +28,8 @@ pub enum HashPurpose {
     Handle,
     /// Form tokens against cross-site request forgery.
     Csrf,
+    /// The state of a browser in which somebody is signed in.
+    BrowserState,
 }
 
 impl HashPurpose {
@@ -39,6 +41,7 @@ impl HashPurpose {
             Self::ClientSecret => "hash client secret",
             Self::Handle => "hash handle",
             Self::Csrf => "hash csrf",
+            Self::BrowserState => "hash browser state",
         }
     }
 }

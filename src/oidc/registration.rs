@@ -10,7 +10,6 @@ use serde_json::Value;
 
 use crate::oidc::authorization::ResponseType;
 use crate::oidc::client::{ApplicationType, ClientAuthMethod, ClientMetadata, GrantType};
-use crate::oidc::logout::frontchannel;
 use crate::oidc::scope::{ADMINISTRATION, OPENID, Scope};
 use crate::oidc::uri;
 
@@ -298,8 +297,8 @@ fn frontchannel_logout_uri(metadata: &ClientMetadata) -> Vec<Problem> {
     if let Err(problem) = return_uri(text, ApplicationType::Web) {
         return vec![Problem::new(field, problem)];
     }
-    let origin = frontchannel::origin(text);
-    let same = |known: &String| frontchannel::origin(known) == origin;
+    let origin = uri::origin(text);
+    let same = |known: &String| uri::origin(known) == origin;
     if metadata.redirect_uris.iter().any(same) {
         Vec::new()
     } else {

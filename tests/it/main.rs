@@ -57,6 +57,8 @@ mod in_a_browser;
 #[cfg(test)]
 mod keys;
 #[cfg(test)]
+mod keys_by_age;
+#[cfg(test)]
 mod layering;
 mod lost_answers;
 #[cfg(test)]
@@ -75,6 +77,8 @@ mod response_types;
 mod screenshots;
 #[cfg(test)]
 mod secrets;
+#[cfg(test)]
+mod session_management;
 #[cfg(test)]
 mod sessions;
 #[cfg(test)]

@@ -8,7 +8,8 @@ use secrecy::SecretString;
 use super::{PATH, SIGN_IN};
 use crate::flows::sign_in::{Attempt, SignIn, sign_in};
 use crate::http::authorize::form;
-use crate::http::cookies::Kind;
+use crate::http::check_session;
+use crate::http::cookies::{self, Kind};
 use crate::http::error::{PageError, html, see_other};
 use crate::http::pages::{self, Form, SignInNotice};
 use crate::http::visitor::Visitor;
@@ -37,7 +38,7 @@ pub(super) async fn get(mut visitor: Visitor) -> HttpResponse {
 }
 
 /// The form.
-pub(super) async fn post(visitor: Visitor, body: Bytes) -> HttpResponse {
+pub(super) async fn post(mut visitor: Visitor, body: Bytes) -> HttpResponse {
     let answer = async {
         let form = form(&body)?;
         visitor.check_form(&form, SIGN_IN)?;
@@ -51,13 +52,9 @@ pub(super) async fn post(visitor: Visitor, body: Bytes) -> HttpResponse {
         };
         let notice = match sign_in(&visitor.provider, &attempt).await? {
             SignIn::Done { cookie } => {
-                let config = &visitor.provider.config;
-                let lifetime = config.session.absolute.num_seconds();
-                let cookie = Kind::Session.set(config, cookie, Some(lifetime));
+                let signed_in = check_session::signed_in(&mut visitor, cookie);
                 let mut response = see_other(&visitor.path(PATH));
-                response
-                    .add_cookie(&cookie)
-                    .map_err(|_invalid| PageError::Expired)?;
+                cookies::add(&mut response, signed_in)?;
                 return Ok(response);
             }
             SignIn::Refused => SignInNotice::WrongCredentials,
