@@ -19,6 +19,8 @@ mod backchannel;
 #[cfg(test)]
 mod browser;
 #[cfg(test)]
+mod certificates;
+#[cfg(test)]
 mod client_authentication;
 #[cfg(test)]
 mod command_line;
@@ -53,6 +55,8 @@ mod hostile;
 #[cfg(test)]
 mod hostile_clients;
 #[cfg(test)]
+mod http2;
+#[cfg(test)]
 mod in_a_browser;
 #[cfg(test)]
 mod keys;
@@ -63,6 +67,8 @@ mod layering;
 mod lost_answers;
 #[cfg(test)]
 mod prompts;
+#[cfg(test)]
+mod proxies;
 #[cfg(test)]
 mod races;
 #[cfg(test)]
