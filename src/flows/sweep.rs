@@ -5,7 +5,9 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 use tokio_util::sync::CancellationToken;
 
+use super::logos::UNSEEN;
 use super::{FlowError, Provider, end_session, keys};
+use crate::store::logos;
 use crate::store::{self, client_assertions, codes, interactions, leavings, parked_requests};
 use crate::store::{refresh_tokens, retention, throttles};
 
@@ -80,6 +82,7 @@ async fn forget(provider: &Provider, stop: &CancellationToken) -> Result<(), Flo
     leavings::purge(&tx, now).await?;
     client_assertions::purge(&tx, now).await?;
     throttles::purge(&tx, now).await?;
+    logos::purge(&tx, now - UNSEEN).await?;
     store::commit(tx).await?;
     // A few at a time: people's requests come in between.
     let kept_since = now - provider.config.logout.keep_receipts;

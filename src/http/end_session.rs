@@ -328,6 +328,11 @@ fn already_out(visitor: &Visitor, known: &Request, then: Then) -> HttpResponse {
         Then::SignedOutPage { link } => link,
     };
     let (notice, details) = unfit(&known.decision);
+    let sign_in_again = known
+        .client
+        .as_ref()
+        .filter(|_| link.is_none())
+        .and_then(|client| Onward::sign_in(client, &visitor.provider.config.issuer));
     let page = SignedOut {
         ui: visitor.ui(known.request.ui_locales.first().map(String::as_str)),
         was_signed_in: false,
@@ -338,6 +343,7 @@ fn already_out(visitor: &Visitor, known: &Request, then: Then) -> HttpResponse {
             href: link.location(),
             application: known.client.as_ref().map(|client| client.name().to_owned()),
         }),
+        sign_in_again,
         status_href: None,
         again_href: None,
         now: visitor.provider.clock.now(),

@@ -21,6 +21,7 @@ mod headers;
 mod health;
 mod landing;
 mod leaving;
+mod logo;
 mod parked;
 mod receipts;
 mod sign_in;
@@ -123,6 +124,10 @@ impl Routes {
                     .route(web::post().to(leaving::acknowledge)),
             )
             .service(get_and_head(leaving::SIGNED_OUT_PATH, leaving::signed_out))
+            .service(get_and_head(
+                &format!("{}/{{fingerprint}}", logo::PATH),
+                logo::get,
+            ))
             .configure(account::configure)
             .configure(checked)
             .service(get_and_head("/", landing::get))

@@ -9,7 +9,7 @@ use super::authorize::{self, Answerable};
 use super::error::{PageError, html};
 use super::pages::{self, Application, Form, SignInNotice};
 use super::visitor::Visitor;
-use super::{check_session, cookies};
+use super::{check_session, cookies, logo};
 use crate::flows::sign_in::{Attempt, SignIn, sign_in};
 use crate::oidc::params::Params;
 
@@ -28,13 +28,8 @@ pub(super) async fn get(visitor: Visitor, request: HttpRequest) -> HttpResponse 
             .and_then(|request| request.login_hint.clone());
         // Somebody who is signed in sees why they are asked again.
         let notice = visitor.session().await?.map(|_| SignInNotice::Again);
-        Ok(page(
-            &visitor,
-            &answerable,
-            &params,
-            &hint.unwrap_or_default(),
-            notice,
-        ))
+        let username = hint.unwrap_or_default();
+        Ok(page(&visitor, &answerable, &params, &username, notice).await)
     };
     answer
         .await
@@ -76,14 +71,14 @@ pub(super) async fn post(mut visitor: Visitor, body: Bytes) -> HttpResponse {
                 wait: again_at - visitor.provider.clock.now(),
             },
         };
-        Ok(page(&visitor, &answerable, &form, username, Some(notice)))
+        Ok(page(&visitor, &answerable, &form, username, Some(notice)).await)
     };
     answer
         .await
         .unwrap_or_else(|error: PageError| error.page(&visitor))
 }
 
-fn page(
+async fn page(
     visitor: &Visitor,
     answerable: &Answerable,
     params: &Params,
@@ -98,6 +93,7 @@ fn page(
     let page = pages::SignIn {
         ui: visitor.ui(answerable.params.get("ui_locales")),
         application: Some(Application::of(&answerable.client)),
+        about: logo::about(visitor, &answerable.client).await,
         form: form(visitor, PATH, handle, handle),
         username: username.to_owned(),
         notice,

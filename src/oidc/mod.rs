@@ -9,9 +9,10 @@
 //! | OpenID Connect Core §2, §3.1.3, §9, §12, RFC 6749 §5, RFC 7523, RFC 9068 | [`token`] |
 //! | RP-Initiated, Back-Channel and Front-Channel Logout 1.0 | [`logout`] |
 //! | Session Management 1.0 | [`session_state`] |
+//! | OpenID Connect Core §4 | [`initiate_login`] |
 //! | OpenID Connect Core §5.1, §5.4 | [`claims`] |
 //! | OpenID Connect Discovery §3, RFC 8414 | [`discovery`], [`issuer`] |
-//! | Dynamic Client Registration §2, RFC 7591 §2, RFC 8252 | [`client`], [`registration`] |
+//! | Dynamic Client Registration §2, RFC 7591 §2, RFC 8252 | [`client`], [`registration`], [`logo`] |
 //! | RFC 6749 §3.3 | [`scope`] |
 //! | RFC 7636 | [`pkce`] |
 //! | RFC 8707 | [`resource`] |
@@ -23,7 +24,9 @@ pub mod client;
 pub mod discovery;
 pub mod duration;
 pub mod error;
+pub mod initiate_login;
 pub mod issuer;
+pub mod logo;
 pub mod logout;
 pub mod params;
 pub mod pkce;

@@ -2,6 +2,7 @@
 //! specifications), wherever it comes from: file, command line or, one day, the client itself.
 
 mod backchannel;
+mod initiate_login;
 
 use std::collections::BTreeMap;
 
@@ -57,6 +58,7 @@ pub fn check(metadata: &ClientMetadata, has_secret: bool, networks: &Networks) -
         backchannel::private_networks(metadata, networks),
         backchannel::logout_token_subject(metadata),
         backchannel::logout_give_up_after(metadata),
+        initiate_login::initiate_login_uri(metadata),
         pages(metadata),
         client_name(metadata),
         contacts(metadata),

@@ -18,6 +18,7 @@ pub mod delivery_attempts;
 pub mod grants;
 pub mod interactions;
 pub mod leavings;
+pub mod logos;
 pub mod marks;
 pub mod orders;
 pub mod parked_requests;

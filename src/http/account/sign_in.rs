@@ -11,7 +11,7 @@ use crate::http::authorize::form;
 use crate::http::check_session;
 use crate::http::cookies::{self, Kind};
 use crate::http::error::{PageError, html, see_other};
-use crate::http::pages::{self, Form, SignInNotice};
+use crate::http::pages::{self, About, Form, SignInNotice};
 use crate::http::visitor::Visitor;
 
 /// The page.
@@ -77,6 +77,7 @@ fn page(visitor: &Visitor, username: &str, notice: Option<SignInNotice>) -> Http
     let page = pages::SignIn {
         ui: visitor.ui(None),
         application: None,
+        about: About::default(),
         form: Form::to(visitor.path(SIGN_IN)).with("csrf", visitor.csrf(SIGN_IN)),
         username: username.to_owned(),
         notice,
