@@ -98,7 +98,8 @@ async fn the_rehearsal_fails_when_nobody_can_sign_in() {
 async fn a_sign_in_that_begins_on_the_account_page_ends_at_the_application() {
     let (provider, applications) = stage().await;
     let visitor = Visitor::default();
-    let page = open(&visitor, &at(&applications.atlas, "/sign-in")).await;
+    let begun = visitor.get(&at(&applications.atlas, "/sign-in")).await;
+    let page = visitor.follow(begun, &provider.issuer).await;
     let back = sign_in(&visitor, &page).await;
     visitor.get(&back.location().unwrap()).await;
     assert_eq!(applications.atlas.signed_in_sessions(), 1);

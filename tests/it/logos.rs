@@ -83,9 +83,12 @@ async fn answer(shared: web::Data<Shared>, request: HttpRequest) -> HttpResponse
         .body(body)
 }
 
-/// A provider whose client `ledger` has its logo at this address.
+/// A provider whose client `ledger` has its logo at this address. Its clock stands still, so that a page waits for as
+/// long as the machine takes.
 async fn with_logo(logo_uri: Option<String>) -> Wish {
-    ledger_with(|metadata| metadata.logo_uri = logo_uri).await
+    ledger_with(|metadata| metadata.logo_uri = logo_uri)
+        .await
+        .manual_clock()
 }
 
 /// The sign-in page, as a new visitor sees it.
@@ -209,11 +212,7 @@ async fn a_logo_in_a_network_that_is_not_the_clients_is_not_fetched() {
 async fn a_logo_that_is_slow_does_not_hold_the_page_up() {
     let studio = Studio::open(PNG).await;
     studio.answer(0, b"");
-    let provider = with_logo(studio.logo_uri())
-        .await
-        .manual_clock()
-        .start()
-        .await;
+    let provider = with_logo(studio.logo_uri()).await.start().await;
     let (party, visitor) = (RelyingParty::of(&provider, "ledger"), Visitor::default());
     let url = party.authorize_url(&[]);
     let waiting = open(&visitor, &url);
@@ -232,11 +231,7 @@ async fn a_logo_that_is_slow_does_not_hold_the_page_up() {
 #[actix_web::test]
 async fn a_new_logo_is_seen_a_day_later_and_one_that_fails_then_stays_as_it_was() {
     let studio = Studio::open(PNG).await;
-    let provider = with_logo(studio.logo_uri())
-        .await
-        .manual_clock()
-        .start()
-        .await;
+    let provider = with_logo(studio.logo_uri()).await.start().await;
     let first = logo_of(&page(&provider).await);
     assert!(first.is_some());
     studio.answer(200, b"GIF89a and what follows");

@@ -9,8 +9,8 @@ use super::{FlowError, JWKS_MAX_AGE, Provider, generate, longest_life, stored, s
 use crate::clock::Timestamp;
 use crate::jose::Schedule;
 use crate::oidc::algorithm::SigningAlgorithm;
+use crate::store::changes;
 use crate::store::signing_keys::{self, SealedKey};
-use crate::store::{self, changes};
 
 /// How often the keys' ages are looked at.
 const LOOK: TimeDelta = TimeDelta::minutes(1);
@@ -55,15 +55,15 @@ pub async fn rotate_by_age(provider: &Provider) -> Result<(), FlowError> {
             retire_at: None,
         };
         let key = generate(provider, algorithm, schedule).await?;
-        let tx = provider.database.begin().await?;
+        let work = provider.begin_work().await?;
         // Counting first takes the counter's row: of several nodes one goes on, and the others see what it did.
-        changes::count(&tx, changes::SIGNING_KEYS).await?;
-        let before = signing_keys::list(&tx).await?;
+        changes::count(&work.tx, changes::SIGNING_KEYS).await?;
+        let before = signing_keys::list(&work.tx).await?;
         if due(&before, algorithm).is_none() {
             continue;
         }
-        succeed(&tx, &key, &before, longest_life(provider), now).await?;
-        store::commit(tx).await?;
+        succeed(&work.tx, &key, &before, longest_life(provider), now).await?;
+        work.commit().await?;
         tracing::info!(kid = key.kid, %algorithm, sign_from = %key.sign_from, "a signing key has a successor");
     }
     Ok(())
