@@ -11,6 +11,7 @@ mod examples;
 mod fields;
 mod mistyped;
 mod reader;
+mod registration;
 mod section;
 mod settings;
 #[cfg(test)]
@@ -32,6 +33,7 @@ pub use users::{DeclaredUser, canonical_name, check_password, check_username};
 
 use crate::oidc::issuer::Issuer;
 use crate::oidc::registration::Networks;
+use crate::oidc::registration::dynamic::Offer;
 
 /// Everything that can be set. Values that [`Config::load`] gave are checked; a program that fills the fields itself
 /// answers for them.
@@ -65,6 +67,8 @@ pub struct Config {
     pub keys: Keys,
     /// Whether applications' pages may ask in the browser whether anything has changed (Session Management 1.0).
     pub session_management: bool,
+    /// Whether applications may register themselves, and as what.
+    pub registration: Registration,
     /// The applications that the file declares.
     pub clients: Vec<DeclaredClient>,
     /// The people that the file declares.
@@ -186,6 +190,28 @@ pub struct Keys {
     pub rotate_after: Option<TimeDelta>,
 }
 
+/// `[registration]`: whether applications may register themselves, and as what.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Registration {
+    /// Who may.
+    pub policy: RegistrationPolicy,
+    /// What a registered client may have.
+    pub offer: Offer,
+    /// When a registration of which nothing came is forgotten; none: never.
+    pub unused: Option<TimeDelta>,
+}
+
+/// Who may register an application.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RegistrationPolicy {
+    /// Nobody; there is no registration endpoint.
+    Closed,
+    /// Whoever has an initial access token.
+    Token,
+    /// Anyone, at a modest pace.
+    Open,
+}
+
 /// A declared secret: as itself, or as the hash of it. Neither is ever shown.
 #[derive(Debug, Clone)]
 pub enum Credential {
@@ -219,6 +245,7 @@ impl Config {
             logout: Logout::default(),
             keys: Keys::default(),
             session_management: false,
+            registration: Registration::default(),
             clients: Vec::new(),
             users: Vec::new(),
         }
@@ -314,6 +341,16 @@ impl Default for Keys {
     fn default() -> Self {
         Self {
             rotate_after: Some(TimeDelta::days(90)),
+        }
+    }
+}
+
+impl Default for Registration {
+    fn default() -> Self {
+        Self {
+            policy: RegistrationPolicy::Closed,
+            offer: Offer::default(),
+            unused: Some(TimeDelta::days(7)),
         }
     }
 }

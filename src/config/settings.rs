@@ -12,7 +12,7 @@ use super::reader::Reader;
 use super::section::{Mistake, Section};
 use super::{
     Admin, Config, DatabaseUrl, ForwardedHeader, Keys, Logout, Outbound, Proxies, RefreshReuse,
-    SessionLifetimes, Tls, TokenLifetimes, clients, users,
+    SessionLifetimes, Tls, TokenLifetimes, clients, registration, users,
 };
 use crate::oidc::duration;
 use crate::oidc::issuer::Issuer;
@@ -94,6 +94,7 @@ fn read(root: &Section<'_, '_>) -> Config {
     let session_management = root.section("session_management");
     config.session_management = session_management.switch("enabled").unwrap_or_default();
     session_management.finish();
+    config.registration = registration::read(&root.section("registration"));
     let networks = config.outbound.networks();
     let public = issuer_is_known && !config.issuer.is_loopback();
     config.clients = clients::read(root.tables("clients"), &networks, public);
@@ -236,7 +237,7 @@ fn minutes(count: i64) -> TimeDelta {
     TimeDelta::minutes(count)
 }
 
-fn days(count: i64) -> TimeDelta {
+pub(super) fn days(count: i64) -> TimeDelta {
     TimeDelta::days(count)
 }
 
@@ -267,7 +268,7 @@ fn lifetime_or_off(
     read.unwrap_or(default)
 }
 
-fn within(text: &str, range: &RangeInclusive<TimeDelta>) -> Result<TimeDelta, Mistake> {
+pub(super) fn within(text: &str, range: &RangeInclusive<TimeDelta>) -> Result<TimeDelta, Mistake> {
     let (least, most) = (duration::show(*range.start()), duration::show(*range.end()));
     match duration::parse(text) {
         None => Err(Mistake::new(

@@ -8,7 +8,7 @@ use super::cors::ANY_ORIGIN;
 use super::headers::has_current;
 use super::pages::languages;
 use super::static_files::fingerprint;
-use crate::config::Config;
+use crate::config::{Config, RegistrationPolicy};
 use crate::flows::{Provider, keys};
 use crate::oidc::algorithm::SigningAlgorithm;
 use crate::oidc::discovery;
@@ -35,11 +35,14 @@ impl Metadata {
         let languages: Vec<&str> = languages.iter().map(String::as_str).collect();
         let documents = (0..1 << SigningAlgorithm::ALL.len()).map(|number| {
             let algorithms = algorithms_of(number);
-            let mut metadata = discovery::metadata(issuer, &algorithms, &languages);
-            if config.session_management {
-                discovery::add_session_management(&mut metadata, issuer);
+            let mut document = discovery::metadata(issuer, &algorithms, &languages);
+            if config.registration.policy != RegistrationPolicy::Closed {
+                discovery::add_registration(&mut document, issuer);
             }
-            let text = metadata.to_string();
+            if config.session_management {
+                discovery::add_session_management(&mut document, issuer);
+            }
+            let text = document.to_string();
             Document {
                 tag: fingerprint(text.as_bytes()),
                 body: Bytes::from(text),

@@ -24,6 +24,7 @@ mod leaving;
 mod logo;
 mod parked;
 mod receipts;
+mod registration;
 mod sign_in;
 mod span;
 mod token;
@@ -39,6 +40,7 @@ use actix_web::{HttpResponse, Resource};
 
 use self::error::PageError;
 use self::visitor::Visitor;
+use crate::config::RegistrationPolicy;
 use crate::flows::Provider;
 use crate::oidc::discovery as paths;
 use crate::oidc::params::MOST_BYTES;
@@ -47,6 +49,7 @@ use crate::oidc::params::MOST_BYTES;
 #[derive(Clone)]
 pub struct Routes {
     prefix: String,
+    registers: bool,
     metadata: web::Data<discovery::Metadata>,
     session_management: bool,
 }
@@ -55,8 +58,10 @@ impl Routes {
     /// The routes of `provider`, below its issuer's path.
     pub fn new(provider: &Provider) -> Self {
         let issuer = &provider.config.issuer;
+        let registers = provider.config.registration.policy != RegistrationPolicy::Closed;
         Self {
             prefix: issuer.path().to_owned(),
+            registers,
             metadata: web::Data::new(discovery::Metadata::new(&provider.config)),
             session_management: provider.config.session_management,
         }
@@ -162,8 +167,27 @@ impl Routes {
                     .wrap(from_fn(body::of_programs))
                     .wrap(from_fn(cors::any_origin)),
             )
+            .configure(|all| self.registration(all))
             .service(pages);
         app.service(all);
+    }
+
+    /// Who has registered may look after itself, though nobody else may register any more.
+    fn registration(&self, all: &mut ServiceConfig) {
+        if self.registers {
+            all.service(
+                methods_for_programs(paths::REGISTRATION, "POST")
+                    .route(web::post().to(registration::post))
+                    .wrap(from_fn(body::of_programs)),
+            );
+        }
+        all.service(
+            methods_for_programs(registration::OF_A_CLIENT, "GET, PUT, DELETE")
+                .route(web::get().to(registration::get))
+                .route(web::put().to(registration::put))
+                .route(web::delete().to(registration::delete))
+                .wrap(from_fn(body::of_programs)),
+        );
     }
 }
 

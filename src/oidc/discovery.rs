@@ -27,6 +27,8 @@ pub const JWKS: &str = "/jwks";
 pub const END_SESSION: &str = "/end_session";
 /// The page that applications frame, where Session Management is on.
 pub const CHECK_SESSION: &str = "/check_session";
+/// The client registration endpoint, where clients may register themselves.
+pub const REGISTRATION: &str = "/register";
 
 /// The claims that tokens have beside those that scopes ask for.
 const PROTOCOL_CLAIMS: [&str; 12] = [
@@ -90,6 +92,11 @@ pub fn metadata(issuer: &Issuer, algorithms: &[SigningAlgorithm], ui_locales: &[
 /// What it says too where Session Management is on (Session Management 1.0 §3.3; `end_session_endpoint` is there).
 pub fn add_session_management(metadata: &mut Value, issuer: &Issuer) {
     metadata["check_session_iframe"] = json!(issuer.endpoint(CHECK_SESSION));
+}
+
+/// Says where clients register themselves (Registration 1.0 §3), of a provider where they may.
+pub fn add_registration(metadata: &mut Value, issuer: &Issuer) {
+    metadata["registration_endpoint"] = issuer.endpoint(REGISTRATION).into();
 }
 
 #[cfg(test)]
