@@ -17,6 +17,7 @@ pub mod documents;
 pub mod end_session;
 pub mod keys;
 pub mod known_browser;
+pub mod logos;
 mod observe;
 pub mod people;
 pub mod redeem;

@@ -5,15 +5,14 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use actix_web::dev::Payload;
 use actix_web::http::header::{ACCEPT_LANGUAGE, HeaderName, ORIGIN, USER_AGENT};
-use actix_web::{FromRequest, HttpMessage as _, HttpRequest, HttpResponse, web};
+use actix_web::{FromRequest, HttpMessage as _, HttpRequest, web};
 
 use super::cookies::Kind;
 use super::error::PageError;
 use super::forwarded::ClientAddress;
 use super::pages::{Ui, negotiate_language};
 use super::span::RequestId;
-use crate::flows::sign_in::BrowserCookies;
-use crate::flows::{FlowError, Provider, known_browser};
+use crate::flows::{FlowError, Provider};
 use crate::jose::HashPurpose;
 use crate::oidc::params::Params;
 use crate::store::sessions::{self, Session};
@@ -25,6 +24,9 @@ pub(super) struct Visitor {
     pub browser_cookie: Option<String>,
     pub leaving_cookie: Option<String>,
     pub known_cookie: Option<String>,
+    pub state_cookie: Option<String>,
+    /// Whether the answer is for a frame in somebody's page.
+    pub is_framed: bool,
     pub address: IpAddr,
     pub user_agent: String,
     pub request_id: String,
@@ -63,16 +65,21 @@ impl FromRequest for Visitor {
             .extensions()
             .get::<ClientAddress>()
             .map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |address| address.0);
-        let (session_cookie, browser_cookie, leaving_cookie) = (
+        let (session_cookie, browser_cookie, leaving_cookie, state_cookie) = (
             Kind::Session.read(request, config),
             Kind::Browser.read(request, config),
             Kind::Leaving.read(request, config),
+            Kind::State.read(request, config),
         );
+        let is_framed = header(HeaderName::from_static("sec-fetch-dest"))
+            .is_some_and(|destination| matches!(destination.as_str(), "iframe" | "frame"));
         ready(Ok(Self {
             session_cookie,
             browser_cookie,
             leaving_cookie,
             known_cookie: Kind::Known.read(request, config),
+            state_cookie,
+            is_framed,
             address,
             user_agent: header(USER_AGENT).unwrap_or_default(),
             request_id: request_id.unwrap_or_default(),
@@ -104,29 +111,6 @@ impl Visitor {
         let hash = provider.master.hash(HashPurpose::SessionCookie, cookie);
         let alive = provider.alive(provider.clock.now());
         Ok(sessions::find_by_cookie(provider.database.read(), &hash, alive).await?)
-    }
-
-    /// Gives the browser the cookies of somebody who has just proved who they are.
-    ///
-    /// # Errors
-    /// When a value of ours is none for a cookie.
-    pub(super) fn give(
-        &self,
-        response: &mut HttpResponse,
-        cookies: BrowserCookies,
-    ) -> Result<(), PageError> {
-        let config = &self.provider.config;
-        let lifetime = config.session.absolute.num_seconds();
-        let known_for = known_browser::KNOWN_FOR.num_seconds();
-        for cookie in [
-            Kind::Session.set(config, cookies.session, Some(lifetime)),
-            Kind::Known.set(config, cookies.known, Some(known_for)),
-        ] {
-            response
-                .add_cookie(&cookie)
-                .map_err(|_invalid| PageError::Expired)?;
-        }
-        Ok(())
     }
 
     /// What pages need, in the person's language.

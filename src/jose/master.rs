@@ -34,6 +34,8 @@ pub enum HashPurpose {
     Csrf,
     /// The cookie by which a browser is known to have been a person's.
     KnownBrowser,
+    /// The state of a browser in which somebody is signed in.
+    BrowserState,
 }
 
 impl HashPurpose {
@@ -48,6 +50,7 @@ impl HashPurpose {
             Self::Handle => "hash handle",
             Self::Csrf => "hash csrf",
             Self::KnownBrowser => "hash known browser",
+            Self::BrowserState => "hash browser state",
         }
     }
 }

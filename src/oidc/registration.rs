@@ -4,6 +4,7 @@
 mod backchannel;
 mod client_keys;
 pub mod dynamic;
+mod initiate_login;
 mod outward;
 mod request_objects;
 
@@ -13,7 +14,6 @@ use ipnet::IpNet;
 
 use crate::oidc::authorization::ResponseType;
 use crate::oidc::client::{ApplicationType, ClientAuthMethod, ClientMetadata, GrantType};
-use crate::oidc::logout::frontchannel;
 use crate::oidc::scope::{ADMINISTRATION, OPENID, Scope};
 use crate::oidc::uri;
 
@@ -67,6 +67,7 @@ pub fn check(metadata: &ClientMetadata, has_secret: bool, networks: &Networks) -
         backchannel::private_networks(metadata, networks),
         backchannel::logout_token_subject(metadata),
         backchannel::logout_give_up_after(metadata),
+        initiate_login::initiate_login_uri(metadata),
         pages(metadata),
         client_name(metadata),
         contacts(metadata),
@@ -277,8 +278,8 @@ fn frontchannel_logout_uri(metadata: &ClientMetadata) -> Vec<Problem> {
     if let Err(problem) = return_uri(text, ApplicationType::Web) {
         return vec![Problem::new(field, problem)];
     }
-    let origin = frontchannel::origin(text);
-    let same = |known: &String| frontchannel::origin(known) == origin;
+    let origin = uri::origin(text);
+    let same = |known: &String| uri::origin(known) == origin;
     if metadata.redirect_uris.iter().any(same) {
         Vec::new()
     } else {

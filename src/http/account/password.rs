@@ -11,6 +11,7 @@ use crate::flows::account::{NewPassword, PasswordChange, change_password};
 use crate::http::error::{PageError, html, see_other};
 use crate::http::pages::{ChangePassword, PasswordNotice};
 use crate::http::visitor::Visitor;
+use crate::http::{check_session, cookies};
 use crate::store::sessions::Session;
 use crate::store::users;
 
@@ -28,7 +29,7 @@ pub(super) async fn get(visitor: Visitor) -> HttpResponse {
 }
 
 /// The form.
-pub(super) async fn post(visitor: Visitor, body: Bytes) -> HttpResponse {
+pub(super) async fn post(mut visitor: Visitor, body: Bytes) -> HttpResponse {
     let answer = async {
         let Some((session, form)) = acting(&visitor, PASSWORD, &body).await? else {
             return Ok(to_sign_in(&visitor));
@@ -47,9 +48,10 @@ pub(super) async fn post(visitor: Visitor, body: Bytes) -> HttpResponse {
         };
         let provider = &visitor.provider;
         let notice = match change_password(provider, &wanted).await? {
-            PasswordChange::Done(cookies) => {
+            PasswordChange::Done(given) => {
+                let signed_in = check_session::signed_in(&mut visitor, given);
                 let mut response = see_other(&visitor.path(&format!("{PATH}?password=changed")));
-                visitor.give(&mut response, cookies)?;
+                cookies::add(&mut response, signed_in)?;
                 return Ok(response);
             }
             PasswordChange::Refused => PasswordNotice::Wrong,

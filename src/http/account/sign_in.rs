@@ -8,9 +8,10 @@ use secrecy::SecretString;
 use super::{PATH, SIGN_IN};
 use crate::flows::sign_in::{Attempt, SignIn, sign_in};
 use crate::http::authorize::form;
-use crate::http::cookies::Kind;
+use crate::http::check_session;
+use crate::http::cookies::{self, Kind};
 use crate::http::error::{PageError, html, see_other, there};
-use crate::http::pages::{self, Form, SignInNotice};
+use crate::http::pages::{self, About, Form, SignInNotice};
 use crate::http::visitor::Visitor;
 
 /// The page.
@@ -46,7 +47,7 @@ pub(super) async fn head(visitor: Visitor) -> HttpResponse {
 }
 
 /// The form.
-pub(super) async fn post(visitor: Visitor, body: Bytes) -> HttpResponse {
+pub(super) async fn post(mut visitor: Visitor, body: Bytes) -> HttpResponse {
     let answer = async {
         let form = form(&body)?;
         visitor.check_form(&form, SIGN_IN)?;
@@ -60,9 +61,10 @@ pub(super) async fn post(visitor: Visitor, body: Bytes) -> HttpResponse {
             known: visitor.known_cookie.as_deref(),
         };
         let notice = match sign_in(&visitor.provider, &attempt).await? {
-            SignIn::Done(cookies) => {
+            SignIn::Done(given) => {
+                let signed_in = check_session::signed_in(&mut visitor, given);
                 let mut response = see_other(&visitor.path(PATH));
-                visitor.give(&mut response, cookies)?;
+                cookies::add(&mut response, signed_in)?;
                 return Ok(response);
             }
             SignIn::Refused => SignInNotice::WrongCredentials,
@@ -85,6 +87,7 @@ fn page(visitor: &Visitor, username: &str, notice: Option<SignInNotice>) -> Http
     let page = pages::SignIn {
         ui: visitor.ui(None),
         application: None,
+        about: About::default(),
         form: Form::to(visitor.path(SIGN_IN)).with("csrf", visitor.csrf(SIGN_IN)),
         username: username.to_owned(),
         notice,

@@ -21,6 +21,7 @@ mod refusals;
 mod registered;
 mod relying_parties;
 mod run;
+mod session_management;
 mod signing_in;
 mod table;
 mod told;

@@ -42,14 +42,6 @@ const UNTESTED: &[(&str, &str)] = &[
         "oidcc-3rd_party-init-login-nohttps",
         "`initiate_login_uri` is not kept yet",
     ),
-    (
-        "oidcc-session-management-discovery-endpoint-verification",
-        "Session Management is not there yet",
-    ),
-    (
-        "oidcc-session-management-rp-initiated-logout",
-        "Session Management is not there yet",
-    ),
 ];
 
 const DOCUMENT: &str = "docs/conformance.md";
