@@ -146,31 +146,11 @@ impl Party {
         }
     }
 
-    /// An application that registers itself, with everything that the suite looks at in the answer.
+    /// An application that registers itself, and signs assertions.
     pub async fn register(suite: &Suite, variant: &Variant, more: &Value) -> Self {
         let asked = registration(variant, "private_key_jwt", more);
-        let answer = ask_to_register(suite, &asked).await;
-        let module = suite.module;
-        assert_eq!(answer.status, 201, "{module}: {answer:?}");
-        let kind = answer.header("content-type");
-        assert!(kind.starts_with("application/json"), "{module}: {kind}");
-        let told = answer.json();
-        assert!(told.get("error").is_none(), "{module}: {told}");
+        let told = registered(suite, &asked).await;
         let text = |name: &str| told[name].as_str().unwrap_or_default().to_owned();
-        assert!(!text("client_id").is_empty(), "{module}: {told}");
-        let managed_at = told.get("registration_client_uri");
-        let managed_with = told.get("registration_access_token");
-        assert_eq!(managed_at.is_some(), managed_with.is_some(), "{told}");
-        if managed_at.is_some() {
-            let url = text("registration_client_uri");
-            let token = text("registration_access_token");
-            assert!(url.starts_with("https://"), "{told}");
-            assert!(!token.is_empty(), "{told}");
-            suite.registered.lock().unwrap().push((url, token));
-        }
-        if told.get("client_secret").is_some() {
-            assert!(told["client_secret_expires_at"].is_i64(), "{told}");
-        }
         Self {
             client_id: text("client_id"),
             redirect_uri: asked["redirect_uris"][0].as_str().unwrap().to_owned(),
@@ -214,6 +194,33 @@ impl Party {
             "jti": super::run::random(), "iat": now, "exp": now + 60,
         }))
     }
+}
+
+/// What an application is told that registers so, with everything that the suite looks at in the answer.
+pub async fn registered(suite: &Suite, asked: &Value) -> Value {
+    let answer = ask_to_register(suite, asked).await;
+    let module = suite.module;
+    assert_eq!(answer.status, 201, "{module}: {answer:?}");
+    let kind = answer.header("content-type");
+    assert!(kind.starts_with("application/json"), "{module}: {kind}");
+    let told = answer.json();
+    assert!(told.get("error").is_none(), "{module}: {told}");
+    let text = |name: &str| told[name].as_str().unwrap_or_default().to_owned();
+    assert!(!text("client_id").is_empty(), "{module}: {told}");
+    let managed_at = told.get("registration_client_uri");
+    let managed_with = told.get("registration_access_token");
+    assert_eq!(managed_at.is_some(), managed_with.is_some(), "{told}");
+    if managed_at.is_some() {
+        let url = text("registration_client_uri");
+        let token = text("registration_access_token");
+        assert!(url.starts_with("https://"), "{told}");
+        assert!(!token.is_empty(), "{told}");
+        suite.registered.lock().unwrap().push((url, token));
+    }
+    if told.get("client_secret").is_some() {
+        assert!(told["client_secret_expires_at"].is_i64(), "{told}");
+    }
+    told
 }
 
 /// The registration endpoint's answer.

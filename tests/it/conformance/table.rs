@@ -15,32 +15,12 @@ const UNTESTED: &[(&str, &str)] = &[
     ),
     ("oidcc-userinfo-rs256", "userinfo is not signed yet"),
     (
-        "oidcc-registration-logo-uri",
-        "applications' links are not shown yet",
-    ),
-    (
-        "oidcc-registration-policy-uri",
-        "applications' links are not shown yet",
-    ),
-    (
-        "oidcc-registration-tos-uri",
-        "applications' links are not shown yet",
-    ),
-    (
         "oidcc-registration-sector-uri",
         "there are no pairwise subjects yet",
     ),
     (
         "oidcc-registration-sector-bad",
         "there are no pairwise subjects yet",
-    ),
-    (
-        "oidcc-3rd_party-init-login",
-        "`initiate_login_uri` is not kept yet",
-    ),
-    (
-        "oidcc-3rd_party-init-login-nohttps",
-        "`initiate_login_uri` is not kept yet",
     ),
 ];
 
