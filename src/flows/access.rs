@@ -4,9 +4,11 @@
 use chrono::TimeDelta;
 use uuid::Uuid;
 
+use super::redeem::granted_claims;
 use super::{FlowError, Provider};
 use crate::clock::Timestamp;
 use crate::jose;
+use crate::oidc::claims::request::ClaimsRequest;
 use crate::oidc::client::Client;
 use crate::oidc::error::{ErrorCode, OAuthError};
 use crate::oidc::scope::{ADMINISTRATION, Scope};
@@ -18,7 +20,19 @@ use crate::store::{self, clients, grants, participants, sessions, users};
 /// How exactly the last use of a session is known: a write for each call would cost too much.
 pub(super) const LAST_SEEN_GRAIN: TimeDelta = TimeDelta::minutes(1);
 
-/// The token's claims and its person, if it is good: not expired, its grant not taken back, its
+/// A token that is good, and what it was issued under.
+pub struct Presented {
+    /// What it says.
+    pub claims: AccessTokenClaims,
+    /// Whose it is.
+    pub user: User,
+    /// Which application's.
+    pub client: Client,
+    /// The claims granted one by one.
+    pub asked: ClaimsRequest,
+}
+
+/// The token and its person, if it is good: not expired, its grant not taken back, its
 /// session alive, its person and client not shut out.
 ///
 /// # Errors
@@ -26,10 +40,10 @@ pub(super) const LAST_SEEN_GRAIN: TimeDelta = TimeDelta::minutes(1);
 pub async fn check(
     provider: &Provider,
     token: &str,
-) -> Result<Result<(AccessTokenClaims, User), OAuthError>, FlowError> {
+) -> Result<Result<Presented, OAuthError>, FlowError> {
     let now = provider.clock.now();
-    let (claims, grant) = match standing(provider, token, now).await? {
-        Ok((claims, grant, _)) => (claims, grant),
+    let (claims, grant, client) = match standing(provider, token, now).await? {
+        Ok(known) => known,
         Err(refusal) => return Ok(Err(refusal)),
     };
     let db = provider.database.read();
@@ -58,7 +72,12 @@ pub async fn check(
         None => None,
     };
     match user.filter(|user| user.disabled_at.is_none()) {
-        Some(user) => Ok(Ok((claims, user))),
+        Some(user) => Ok(Ok(Presented {
+            claims,
+            user,
+            client,
+            asked: granted_claims(&grant)?,
+        })),
         None => Ok(refuse("there is no person behind the token")),
     }
 }

@@ -32,6 +32,8 @@ pub(super) struct Person {
     pub sid: Option<Uuid>,
     pub auth_time: Timestamp,
     pub nonce: Option<String>,
+    /// What an ID token tells of them.
+    pub told: Map<String, Value>,
 }
 
 /// How long an application can believe in a session by what it is given now.
@@ -113,8 +115,6 @@ pub(super) fn access_token(
 pub(super) struct Beside<'a> {
     pub access_token: Option<&'a str>,
     pub code: Option<&'a str>,
-    /// What is told of the person in it.
-    pub person: Map<String, Value>,
 }
 
 /// An ID token for the client.
@@ -143,7 +143,7 @@ pub(super) fn id_token(
     };
     let token = IdToken {
         claims,
-        person: beside.person,
+        person: person.told.clone(),
     };
     let token = sign(provider, algorithm, id_token::TYPE, &token, now)?;
     provider.metrics.issued("id_token");

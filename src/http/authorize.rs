@@ -165,13 +165,13 @@ pub(super) async fn advance(
             }
             return Ok(answerable.refuse(visitor, &refusal));
         }
-        (NextStep::Issue { scope }, Some(session)) => {
+        (NextStep::Issue(permission), Some(session)) => {
             let granted = authorize::issue(
                 provider,
                 &answerable.client,
                 &answerable.reply_to,
                 request,
-                &scope,
+                &permission,
                 &session,
                 interaction.map(|(_, interaction)| interaction),
             );
@@ -180,10 +180,8 @@ pub(super) async fn advance(
             let delivery = answerable.reply_to.success(issuer, granted);
             return Ok(answerable.deliver(visitor, delivery));
         }
-        (NextStep::Consent { .. }, Some(_)) => consent::PATH,
-        (NextStep::SignIn(_) | NextStep::Consent { .. } | NextStep::Issue { .. }, _) => {
-            sign_in::PATH
-        }
+        (NextStep::Consent(_), Some(_)) => consent::PATH,
+        (NextStep::SignIn(_) | NextStep::Consent(_) | NextStep::Issue(_), _) => sign_in::PATH,
     };
     wait_at(
         visitor,

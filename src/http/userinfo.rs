@@ -6,8 +6,9 @@ use actix_web::web::{self, Bytes};
 use actix_web::{HttpRequest, HttpResponse};
 
 use super::error;
-use crate::flows::{Provider, access};
-use crate::oidc::claims::for_scope;
+use crate::flows::Provider;
+use crate::flows::access::{self, Presented};
+use crate::oidc::claims;
 use crate::oidc::error::{ErrorCode, OAuthError};
 use crate::oidc::params::Params;
 use crate::oidc::scope::OPENID;
@@ -50,9 +51,7 @@ async fn answer(provider: &Provider, token: Option<String>) -> HttpResponse {
         return challenge(None);
     };
     match access::check(provider, &token).await {
-        Ok(Ok((claims, user))) if claims.scope.contains(OPENID) => {
-            HttpResponse::Ok().json(for_scope(&user.told(), &claims.sub, &claims.scope))
-        }
+        Ok(Ok(known)) if known.claims.scope.contains(OPENID) => tell(&known),
         Ok(Ok(_)) => challenge(Some(&OAuthError::new(
             ErrorCode::InsufficientScope,
             "the token lacks the scope openid",
@@ -60,6 +59,16 @@ async fn answer(provider: &Provider, token: Option<String>) -> HttpResponse {
         Ok(Err(refusal)) => challenge(Some(&refusal)),
         Err(error) => error::failure(&error),
     }
+}
+
+fn tell(known: &Presented) -> HttpResponse {
+    let Presented { claims, user, .. } = known;
+    HttpResponse::Ok().json(claims::userinfo(
+        &user.told(),
+        &claims.sub,
+        &claims.scope,
+        &known.asked.userinfo,
+    ))
 }
 
 /// RFC 6750 §3: a request without a token learns only that one is needed.

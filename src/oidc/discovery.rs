@@ -71,7 +71,7 @@ pub fn metadata(issuer: &Issuer, algorithms: &[SigningAlgorithm], ui_locales: &[
         "acr_values_supported": [ACR_PASSWORD],
         "claim_types_supported": ["normal"],
         "claims_supported": claims,
-        "claims_parameter_supported": false,
+        "claims_parameter_supported": true,
         "request_parameter_supported": false,
         "request_uri_parameter_supported": false,
         "code_challenge_methods_supported": ["S256"],
@@ -109,7 +109,7 @@ mod tests {
           "claim_types_supported": [
             "normal"
           ],
-          "claims_parameter_supported": false,
+          "claims_parameter_supported": true,
           "claims_supported": [
             "sub",
             "iss",

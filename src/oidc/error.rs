@@ -34,6 +34,8 @@ pub enum ErrorCode {
     ConsentRequired,
     /// `prompt=none`, and the person would have to choose an account (Core §3.1.2.6).
     AccountSelectionRequired,
+    /// No sign-in of ours is of a class that the request takes (Unmet Authentication Requirements 1.0 §2).
+    UnmetAuthenticationRequirements,
     /// `request` is not supported (Core §3.1.2.6).
     RequestNotSupported,
     /// `request_uri` is not supported (Core §3.1.2.6).
@@ -64,6 +66,7 @@ impl ErrorCode {
             Self::LoginRequired => "login_required",
             Self::ConsentRequired => "consent_required",
             Self::AccountSelectionRequired => "account_selection_required",
+            Self::UnmetAuthenticationRequirements => "unmet_authentication_requirements",
             Self::RequestNotSupported => "request_not_supported",
             Self::RequestUriNotSupported => "request_uri_not_supported",
             Self::RegistrationNotSupported => "registration_not_supported",

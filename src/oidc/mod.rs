@@ -8,7 +8,7 @@
 //! | OpenID Connect Core §3.1.2, RFC 6749 §4.1, RFC 9207 | [`authorization`] |
 //! | OpenID Connect Core §2, §3.1.3, §9, §12, RFC 6749 §5, RFC 7523, RFC 9068 | [`token`] |
 //! | RP-Initiated, Back-Channel and Front-Channel Logout 1.0 | [`logout`] |
-//! | OpenID Connect Core §5.1, §5.4 | [`claims`] |
+//! | OpenID Connect Core §5.1, §5.4, §5.5 | [`claims`], [`permission`] |
 //! | OpenID Connect Discovery §3, RFC 8414 | [`discovery`], [`issuer`] |
 //! | Dynamic Client Registration §2, RFC 7591 §2, RFC 8252 | [`client`], [`registration`] |
 //! | RFC 6749 §3.3 | [`scope`] |
@@ -23,8 +23,10 @@ pub mod discovery;
 pub mod duration;
 pub mod error;
 pub mod issuer;
+pub mod json;
 pub mod logout;
 pub mod params;
+pub mod permission;
 pub mod pkce;
 pub mod registration;
 pub mod resource;

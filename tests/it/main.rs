@@ -19,6 +19,8 @@ mod backchannel;
 #[cfg(test)]
 mod browser;
 #[cfg(test)]
+mod claims_parameter;
+#[cfg(test)]
 mod client_authentication;
 #[cfg(test)]
 mod command_line;

@@ -174,6 +174,7 @@ fn every_page() -> Vec<String> {
         application: application(EVIL),
         account: EVIL.to_owned(),
         scopes: scopes.chain([EVIL]).map(str::to_owned).collect(),
+        claims: ["name", "email", EVIL].map(str::to_owned).to_vec(),
         form: form(),
     };
     pages.push(consent.render());
@@ -265,6 +266,7 @@ fn account_pages() -> Vec<Result<String, askama::Error>> {
             let consent = ConsentRow {
                 application: application(EVIL),
                 scopes: vec!["openid".to_owned(), EVIL.to_owned()],
+                claims: vec!["email".to_owned(), EVIL.to_owned()],
                 withdraw: form(),
             };
             let page = Account {
