@@ -10,10 +10,10 @@ use super::{show, test_logout};
 use crate::clock::Timestamp;
 use crate::config::{Place, canonical_name, check_client_id};
 use crate::flows::people::{self, NotDone};
-use crate::flows::{Provider, keys};
+use crate::flows::{Provider, keys, sector};
 use crate::jose::{HashPurpose, check_client_jwks};
 use crate::oidc::client::{ApplicationType, Client, ClientAuthMethod, ClientMetadata};
-use crate::oidc::registration;
+use crate::oidc::registration::{self, Problem};
 use crate::store::clients::{self, KnownClient};
 
 /// An application as programs see it. Its secret's hash is nobody's business.
@@ -84,9 +84,14 @@ async fn add(provider: &Provider, wanted: ClientAdd) -> anyhow::Result<()> {
         ClientAuthMethod::ClientSecretBasic | ClientAuthMethod::ClientSecretPost
     );
     check(provider, &metadata, has_secret)?;
+    if let Err(problem) = sector::check(provider, &metadata).await? {
+        return Err(not_like_this(&[problem]));
+    }
 
     // Before the client is: nothing could be signed for it otherwise.
-    keys::ensure(provider, metadata.id_token_signed_response_alg).await?;
+    for algorithm in metadata.algorithms() {
+        keys::ensure(provider, algorithm).await?;
+    }
     let client_secret = has_secret.then(|| provider.random.secret());
     let client = Client {
         client_id: client_id.clone(),
@@ -161,22 +166,28 @@ fn read(path: &Path) -> anyhow::Result<ClientMetadata> {
 
 fn check(provider: &Provider, metadata: &ClientMetadata, has_secret: bool) -> anyhow::Result<()> {
     let networks = provider.config.outbound.networks();
-    let mut problems: Vec<String> = registration::check(metadata, has_secret, &networks)
-        .into_iter()
-        .map(|problem| format!("\n  {}: {}", problem.field, problem.message))
-        .collect();
+    let mut problems = registration::check(metadata, has_secret, &networks);
     if problems.is_empty()
         && let Some(Err(problem)) = metadata.jwks.as_ref().map(check_client_jwks)
     {
-        problems.push(format!("\n  jwks: {problem}"));
+        problems.push(Problem {
+            field: "jwks",
+            message: problem.to_string(),
+        });
     }
     if problems.is_empty() {
-        return Ok(());
+        Ok(())
+    } else {
+        Err(not_like_this(&problems))
     }
-    bail!(
-        "the application can't be registered like this:{}",
-        problems.concat()
-    )
+}
+
+fn not_like_this(problems: &[Problem]) -> anyhow::Error {
+    let lines: String = problems
+        .iter()
+        .map(|problem| format!("\n  {}: {}", problem.field, problem.message))
+        .collect();
+    anyhow!("the application can't be registered like this:{lines}")
 }
 
 async fn list(provider: &Provider, output: Output) -> anyhow::Result<()> {

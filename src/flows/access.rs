@@ -2,10 +2,11 @@
 //! whether it still is.
 
 use chrono::TimeDelta;
+use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::redeem::granted_claims;
-use super::{FlowError, Provider};
+use super::{FlowError, Provider, tokens};
 use crate::clock::Timestamp;
 use crate::jose;
 use crate::oidc::claims::request::ClaimsRequest;
@@ -80,6 +81,36 @@ pub async fn check(
         })),
         None => Ok(refuse("there is no person behind the token")),
     }
+}
+
+/// What userinfo tells, as its application wants it (Core §5.3.2).
+pub enum Told {
+    /// Unsigned.
+    Claims(Map<String, Value>),
+    /// As a JWT for that application alone.
+    Signed(String),
+}
+
+/// Signs what userinfo tells, for an application that registered so.
+///
+/// A signed answer has no `typ`: strict readers take none or `JWT`, which is our ID tokens'. It can't pass for one of these, for it has
+/// no `exp` and no `iat`, nor for an access token or a logout token, which have a `typ` of their own.
+///
+/// # Errors
+/// When nothing could be signed.
+pub fn sign_userinfo(
+    provider: &Provider,
+    client: &Client,
+    mut told: Map<String, Value>,
+) -> Result<Told, FlowError> {
+    let Some(algorithm) = client.metadata.userinfo_signed_response_alg else {
+        return Ok(Told::Claims(told));
+    };
+    told.insert("iss".to_owned(), provider.config.issuer.as_str().into());
+    told.insert("aud".to_owned(), client.client_id.as_str().into());
+    let now = provider.clock.now();
+    let signed = tokens::sign(provider, algorithm, None, &told, now)?;
+    Ok(Told::Signed(signed))
 }
 
 /// The claims of the token of an administrator's program, if it is good: not expired, for us, issued to

@@ -129,7 +129,7 @@ pub async fn decide(
     session: Option<&Session>,
 ) -> Result<NextStep, FlowError> {
     let now = provider.clock.now();
-    let sub = session.map(|session| session.user_id.to_string());
+    let sub = session.map(|session| provider.subject(&client.metadata, session.user_id));
     let consent = match session {
         Some(session) => {
             consents::find(provider.database.read(), session.user_id, &client.client_id).await?

@@ -7,7 +7,7 @@ use actix_web::{HttpRequest, HttpResponse};
 
 use super::error;
 use crate::flows::Provider;
-use crate::flows::access::{self, Presented};
+use crate::flows::access::{self, Presented, Told};
 use crate::oidc::claims;
 use crate::oidc::error::{ErrorCode, OAuthError};
 use crate::oidc::params::Params;
@@ -51,7 +51,7 @@ async fn answer(provider: &Provider, token: Option<String>) -> HttpResponse {
         return challenge(None);
     };
     match access::check(provider, &token).await {
-        Ok(Ok(known)) if known.claims.scope.contains(OPENID) => tell(&known),
+        Ok(Ok(known)) if known.claims.scope.contains(OPENID) => tell(provider, &known),
         Ok(Ok(_)) => challenge(Some(&OAuthError::new(
             ErrorCode::InsufficientScope,
             "the token lacks the scope openid",
@@ -61,14 +61,18 @@ async fn answer(provider: &Provider, token: Option<String>) -> HttpResponse {
     }
 }
 
-fn tell(known: &Presented) -> HttpResponse {
-    let Presented { claims, user, .. } = known;
-    HttpResponse::Ok().json(claims::userinfo(
-        &user.told(),
-        &claims.sub,
-        &claims.scope,
-        &known.asked.userinfo,
-    ))
+/// JSON, or a JWT for an application that registered so (Core §5.3.2).
+fn tell(provider: &Provider, known: &Presented) -> HttpResponse {
+    let claims = &known.claims;
+    let wishes = &known.asked.userinfo;
+    let told = claims::userinfo(&known.user.told(), &claims.sub, &claims.scope, wishes);
+    match access::sign_userinfo(provider, &known.client, told) {
+        Ok(Told::Signed(signed)) => HttpResponse::Ok()
+            .content_type("application/jwt")
+            .body(signed),
+        Ok(Told::Claims(claims)) => HttpResponse::Ok().json(claims),
+        Err(error) => error::failure(&error),
+    }
 }
 
 /// RFC 6750 §3: a request without a token learns only that one is needed.

@@ -15,7 +15,7 @@ mod strict;
 mod tests;
 
 pub use client_keys::{AssertionError, check_client_jwks, verify_client_assertion};
-pub use jws::{JwsError, SigningFailed, sign, verify_own};
+pub use jws::{JwsError, SigningFailed, sign, unsigned, verify_own};
 pub use keys::{KeyError, SigningKey, StoredKey};
 pub use master::{HashPurpose, MasterKey};
 pub use password::{PasswordError, PasswordHash, PasswordPool};

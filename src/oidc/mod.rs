@@ -11,6 +11,7 @@
 //! | OpenID Connect Core §5.1, §5.4, §5.5 | [`claims`], [`permission`] |
 //! | OpenID Connect Discovery §3, RFC 8414 | [`discovery`], [`issuer`] |
 //! | Dynamic Client Registration §2, RFC 7591 §2, RFC 8252 | [`client`], [`registration`] |
+//! | OpenID Connect Core §8 | [`sector`] |
 //! | RFC 6749 §3.3 | [`scope`] |
 //! | RFC 7636 | [`pkce`] |
 //! | RFC 8707 | [`resource`] |
@@ -31,5 +32,6 @@ pub mod pkce;
 pub mod registration;
 pub mod resource;
 pub mod scope;
+pub mod sector;
 pub mod token;
 pub mod uri;

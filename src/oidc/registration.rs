@@ -2,6 +2,8 @@
 //! specifications), wherever it comes from: file, command line or, one day, the client itself.
 
 mod backchannel;
+mod signing;
+mod subject;
 
 use std::collections::BTreeMap;
 
@@ -53,6 +55,9 @@ pub fn check(metadata: &ClientMetadata, has_secret: bool, networks: &Networks) -
         token_endpoint_auth_method(metadata, has_secret),
         jwks(metadata),
         scope(metadata),
+        signing::id_token_signed_response_alg(metadata),
+        subject::subject_type(metadata),
+        subject::sector_identifier_uri(metadata),
         frontchannel_logout_uri(metadata),
         backchannel::logout_uri(metadata, networks),
         backchannel::private_networks(metadata, networks),
@@ -75,6 +80,8 @@ pub fn looks_at(field: &str) -> &'static [&'static str] {
         "response_types" | "scope" => &["grant_types"],
         "token_endpoint_auth_method" => &["client_secret", "client_secret_hash"],
         "frontchannel_logout_uri" => &["redirect_uris"],
+        "id_token_signed_response_alg" => &["response_types"],
+        "subject_type" => &["redirect_uris", "application_type", "sector_identifier_uri"],
         _ => &[],
     }
 }

@@ -254,6 +254,8 @@ pub async fn revoke(
     };
     Entity::update_many()
         .col_expr(Column::RevokedAt, Expr::value(millis(now)))
+        // They may name values, such as an address, and tell nothing more: of who is deleted nothing is to be left.
+        .col_expr(Column::Claims, Expr::value(None::<String>))
         .filter(condition)
         .filter(Column::RevokedAt.is_null())
         .exec(db)

@@ -46,7 +46,7 @@ async fn each_client_gets_id_tokens_with_the_algorithm_it_registered() {
     let mut wish = ledger().await;
     for algorithm in SigningAlgorithm::ALL {
         let mut metadata = metadata(HOME);
-        metadata.id_token_signed_response_alg = algorithm;
+        metadata.id_token_signed_response_alg = algorithm.into();
         wish = wish.client(algorithm.as_str(), metadata);
     }
     let provider = wish.start().await;

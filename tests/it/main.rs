@@ -62,6 +62,8 @@ mod keys;
 mod layering;
 mod lost_answers;
 #[cfg(test)]
+mod pairwise;
+#[cfg(test)]
 mod prompts;
 #[cfg(test)]
 mod races;
@@ -81,6 +83,8 @@ mod secrets;
 mod sessions;
 #[cfg(test)]
 mod sign_in;
+#[cfg(test)]
+mod signed_answers;
 #[cfg(test)]
 mod storm;
 #[cfg(test)]

@@ -9,6 +9,7 @@ pub mod people;
 pub mod provider;
 pub mod relying_party;
 pub mod scene;
+pub mod secure_site;
 pub mod site;
 pub mod stage;
 pub mod tour;
