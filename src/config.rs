@@ -43,6 +43,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// The certificate, when the server speaks https itself.
     pub tls: Option<Tls>,
+    /// Who may say where a request came from.
+    pub proxies: Proxies,
     /// Where administrators and those who measure are served; none: nowhere.
     pub admin: Option<Admin>,
     /// Where the facts are kept.
@@ -72,6 +74,25 @@ pub struct Tls {
     pub certificate: PathBuf,
     /// Its private key.
     pub private_key: PathBuf,
+}
+
+/// `[proxies]`: whom we believe where a request came from, when it came through them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Proxies {
+    /// The networks of our own proxies; what anyone else writes into the header counts for nothing.
+    pub trusted: Vec<IpNet>,
+    /// The header into which they write. The other is not read: they may pass on whatever a stranger put there.
+    pub header: ForwardedHeader,
+}
+
+/// Where a proxy writes from whom a request came.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum ForwardedHeader {
+    /// `X-Forwarded-For`, what nearly all of them write.
+    #[default]
+    XForwardedFor,
+    /// `Forwarded` (RFC 7239).
+    Forwarded,
 }
 
 /// `[admin]`: the listener of administrators' programs and of those who measure.
@@ -176,6 +197,7 @@ impl Config {
             issuer,
             listen: SocketAddr::from(([127, 0, 0, 1], port)),
             tls: None,
+            proxies: Proxies::default(),
             admin: None,
             database: DatabaseUrl::default(),
             marker_file: None,
@@ -228,6 +250,13 @@ impl Config {
                 self.issuer.as_str(),
                 self.listen
             ));
+        }
+        if !nobody_between && self.proxies.trusted.is_empty() {
+            hints.push(
+                "The issuer is https:// and [tls] is not set, so a proxy must stand before the server: name its network \
+                 in [proxies] trusted, or all people share its address, and the attempts to sign in that one address has."
+                    .to_owned(),
+            );
         }
         hints
     }

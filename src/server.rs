@@ -1,6 +1,7 @@
 //! From a configuration to a running server: [`open`] makes the [`Provider`], [`start`] serves it and
 //! runs the workers. The command line and the tests both come through here.
 
+mod certificate;
 mod marker;
 
 use std::io::Write as _;
@@ -10,6 +11,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use actix_web::dev::ServerHandle;
+use actix_web::middleware::from_fn;
 use actix_web::{App, HttpServer, web};
 use secrecy::ExposeSecret as _;
 use tokio::sync::watch;
@@ -17,15 +19,16 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::{Clock, SystemClock};
-use crate::config::{Config, Tls};
+use crate::config::Config;
 use crate::flows::{FlowError, Provider, declare, deliver_logouts, keys, sweep, work};
-use crate::http;
+use crate::http::{self, limits};
 use crate::jose::{KeyRing, MasterKey, PasswordPool};
 use crate::metrics::Metrics;
 use crate::outbound::{Guard, Limits, Outbound, Resolver, SetupError, SystemResolver};
 use crate::random::{OsRandom, Random};
 use crate::store::{Database, StoreError};
 
+use certificate::Certificate;
 pub use marker::Marker;
 
 /// Connections to the database of people's requests, and of the workers.
@@ -234,7 +237,11 @@ pub async fn start_on(
     let address = listener.local_addr().map_err(failed)?;
     // Before anything is done: a port that is taken is the commonest reason not to start.
     let admin = config.admin.map(|admin| bind(admin.listen)).transpose()?;
-    let tls = config.tls.as_ref().map(tls).transpose()?;
+    let certificate = config.tls.as_ref().map(Certificate::open).transpose()?;
+    let tls = match &certificate {
+        Some((certificate, _)) => Some(certificate.server_config()?),
+        None => None,
+    };
     let provider = open(config, seams).await?;
     declare::apply(&provider).await?;
     let keys_seen = keys::load(&provider).await?;
@@ -252,11 +259,17 @@ pub async fn start_on(
         let provider = provider.clone();
         move || {
             App::new()
+                .wrap(from_fn(limits::within))
                 .app_data(provider.clone())
                 .configure(|app| routes.configure(app))
         }
     };
-    let server = HttpServer::new(app).disable_signals().shutdown_timeout(10);
+    let server = HttpServer::new(app)
+        .on_connect(limits::connected)
+        .h2_initial_window_size(limits::STREAM_WINDOW)
+        .h2_initial_connection_window_size(limits::CONNECTION_WINDOW)
+        .disable_signals()
+        .shutdown_timeout(10);
     let listening = |cause| StartError::Listen { address, cause };
     let server = match tls.clone() {
         Some(tls) => server
@@ -271,7 +284,7 @@ pub async fn start_on(
     let handle = server.handle();
     let stop = CancellationToken::new();
     let distrusted = CancellationToken::new();
-    let tasks = vec![
+    let mut tasks = vec![
         tokio::spawn(deliver_logouts::run(Arc::clone(&workers), stop.clone())),
         tokio::spawn(sweep::run(Arc::clone(&workers), stop.clone())),
         tokio::spawn(sweep::watch_keys(
@@ -286,6 +299,10 @@ pub async fn start_on(
             distrusted.clone(),
         )),
     ];
+    if let Some((certificate, seen)) = certificate {
+        let clock = Arc::clone(&workers.clock);
+        tasks.push(tokio::spawn(certificate.watch(seen, clock, stop.clone())));
+    }
     Ok(Running {
         address,
         admin,
@@ -312,12 +329,16 @@ fn serve_administrators(
     let address = listener.local_addr().map_err(failed)?;
     let app = move || {
         App::new()
+            .wrap(from_fn(limits::within))
             .app_data(provider.clone())
             .configure(http::admin::configure)
     };
     // Programs and a scraper: they must not take the people's processors.
     let server = HttpServer::new(app)
         .workers(1)
+        .on_connect(limits::connected)
+        .h2_initial_window_size(limits::STREAM_WINDOW)
+        .h2_initial_connection_window_size(limits::CONNECTION_WINDOW)
         .disable_signals()
         .shutdown_timeout(10);
     let server = match tls {
@@ -330,22 +351,6 @@ fn serve_administrators(
         handle: server.handle(),
         server: tokio::spawn(server),
     })
-}
-
-fn tls(tls: &Tls) -> Result<rustls::ServerConfig, StartError> {
-    use rustls::pki_types::pem::PemObject as _;
-    use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-
-    let chain = CertificateDer::pem_file_iter(&tls.certificate)
-        .and_then(Iterator::collect)
-        .map_err(|cause| StartError::file(&tls.certificate, cause))?;
-    let key = PrivateKeyDer::from_pem_file(&tls.private_key)
-        .map_err(|cause| StartError::file(&tls.private_key, cause))?;
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    Ok(rustls::ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
-        .with_no_client_auth()
-        .with_single_cert(chain, key)?)
 }
 
 impl Running {

@@ -11,8 +11,8 @@ use super::error::{ConfigError, ConfigErrors, Place};
 use super::reader::Reader;
 use super::section::{Mistake, Section};
 use super::{
-    Admin, Config, DatabaseUrl, Logout, Outbound, RefreshReuse, SessionLifetimes, Tls,
-    TokenLifetimes, clients, users,
+    Admin, Config, DatabaseUrl, ForwardedHeader, Logout, Outbound, Proxies, RefreshReuse,
+    SessionLifetimes, Tls, TokenLifetimes, clients, users,
 };
 use crate::oidc::duration;
 use crate::oidc::issuer::Issuer;
@@ -67,6 +67,7 @@ fn read(root: &Section<'_, '_>) -> Config {
         );
     }
 
+    config.proxies = proxies(&root.section("proxies"));
     config.admin = admin(&root.section("admin"), &config);
 
     let database = root.section("database");
@@ -113,6 +114,15 @@ fn tls(section: &Section<'_, '_>) -> Option<Tls> {
         certificate: certificate?,
         private_key: private_key?,
     })
+}
+
+fn proxies(section: &Section<'_, '_>) -> Proxies {
+    let proxies = Proxies {
+        trusted: section.texts("trusted", network_of_proxies),
+        header: section.text("header", forwarded_header).unwrap_or_default(),
+    };
+    section.finish();
+    proxies
 }
 
 fn admin(section: &Section<'_, '_>, config: &Config) -> Option<Admin> {
@@ -301,6 +311,28 @@ fn network(text: &str) -> Result<IpNet, Mistake> {
         ));
     }
     Ok(network)
+}
+
+fn network_of_proxies(text: &str) -> Result<IpNet, Mistake> {
+    let network = network(text)?;
+    if network.prefix_len() == 0 {
+        return Err(Mistake::new(
+            format!("holds everybody: {network}"),
+            "Name the addresses of your own proxies alone: whoever is in it may claim any address.",
+        ));
+    }
+    Ok(network)
+}
+
+fn forwarded_header(text: &str) -> Result<ForwardedHeader, Mistake> {
+    match text.to_ascii_lowercase().as_str() {
+        "x-forwarded-for" => Ok(ForwardedHeader::XForwardedFor),
+        "forwarded" => Ok(ForwardedHeader::Forwarded),
+        _ => Err(Mistake::new(
+            format!("is no header we read: {text:?}"),
+            "Write \"X-Forwarded-For\" or \"Forwarded\".",
+        )),
+    }
 }
 
 fn refresh_reuse(text: &str) -> Result<RefreshReuse, Mistake> {

@@ -148,8 +148,35 @@ fn an_issuer_that_the_listener_does_not_answer_gets_a_hint() {
     )
     .unwrap();
     assert_eq!(config.hints().len(), 1);
+    let behind = "issuer = 'https://id.example.org'\n[proxies]\ntrusted = ['10.0.0.0/8']";
+    assert_eq!(parse(behind, &[]).unwrap().hints(), [""; 0]);
+}
+
+#[test]
+fn a_proxy_that_must_be_there_and_is_not_named_gets_a_hint() {
     let config = parse("issuer = 'https://id.example.org'", &[]).unwrap();
-    assert_eq!(config.hints(), [""; 0]);
+    assert!(config.hints()[0].contains("[proxies] trusted"));
+}
+
+/// Attack 84: a configuration in which everybody may claim any address.
+#[test]
+fn nobody_can_trust_everybody() {
+    insta::assert_snapshot!(refusal(
+        "[proxies]\ntrusted = ['10.0.0.0/8', '0.0.0.0/0', '::/0']\nheader = 'X-Real-IP'"
+    ), @r#"
+    exeunt.toml:2:26: [proxies] trusted holds everybody: 0.0.0.0/0. Name the addresses of your own proxies alone: whoever is in it may claim any address.
+    exeunt.toml:2:39: [proxies] trusted holds everybody: ::/0. Name the addresses of your own proxies alone: whoever is in it may claim any address.
+    exeunt.toml:3:10: [proxies] header is no header we read: "X-Real-IP". Write "X-Forwarded-For" or "Forwarded".
+    "#);
+    let environment = [
+        ("EXEUNT__PROXIES__TRUSTED", "10.0.0.0/8,fd00::/8"),
+        ("EXEUNT__PROXIES__HEADER", "forwarded"),
+    ];
+    let proxies = parse("", &environment).unwrap().proxies;
+    assert_eq!(
+        (proxies.trusted.len(), proxies.header),
+        (2, ForwardedHeader::Forwarded)
+    );
 }
 
 #[test]

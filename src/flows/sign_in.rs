@@ -75,7 +75,11 @@ pub async fn sign_in(provider: &Provider, attempt: &Attempt<'_>) -> Result<SignI
     let answer = prove(provider, attempt).await?;
     provider.metrics.tried_to_sign_in(match &answer {
         SignIn::Done { .. } => SignInResult::Done,
-        SignIn::Refused => SignInResult::Refused,
+        SignIn::Refused => {
+            // By whom, the request's span says. Not the name: people type their password there.
+            tracing::info!("a sign-in was refused");
+            SignInResult::Refused
+        }
         SignIn::TooOften(_) => SignInResult::TooOften,
     });
     Ok(answer)

@@ -2,6 +2,7 @@
 //! endpoint or page; what is right is decided in `oidc`, what is written in `flows`.
 
 pub mod admin;
+pub mod limits;
 pub mod pages;
 pub mod static_files;
 
@@ -14,6 +15,7 @@ mod cors;
 mod discovery;
 mod end_session;
 mod error;
+mod forwarded;
 mod headers;
 mod health;
 mod landing;

@@ -6,6 +6,7 @@ use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage as _, web};
 use tracing::Instrument as _;
 
+use super::forwarded::{ClientAddress, client_address};
 use crate::flows::Provider;
 
 /// The route of what fits none.
@@ -20,17 +21,26 @@ pub(super) async fn request(
     request: ServiceRequest,
     next: Next<impl MessageBody>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
-    let request_id = request
-        .app_data::<web::Data<Provider>>()
+    let provider = request.app_data::<web::Data<Provider>>().cloned();
+    let request_id = provider
+        .as_ref()
         .map(|provider| provider.random.identifier().simple().to_string()[..12].to_owned())
         .unwrap_or_default();
+    let proxies = provider.map(|provider| provider.config.proxies.clone());
+    let address = client_address(
+        request.peer_addr(),
+        request.headers(),
+        &proxies.unwrap_or_default(),
+    );
     let span = tracing::info_span!(
         "request",
         request_id,
+        %address,
         method = %request.method(),
         path = request.path()
     );
     request.extensions_mut().insert(RequestId(request_id));
+    request.extensions_mut().insert(ClientAddress(address));
     async move {
         let response = count(request, next).await?;
         tracing::debug!(status = response.status().as_u16(), "answered");

@@ -9,6 +9,7 @@ use actix_web::{FromRequest, HttpMessage as _, HttpRequest, web};
 
 use super::cookies::Kind;
 use super::error::PageError;
+use super::forwarded::ClientAddress;
 use super::pages::{Ui, negotiate_language};
 use super::span::RequestId;
 use crate::flows::{FlowError, Provider};
@@ -56,6 +57,10 @@ impl FromRequest for Visitor {
             .extensions()
             .get::<RequestId>()
             .map(|id| id.0.clone());
+        let address = request
+            .extensions()
+            .get::<ClientAddress>()
+            .map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |address| address.0);
         let (session_cookie, browser_cookie, leaving_cookie) = (
             Kind::Session.read(request, config),
             Kind::Browser.read(request, config),
@@ -66,10 +71,7 @@ impl FromRequest for Visitor {
             session_cookie,
             browser_cookie,
             leaving_cookie,
-            // A proxy's forwarded headers are not believed: anyone could write them.
-            address: request
-                .peer_addr()
-                .map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.ip()),
+            address,
             user_agent: header(USER_AGENT).unwrap_or_default(),
             request_id: request_id.unwrap_or_default(),
             accept_language: header(ACCEPT_LANGUAGE),

@@ -19,6 +19,8 @@ mod backchannel;
 #[cfg(test)]
 mod browser;
 #[cfg(test)]
+mod certificates;
+#[cfg(test)]
 mod claims_parameter;
 #[cfg(test)]
 mod client_authentication;
@@ -55,6 +57,8 @@ mod hostile;
 #[cfg(test)]
 mod hostile_clients;
 #[cfg(test)]
+mod http2;
+#[cfg(test)]
 mod in_a_browser;
 #[cfg(test)]
 mod keys;
@@ -65,6 +69,8 @@ mod lost_answers;
 mod pairwise;
 #[cfg(test)]
 mod prompts;
+#[cfg(test)]
+mod proxies;
 #[cfg(test)]
 mod races;
 #[cfg(test)]

@@ -1,12 +1,12 @@
 //! https in process, and authorities of one's own.
 
-use exeunt::config::{Admin, Tls};
-use exeunt::oidc::issuer::Issuer;
+use exeunt::config::Admin;
 use exeunt::oidc::logout::DeliveryState;
 use exeunt::store::deliveries;
-use reqwest::{Certificate, Client};
+use reqwest::Client;
 
 use crate::support::eventually;
+use crate::support::https::{Pair, over_https};
 use crate::support::provider::{Provider, metadata, provider};
 use crate::support::relying_party::RelyingParty;
 use crate::support::visitor::Visitor;
@@ -14,35 +14,15 @@ use crate::support::visitor::Visitor;
 /// A provider at https, and a client that trusts its certificate. The application's notices go to the provider's own
 /// token endpoint, which is at hand and answers them with 401.
 async fn https_provider(trusted: bool) -> (Provider, Client) {
-    let certified = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-    let pem = certified.cert.pem();
-    let wish = provider().await.configure(|config| {
-        let folder = config.master_key_file.parent().unwrap().to_owned();
-        let (certificate, private_key) = (folder.join("cert.pem"), folder.join("key.pem"));
-        std::fs::write(&certificate, &pem).unwrap();
-        std::fs::write(&private_key, certified.signing_key.serialize_pem()).unwrap();
-        let issuer = format!("https://localhost:{}", config.listen.port());
-        config.issuer = Issuer::parse(&issuer).unwrap();
-        config.outbound.extra_ca_file = trusted.then(|| certificate.clone());
-        config.tls = Some(Tls {
-            certificate,
-            private_key,
-        });
+    let pair = Pair::new();
+    let wish = over_https(provider().await, &pair).configure(|config| {
+        let certificate = config.tls.as_ref().map(|tls| tls.certificate.clone());
+        config.outbound.extra_ca_file = certificate.filter(|_| trusted);
     });
     let mut metadata = metadata("https://ledger.example");
     metadata.backchannel_logout_uri = Some(format!("{}/token", wish.issuer()));
     let provider = wish.client("ledger", metadata).start().await;
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the outside of the provider, not its way out"
-    )]
-    let client = Client::builder()
-        .add_root_certificate(Certificate::from_pem(pem.as_bytes()).unwrap())
-        .redirect(reqwest::redirect::Policy::none())
-        .no_proxy()
-        .build()
-        .unwrap();
-    (provider, client)
+    (provider, pair.client(|builder| builder))
 }
 
 #[actix_web::test]

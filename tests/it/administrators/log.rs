@@ -7,10 +7,15 @@ use std::process::{Child, Command, Stdio};
 use exeunt::oidc::scope::ADMIN;
 use serde_json::{Value, json};
 
+use crate::proxies::from;
 use crate::support::eventually;
+use crate::support::ledger::{open, sign_in_as};
 use crate::support::provider::{PASSWORD, SECRET, database};
 use crate::support::relying_party::{Ear, RelyingParty, Reply};
 use crate::support::visitor::Visitor;
+
+/// Somebody's password, typed into the wrong field.
+const WRONG: &str = "correct horse battery staple";
 
 /// A server in a process of its own, which ends with the test.
 struct Server(Child);
@@ -53,6 +58,8 @@ async fn one_sign_out_can_be_followed_from_the_request_to_the_receipt() {
         issuer = "{issuer}"
         [admin]
         listen = "127.0.0.1:{admin_port}"
+        [proxies]
+        trusted = ["127.0.0.0/8"]
         [database]
         url = "{}"
         [outbound]
@@ -89,13 +96,17 @@ async fn one_sign_out_can_be_followed_from_the_request_to_the_receipt() {
         .spawn()
         .unwrap();
     let server = Server(child);
-    let ada = Visitor::default();
+    // Through a proxy, which says from whom it heard.
+    let ada = Visitor::over(from("192.0.2.7"));
     eventually(async || ada.try_get(&format!("{issuer}/readyz")).await)
         .await
         .expect("the server answers");
 
     ear.answer_next(&[Reply::Status(503)]);
     let party = RelyingParty::at(&issuer, "ledger", &ear.base);
+    let page = open(&ada, &party.authorize_url(&[])).await;
+    let refused = sign_in_as(&ada, &page, WRONG, WRONG).await;
+    assert_eq!(refused.page(), "page-sign-in");
     let tokens = party.tokens(&ada, &[]).await;
     let cookie = ada.cookie("exeunt-session").unwrap();
     let hint = [("id_token_hint", tokens.get("id_token"))];
@@ -130,6 +141,13 @@ async fn one_sign_out_can_be_followed_from_the_request_to_the_receipt() {
         (&json!("logout"), &json!(1))
     );
     assert_eq!(end["span"]["path"], "/end_session");
+    let mut lines = log.iter();
+    let refused = lines.find(|line| line["message"] == "a sign-in was refused");
+    assert_eq!(
+        refused.unwrap_or_else(|| panic!("{log:#?}"))["span"]["address"],
+        "192.0.2.7"
+    );
+    assert_eq!(end["span"]["address"], "192.0.2.7");
     let request_id = end["span"]["request_id"].as_str().unwrap();
     assert_eq!(request_id.len(), 12);
     let tries: Vec<&Value> = log
@@ -158,7 +176,13 @@ async fn one_sign_out_can_be_followed_from_the_request_to_the_receipt() {
     );
 
     let text = Value::from(log).to_string();
-    let mut secrets = vec![PASSWORD.to_owned(), SECRET.to_owned(), cookie, own];
+    let mut secrets = vec![
+        PASSWORD.to_owned(),
+        WRONG.to_owned(),
+        SECRET.to_owned(),
+        cookie,
+        own,
+    ];
     secrets.extend(["access_token", "id_token"].map(|name| tokens.get(name)));
     secrets.extend(notices.into_iter().map(|notice| notice.fields[0].1.clone()));
     for secret in secrets {

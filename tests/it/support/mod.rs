@@ -3,6 +3,7 @@
 pub mod admin;
 pub mod browser;
 pub mod fixtures;
+pub mod https;
 pub mod ledger;
 pub mod parts;
 pub mod people;

@@ -1,0 +1,361 @@
+//! Who speaks HTTP/2 badly on purpose (attack 96), with a library that lets one begin requests and never end them, and by
+//! bare frames where even that would not do it.
+
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use exeunt::oidc::params::MOST_BYTES;
+use h2::client::{ResponseFuture, SendRequest};
+use h2::{RecvStream, SendStream};
+use http::{Request, Response};
+use reqwest::StatusCode;
+use rustls::version::TLS13;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio_rustls::client::TlsStream;
+
+use crate::support::https::{Pair, over_https};
+use crate::support::ledger::ledger;
+use crate::support::provider::Provider;
+use crate::support::relying_party::RelyingParty;
+use crate::support::visitor::Visitor;
+use crate::support::{PATIENCE, eventually};
+
+type Bytes = actix_web::web::Bytes;
+
+async fn https() -> (Provider, Pair) {
+    let pair = Pair::new();
+    let wish = over_https(ledger().await, &pair).manual_clock();
+    (wish.start().await, pair)
+}
+
+async fn tls(provider: &Provider, pair: &Pair) -> TlsStream<TcpStream> {
+    pair.connect(provider, &[&TLS13], &["h2"]).await.unwrap()
+}
+
+/// A connection on which many requests can be under way.
+async fn connect(provider: &Provider, pair: &Pair) -> SendRequest<Bytes> {
+    let stream = tls(provider, pair).await;
+    let (requests, connection) = h2::client::handshake(stream).await.unwrap();
+    tokio::spawn(connection);
+    requests
+}
+
+fn request(provider: &Provider, method: &str, path: &str) -> http::request::Builder {
+    Request::builder()
+        .method(method)
+        .uri(provider.url(path))
+        .header("content-type", "application/x-www-form-urlencoded")
+}
+
+/// Begins a request whose body does not end here.
+async fn begin(
+    requests: &SendRequest<Bytes>,
+    request: Request<()>,
+) -> (ResponseFuture, SendStream<Bytes>) {
+    let mut ready = requests.clone().ready().await.unwrap();
+    ready.send_request(request, false).unwrap()
+}
+
+async fn ask(requests: &SendRequest<Bytes>, request: Request<()>) -> (StatusCode, String) {
+    let mut ready = requests.clone().ready().await.unwrap();
+    let (response, _) = ready.send_request(request, true).unwrap();
+    hear(response.await.unwrap()).await
+}
+
+async fn hear(response: Response<RecvStream>) -> (StatusCode, String) {
+    let (head, mut body) = response.into_parts();
+    let mut text = Vec::new();
+    while let Some(Ok(piece)) = body.data().await {
+        let _ = body.flow_control().release_capacity(piece.len());
+        text.extend_from_slice(&piece);
+    }
+    (head.status, String::from_utf8(text).unwrap())
+}
+
+/// The connection still serves, and a person who comes by another one signs in.
+async fn assert_undisturbed(provider: &Provider, pair: &Pair, requests: &SendRequest<Bytes>) {
+    let healthy = request(provider, "GET", "/healthz").body(()).unwrap();
+    assert_eq!(ask(requests, healthy).await.0, 200);
+    let ada = Visitor::over(pair.client(|builder| builder));
+    let party = RelyingParty::of(provider, "ledger");
+    let answer = party.sign_in(&ada, &[]).await;
+    assert!(answer.parameter("code").is_some(), "{answer:?}");
+}
+
+/// Attack 96: a body that is sent a byte at a time.
+#[actix_web::test]
+async fn a_body_that_takes_too_long_ends_its_request_and_no_other_of_the_connection() {
+    let (provider, pair) = https().await;
+    let requests = connect(&provider, &pair).await;
+    for (path, kind) in [("/sign-in", "page-error"), ("/token", "invalid_request")] {
+        let slow = request(&provider, "POST", path).body(()).unwrap();
+        let (mut response, mut body) = begin(&requests, slow).await;
+        body.send_data(Bytes::from_static(b"username=ada"), false)
+            .unwrap();
+        let response = eventually(async || {
+            provider.advance(TimeDelta::seconds(10));
+            let soon = Duration::from_millis(50);
+            tokio::time::timeout(soon, &mut response).await.ok()
+        });
+        let (status, text) = hear(response.await.expect("an answer comes").unwrap()).await;
+        assert_eq!(status, 408, "{path}");
+        assert!(text.contains(kind), "{path}: {text}");
+        // What is sent after that finds nobody.
+        let gone = std::future::poll_fn(|context| body.poll_reset(context));
+        tokio::time::timeout(PATIENCE, gone).await.unwrap().unwrap();
+    }
+    assert_undisturbed(&provider, &pair, &requests).await;
+    provider.stop().await;
+}
+
+/// Attacks 96, 91: a body larger than anything that is asked for, announced or not.
+#[actix_web::test]
+async fn a_body_that_is_too_long_is_refused_before_it_is_kept() {
+    let (provider, pair) = https().await;
+    let requests = connect(&provider, &pair).await;
+    for announced in [true, false] {
+        let mut long = request(&provider, "POST", "/sign-in");
+        if announced {
+            long = long.header("content-length", 10 * MOST_BYTES);
+        }
+        let (response, mut body) = begin(&requests, long.body(()).unwrap()).await;
+        body.send_data(Bytes::from(vec![b'x'; 10 * MOST_BYTES]), false)
+            .unwrap();
+        let (status, _) = hear(response.await.unwrap()).await;
+        assert_eq!(status, 413, "{announced}");
+    }
+    assert_undisturbed(&provider, &pair, &requests).await;
+    provider.stop().await;
+}
+
+/// Attack 96: headers larger than any browser's, in bytes and in fields.
+#[actix_web::test]
+async fn a_huge_header_is_refused() {
+    let (provider, pair) = https().await;
+    let requests = connect(&provider, &pair).await;
+    let huge = request(&provider, "GET", "/").header("x-huge", "x".repeat(200 << 10));
+    let (status, _) = ask(&requests, huge.body(()).unwrap()).await;
+    assert_eq!(status, 431);
+    let mut many = request(&provider, "GET", "/.well-known/openid-configuration");
+    for _ in 0..300 {
+        many = many.header("x-many", "x");
+    }
+    let (status, _) = ask(&requests, many.body(()).unwrap()).await;
+    assert_eq!(status, 431);
+    let mut several = request(&provider, "GET", "/");
+    for number in 0..100 {
+        several = several.header("cookie", format!("other{number}=value"));
+    }
+    let (status, _) = ask(&requests, several.body(()).unwrap()).await;
+    assert_eq!(status, 200);
+    assert_undisturbed(&provider, &pair, &requests).await;
+    provider.stop().await;
+}
+
+/// Browsers send each cookie as a field of its own (RFC 9113 §8.2.3).
+#[actix_web::test]
+async fn cookies_that_come_apart_are_put_together() {
+    let (provider, pair) = https().await;
+    let ada = Visitor::over(pair.client(|builder| builder));
+    let party = RelyingParty::of(&provider, "ledger");
+    party.sign_in(&ada, &[]).await;
+    let session = ada.cookie("__Host-exeunt-session").unwrap();
+    let requests = connect(&provider, &pair).await;
+    let account = request(&provider, "GET", "/account")
+        .header("cookie", "first=of another")
+        .header("cookie", format!("__Host-exeunt-session={session}"))
+        .header("cookie", "last=of another");
+    let (status, text) = ask(&requests, account.body(()).unwrap()).await;
+    assert_eq!(status, 200);
+    assert!(text.contains("Ada Lovelace"), "{text}");
+    provider.stop().await;
+}
+
+/// Attack 96: one connection with more requests than anyone needs, none of which is ever finished.
+#[actix_web::test]
+async fn one_connection_gets_so_much_done_at_once_and_no_more() {
+    let (provider, pair) = https().await;
+    let requests = connect(&provider, &pair).await;
+    let mut begun = Vec::new();
+    for _ in 0..256 {
+        let slow = request(&provider, "POST", "/sign-in").body(()).unwrap();
+        begun.push(begin(&requests, slow).await);
+    }
+    let late = request(&provider, "GET", "/healthz").body(()).unwrap();
+    let mut ready = requests.clone().ready().await.unwrap();
+    let (response, _) = ready.send_request(late, true).unwrap();
+    let response = response.await.unwrap();
+    assert_eq!(response.status(), 503);
+    assert_eq!(response.headers()["retry-after"], "1");
+    // Once they are let go there is room again.
+    drop(begun);
+    let again = eventually(async || {
+        let healthy = request(&provider, "GET", "/healthz").body(()).unwrap();
+        (ask(&requests, healthy).await.0 == 200).then_some(())
+    });
+    again.await.expect("there is room again");
+    assert_undisturbed(&provider, &pair, &requests).await;
+    provider.stop().await;
+}
+
+/// A frame (RFC 9113 §4.1).
+fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
+    let mut frame = length[1..].to_vec();
+    frame.extend([kind, flags]);
+    frame.extend(stream.to_be_bytes());
+    frame.extend(payload);
+    frame
+}
+
+const DATA: u8 = 0;
+const HEADERS: u8 = 1;
+const RST_STREAM: u8 = 3;
+const SETTINGS: u8 = 4;
+const GOAWAY: u8 = 7;
+const CONTINUATION: u8 = 9;
+const END_STREAM: u8 = 1;
+const END_HEADERS: u8 = 4;
+
+/// Fields as they are, without any compression (RFC 7541 §6.2.2).
+fn fields(fields: &[(&str, &str)]) -> Vec<u8> {
+    let mut block = Vec::new();
+    for (name, value) in fields {
+        block.push(0);
+        for text in [name, value] {
+            block.push(u8::try_from(text.len()).unwrap());
+            block.extend(text.as_bytes());
+        }
+    }
+    block
+}
+
+const POST: [(&str, &str); 4] = [
+    (":method", "POST"),
+    (":scheme", "https"),
+    (":authority", "localhost"),
+    (":path", "/token"),
+];
+
+async fn bare(provider: &Provider, pair: &Pair) -> TlsStream<TcpStream> {
+    let mut stream = tls(provider, pair).await;
+    stream
+        .write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
+        .await
+        .unwrap();
+    stream.write_all(&frame(SETTINGS, 0, 0, &[])).await.unwrap();
+    stream
+}
+
+/// The kinds of the frames that come, until one of these does or the connection is closed.
+async fn until(stream: &mut TlsStream<TcpStream>, last: &[u8]) -> Vec<u8> {
+    let mut kinds = Vec::new();
+    let reading = async {
+        let mut head = [0; 9];
+        while stream.read_exact(&mut head).await.is_ok() {
+            let length = u32::from_be_bytes([0, head[0], head[1], head[2]]);
+            let mut payload = vec![0; length as usize];
+            if stream.read_exact(&mut payload).await.is_err() {
+                break;
+            }
+            kinds.push(head[3]);
+            if last.contains(&head[3]) {
+                break;
+            }
+        }
+    };
+    tokio::time::timeout(PATIENCE, reading)
+        .await
+        .expect("there is an answer, or an end");
+    kinds
+}
+
+/// Attack 96: requests that a proxy which speaks HTTP/1.1 behind it would end at another place.
+#[actix_web::test]
+async fn a_request_that_http_1_1_would_read_otherwise_is_none() {
+    let (provider, pair) = https().await;
+    for more in [
+        &[("transfer-encoding", "chunked")][..],
+        &[("connection", "close")],
+        &[("content-length", "5")],
+        &[("content-length", "5"), ("content-length", "6")],
+        &[("content-length", "+50")],
+        &[(":path", "/userinfo")],
+        &[("X-Upper", "case")],
+        &[("x-two", "lines\r\nGET / HTTP/1.1")],
+    ] {
+        let mut stream = bare(&provider, &pair).await;
+        let block = fields(&[&POST, more].concat());
+        stream
+            .write_all(&frame(HEADERS, END_HEADERS, 1, &block))
+            .await
+            .unwrap();
+        let body = frame(DATA, END_STREAM, 1, &[b'x'; 50]);
+        // It may be refused before it is all said.
+        let _ = stream.write_all(&body).await;
+        let kinds = until(&mut stream, &[RST_STREAM, GOAWAY, HEADERS]).await;
+        assert!(!kinds.contains(&HEADERS), "{more:?}: {kinds:?}");
+    }
+    // The same without, for comparison, is answered.
+    let mut stream = bare(&provider, &pair).await;
+    let block = fields(&POST);
+    let whole = frame(HEADERS, END_HEADERS | END_STREAM, 1, &block);
+    stream.write_all(&whole).await.unwrap();
+    assert!(
+        until(&mut stream, &[RST_STREAM, GOAWAY, HEADERS])
+            .await
+            .contains(&HEADERS)
+    );
+    provider.stop().await;
+}
+
+/// Attack 96 (CVE-2023-44487): requests that are begun and reset, as fast as the line allows.
+#[actix_web::test]
+async fn who_begins_and_resets_without_end_keeps_nobody_from_signing_in() {
+    let (provider, pair) = https().await;
+    let mut storms = Vec::new();
+    for _ in 0..4 {
+        let mut stream = bare(&provider, &pair).await;
+        let mut burst = Vec::new();
+        for request in 0..2000 {
+            let number = 2 * request + 1;
+            let block = fields(&[&POST[..3], &[(":path", "/sign-in")]].concat());
+            burst.extend(frame(HEADERS, END_HEADERS, number, &block));
+            burst.extend(frame(RST_STREAM, 0, number, &8_u32.to_be_bytes()));
+        }
+        // The connection may be closed before it is all said.
+        let _ = stream.write_all(&burst).await;
+        storms.push(stream);
+    }
+    let requests = connect(&provider, &pair).await;
+    assert_undisturbed(&provider, &pair, &requests).await;
+    drop(storms);
+    provider.stop().await;
+}
+
+/// Attack 96 (CVE-2024-27316 and its kind): a header without an end, and one that stops half-way.
+#[actix_web::test]
+async fn a_header_that_does_not_end_ends_its_connection() {
+    let (provider, pair) = https().await;
+    let mut endless = bare(&provider, &pair).await;
+    let mut silent = bare(&provider, &pair).await;
+    let begun = frame(HEADERS, 0, 1, &fields(&POST));
+    silent.write_all(&begun).await.unwrap();
+    endless.write_all(&begun).await.unwrap();
+    let piece = fields(&[("x-more", "x".repeat(100).as_str()); 140]);
+    let piece = frame(CONTINUATION, 0, 1, &piece);
+    let mut sent = 0;
+    let flood = async {
+        while endless.write_all(&piece).await.is_ok() {
+            sent += piece.len();
+            assert!(sent < 64 << 20, "nobody stops it");
+        }
+    };
+    tokio::time::timeout(PATIENCE, flood)
+        .await
+        .expect("it is stopped");
+    // An answer to the ping that asks whether anyone is there may not come in the middle of a header.
+    until(&mut silent, &[]).await;
+    provider.stop().await;
+}
