@@ -85,8 +85,15 @@ async fn a_person_has_one_name_in_each_sector_and_keeps_it() {
     assert_eq!(sub(&provider, &party, &tokens).await, subs[0]);
     let node = provider.another_node().await;
     let there = format!("http://localhost:{}", node.address().port());
-    let party = RelyingParty::at(&there, "ledger", "https://ledger.example");
-    let tokens = party.tokens(&Visitor::default(), &[]).await;
+    let code = party
+        .sign_in(&Visitor::default(), &[])
+        .await
+        .parameter("code")
+        .unwrap();
+    let answer = RelyingParty::at(&there, "ledger", "https://ledger.example")
+        .redeem(&code, &[])
+        .await;
+    let tokens = Tokens { all: answer.json() };
     assert_eq!(payload(&tokens.get("id_token"))["sub"], subs[0]);
     node.stop().await;
     let provider = provider.restart(|_| {}).await;
