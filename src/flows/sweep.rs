@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 use tokio_util::sync::CancellationToken;
 
 use super::{FlowError, Provider, end_session, keys};
-use crate::store::{self, client_assertions, codes, interactions, leavings, parked_requests};
+use crate::store::{client_assertions, codes, interactions, leavings, parked_requests};
 use crate::store::{refresh_tokens, retention, throttles};
 
 /// How soon a change that another process made is noticed.
@@ -72,22 +72,22 @@ async fn carry_out_orders(provider: &Provider, stop: &CancellationToken) {
 
 async fn forget(provider: &Provider, stop: &CancellationToken) -> Result<(), FlowError> {
     let now = provider.clock.now();
-    let tx = provider.database.begin().await?;
-    codes::purge(&tx, now - REMEMBER_CODES).await?;
-    refresh_tokens::purge(&tx, now).await?;
-    interactions::purge(&tx, now).await?;
-    parked_requests::purge(&tx, now).await?;
-    leavings::purge(&tx, now).await?;
-    client_assertions::purge(&tx, now).await?;
-    throttles::purge(&tx, now).await?;
-    store::commit(tx).await?;
+    let work = provider.begin_work().await?;
+    codes::purge(&work.tx, now - REMEMBER_CODES).await?;
+    refresh_tokens::purge(&work.tx, now).await?;
+    interactions::purge(&work.tx, now).await?;
+    parked_requests::purge(&work.tx, now).await?;
+    leavings::purge(&work.tx, now).await?;
+    client_assertions::purge(&work.tx, now).await?;
+    throttles::purge(&work.tx, now).await?;
+    work.commit().await?;
     // A few at a time: people's requests come in between.
     let kept_since = now - provider.config.logout.keep_receipts;
     let mut is_more = true;
     while is_more && !stop.is_cancelled() {
-        let tx = provider.database.begin().await?;
-        is_more = retention::forget_some(&tx, kept_since, now).await?;
-        store::commit(tx).await?;
+        let work = provider.begin_work().await?;
+        is_more = retention::forget_some(&work.tx, kept_since, now).await?;
+        work.commit().await?;
     }
     Ok(())
 }
