@@ -11,6 +11,8 @@ mod activity;
 #[cfg(test)]
 mod administrators;
 #[cfg(test)]
+mod any_request;
+#[cfg(test)]
 mod attacks;
 #[cfg(test)]
 mod authorize;
@@ -28,6 +30,8 @@ mod client_authentication;
 mod command_line;
 #[cfg(test)]
 mod configuration;
+#[cfg(test)]
+mod conformance;
 #[cfg(test)]
 mod consent;
 #[cfg(test)]
