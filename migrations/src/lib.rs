@@ -8,6 +8,7 @@ mod m20261123_000001_house;
 mod m20261124_000001_every_cause;
 mod m20261124_000010_retention;
 mod m20261124_000020_storms;
+mod m20261125_000010_registration;
 mod m20261125_000030_claims;
 mod m20261125_000060_lean_queue;
 
@@ -22,6 +23,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261124_000001_every_cause::Migration),
             Box::new(m20261124_000010_retention::Migration),
             Box::new(m20261124_000020_storms::Migration),
+            Box::new(m20261125_000010_registration::Migration),
             Box::new(m20261125_000030_claims::Migration),
             Box::new(m20261125_000060_lean_queue::Migration),
         ]

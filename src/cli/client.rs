@@ -1,20 +1,24 @@
 //! `exeunt client ...`. Applications that the configuration file declares are changed there.
 
+mod check;
+
+use std::collections::HashMap;
 use std::path::Path;
 
 use anyhow::{Context as _, anyhow, bail};
 use serde::Serialize;
+use uuid::Uuid;
 
 use super::arguments::{ClientAdd, ClientCommand, Output};
-use super::{show, test_logout};
+use super::{invite, show, test_logout};
 use crate::clock::Timestamp;
 use crate::config::{Place, canonical_name, check_client_id};
 use crate::flows::people::{self, NotDone};
-use crate::flows::{Provider, keys, sector};
-use crate::jose::{HashPurpose, check_client_jwks};
+use crate::flows::{Provider, keys};
+use crate::jose::HashPurpose;
 use crate::oidc::client::{ApplicationType, Client, ClientAuthMethod, ClientMetadata};
-use crate::oidc::registration::{self, Problem};
 use crate::store::clients::{self, KnownClient};
+use crate::store::registrations::{self, Registration};
 
 /// An application as programs see it. Its secret's hash is nobody's business.
 #[derive(Serialize)]
@@ -25,11 +29,52 @@ struct Shown {
     updated_at: Timestamp,
     disabled_at: Option<Timestamp>,
     deleted_at: Option<Timestamp>,
+    registration: Option<ShownRegistration>,
     metadata: ClientMetadata,
 }
 
-impl From<KnownClient> for Shown {
-    fn from(known: KnownClient) -> Self {
+/// Who registered it, where it registered itself.
+#[derive(Serialize)]
+struct ShownRegistration {
+    initial_access_token_id: Option<Uuid>,
+    note: Option<String>,
+    address: String,
+    registered_at: Timestamp,
+}
+
+impl ShownRegistration {
+    /// One short name.
+    fn by(&self) -> &str {
+        match (&self.note, self.initial_access_token_id) {
+            (Some(note), _) => note,
+            (None, Some(_)) => "an invite",
+            (None, None) => "itself",
+        }
+    }
+
+    fn in_words(&self) -> String {
+        let how = match (self.initial_access_token_id, &self.note) {
+            (Some(id), Some(note)) => format!("registration with invite {id} ({note})"),
+            (Some(id), None) => format!("registration with invite {id}"),
+            (None, _) => "registration without an invite".to_owned(),
+        };
+        format!("{how}, from {}", self.address)
+    }
+}
+
+impl From<Registration> for ShownRegistration {
+    fn from(registration: Registration) -> Self {
+        Self {
+            initial_access_token_id: registration.initial_access_token_id,
+            note: registration.note,
+            address: registration.address,
+            registered_at: registration.registered_at,
+        }
+    }
+}
+
+impl Shown {
+    fn new(known: KnownClient, registration: Option<Registration>) -> Self {
         Self {
             client_id: known.client.client_id,
             declared: known.declared,
@@ -37,6 +82,7 @@ impl From<KnownClient> for Shown {
             updated_at: known.updated_at,
             disabled_at: known.disabled_at,
             deleted_at: known.deleted_at,
+            registration: registration.map(Into::into),
             metadata: known.client.metadata,
         }
     }
@@ -61,6 +107,9 @@ pub(super) async fn run(provider: &Provider, command: ClientCommand) -> anyhow::
             test_logout::run(provider, &client_id, output).await
         }
         ClientCommand::Remove { client_id } => remove(provider, &client_id).await,
+        ClientCommand::Invite(wanted) => invite::make(provider, wanted).await,
+        ClientCommand::Invites(output) => invite::list(provider, output).await,
+        ClientCommand::Uninvite { id } => invite::take_back(provider, id).await,
     }
 }
 
@@ -83,10 +132,7 @@ async fn add(provider: &Provider, wanted: ClientAdd) -> anyhow::Result<()> {
         metadata.token_endpoint_auth_method,
         ClientAuthMethod::ClientSecretBasic | ClientAuthMethod::ClientSecretPost
     );
-    check(provider, &metadata, has_secret)?;
-    if let Err(problem) = sector::check(provider, &metadata).await? {
-        return Err(not_like_this(&[problem]));
-    }
+    check::check(provider, &metadata, has_secret).await?;
 
     // Before the client is: nothing could be signed for it otherwise.
     for algorithm in metadata.algorithms() {
@@ -164,37 +210,20 @@ fn read(path: &Path) -> anyhow::Result<ClientMetadata> {
     serde_json::from_str(&text).with_context(name)
 }
 
-fn check(provider: &Provider, metadata: &ClientMetadata, has_secret: bool) -> anyhow::Result<()> {
-    let networks = provider.config.outbound.networks();
-    let mut problems = registration::check(metadata, has_secret, &networks);
-    if problems.is_empty()
-        && let Some(Err(problem)) = metadata.jwks.as_ref().map(check_client_jwks)
-    {
-        problems.push(Problem {
-            field: "jwks",
-            message: problem.to_string(),
-        });
-    }
-    if problems.is_empty() {
-        Ok(())
-    } else {
-        Err(not_like_this(&problems))
-    }
-}
-
-fn not_like_this(problems: &[Problem]) -> anyhow::Error {
-    let lines: String = problems
-        .iter()
-        .map(|problem| format!("\n  {}: {}", problem.field, problem.message))
-        .collect();
-    anyhow!("the application can't be registered like this:{lines}")
-}
-
 async fn list(provider: &Provider, output: Output) -> anyhow::Result<()> {
-    let clients: Vec<Shown> = clients::list(provider.database.read())
+    let db = provider.database.read();
+    let mut registrations: HashMap<String, Registration> = registrations::list(db)
         .await?
         .into_iter()
-        .map(Shown::from)
+        .map(|known| (known.client_id.clone(), known))
+        .collect();
+    let clients: Vec<Shown> = clients::list(db)
+        .await?
+        .into_iter()
+        .map(|known| {
+            let registration = registrations.remove(&known.client.client_id);
+            Shown::new(known, registration)
+        })
         .collect();
     show::list(
         output,
@@ -212,7 +241,10 @@ async fn list(provider: &Provider, output: Output) -> anyhow::Result<()> {
                 client.client_id.clone(),
                 client.metadata.client_name.clone().unwrap_or_default(),
                 hears(&client.metadata),
-                show::known_by(client.declared),
+                match &client.registration {
+                    Some(registration) => format!("registration: {}", registration.by()),
+                    None => show::known_by(client.declared),
+                },
                 show::enabled(client.disabled_at),
             ]
         },
@@ -235,11 +267,13 @@ async fn show(provider: &Provider, client_id: &str, output: Output) -> anyhow::R
     let Some(known) = clients::find(provider.database.read(), client_id).await? else {
         return Err(unknown(provider, client_id));
     };
-    let known_by = match declared(provider, client_id) {
-        Some(place) if known.declared => place.to_string(),
-        _ => show::known_by(known.declared),
+    let registration = registrations::find(provider.database.read(), client_id).await?;
+    let client = Shown::new(known, registration);
+    let known_by = match (declared(provider, client_id), &client.registration) {
+        (Some(place), _) if client.declared => place.to_string(),
+        (_, Some(registration)) => registration.in_words(),
+        _ => show::known_by(client.declared),
     };
-    let client = Shown::from(known);
     let metadata = serde_json::to_value(&client.metadata)?;
     let mut facts = vec![
         ("client_id", client.client_id.clone()),

@@ -2,7 +2,8 @@
 
 use super::{FlowError, Provider};
 use crate::oidc::client::ClientMetadata;
-use crate::oidc::registration::Problem;
+use crate::oidc::error::OAuthError;
+use crate::oidc::registration::{Problem, dynamic};
 use crate::oidc::sector;
 
 /// The most bytes of the document: a thousand redirect URIs of common length.
@@ -52,6 +53,25 @@ pub async fn check(
             problem(nothing)
         }
     }
+}
+
+/// The refusal, in the words of registration, of a client that is `now` otherwise than `before`. What has not changed is
+/// not fetched again.
+///
+/// # Errors
+/// As [`check`].
+pub(super) async fn refusal(
+    provider: &Provider,
+    before: Option<&ClientMetadata>,
+    now: &ClientMetadata,
+) -> Result<Option<OAuthError>, FlowError> {
+    if !is_to_be_fetched(before, now) {
+        return Ok(None);
+    }
+    Ok(match check(provider, now).await? {
+        Ok(()) => None,
+        Err(problem) => dynamic::refusal(&[problem]),
+    })
 }
 
 /// Whether what the document is to say has changed since it was fetched for `before`.

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 use tokio_util::sync::CancellationToken;
 
-use super::{FlowError, Provider, end_session, keys};
-use crate::store::{client_assertions, codes, interactions, leavings, parked_requests};
-use crate::store::{refresh_tokens, retention, throttles};
+use super::{FlowError, Provider, end_session, keys, registered};
+use crate::store::{client_assertions, codes, initial_access_tokens, interactions, leavings};
+use crate::store::{parked_requests, refresh_tokens, registrations, retention, throttles};
 
 /// How soon a change that another process made is noticed.
 const LOOK: TimeDelta = TimeDelta::milliseconds(500);
@@ -80,6 +80,9 @@ async fn forget(provider: &Provider, stop: &CancellationToken) -> Result<(), Flo
     leavings::purge(&work.tx, now).await?;
     client_assertions::purge(&work.tx, now).await?;
     throttles::purge(&work.tx, now).await?;
+    initial_access_tokens::purge(&work.tx, now).await?;
+    // Before the grants are forgotten by which it is known.
+    registrations::mark_used(&work.tx, now).await?;
     work.commit().await?;
     // A few at a time: people's requests come in between.
     let kept_since = now - provider.config.logout.keep_receipts;
@@ -89,5 +92,6 @@ async fn forget(provider: &Provider, stop: &CancellationToken) -> Result<(), Flo
         is_more = retention::forget_some(&work.tx, kept_since, now).await?;
         work.commit().await?;
     }
+    while !stop.is_cancelled() && registered::forget_some(provider).await? {}
     Ok(())
 }

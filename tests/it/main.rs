@@ -84,6 +84,8 @@ mod redirect_uris;
 #[cfg(test)]
 mod refresh;
 #[cfg(test)]
+mod registration;
+#[cfg(test)]
 mod response_types;
 #[cfg(test)]
 mod screenshots;

@@ -1,6 +1,7 @@
 //! The program itself, as people and scripts use it: arguments in; output, exit codes and the database out.
 
 mod notices;
+mod registration;
 mod restored;
 mod test_logout;
 
