@@ -14,8 +14,7 @@ use super::{invite, show, test_logout};
 use crate::clock::Timestamp;
 use crate::config::{Place, canonical_name, check_client_id};
 use crate::flows::people::{self, NotDone};
-use crate::flows::{Provider, keys};
-use crate::jose::HashPurpose;
+use crate::flows::{Provider, client_secrets, keys};
 use crate::oidc::client::{ApplicationType, Client, ClientAuthMethod, ClientMetadata};
 use crate::store::clients::{self, KnownClient};
 use crate::store::registrations::{self, Registration};
@@ -128,22 +127,17 @@ async fn add(provider: &Provider, wanted: ClientAdd) -> anyhow::Result<()> {
         }
     }
     let metadata = metadata(wanted)?;
-    let has_secret = matches!(
-        metadata.token_endpoint_auth_method,
-        ClientAuthMethod::ClientSecretBasic | ClientAuthMethod::ClientSecretPost
-    );
-    check::check(provider, &metadata, has_secret).await?;
+    check::check(provider, &metadata).await?;
 
     // Before the client is: nothing could be signed for it otherwise.
     for algorithm in metadata.algorithms() {
         keys::ensure(provider, algorithm).await?;
     }
-    let client_secret = has_secret.then(|| provider.random.secret());
+    let issued = client_secrets::issue(provider, &client_id, &metadata);
+    let (client_secret, secret) = issued.unzip();
     let client = Client {
         client_id: client_id.clone(),
-        client_secret_hash: client_secret
-            .as_ref()
-            .map(|secret| provider.master.hash(HashPurpose::ClientSecret, secret)),
+        secret,
         metadata,
     };
     match people::add_client(provider, client).await? {
@@ -166,7 +160,7 @@ async fn add(provider: &Provider, wanted: ClientAdd) -> anyhow::Result<()> {
     };
     show::item(output, &added, &facts)?;
     if kept {
-        show::say("\nThe secret is shown this once: only a hash of it is kept.")?;
+        show::say("\nThe secret is shown this once: keep it.")?;
     }
     Ok(())
 }

@@ -8,12 +8,10 @@ use crate::oidc::client::ClientMetadata;
 use crate::oidc::registration::{self, Problem};
 
 /// Tells every problem of the metadata at once; then the one of its sector's document, for which others are asked.
-pub(super) async fn check(
-    provider: &Provider,
-    metadata: &ClientMetadata,
-    has_secret: bool,
-) -> anyhow::Result<()> {
+pub(super) async fn check(provider: &Provider, metadata: &ClientMetadata) -> anyhow::Result<()> {
     let networks = provider.config.outbound.networks();
+    // It is given a secret if it uses one.
+    let has_secret = metadata.token_endpoint_auth_method.uses_secret();
     let mut problems = registration::check(metadata, has_secret, &networks);
     if problems.is_empty()
         && let Some(Err(message)) = metadata.jwks.as_ref().map(check_client_jwks)
