@@ -292,6 +292,7 @@ pub async fn start_on(
             keys_seen,
             stop.clone(),
         )),
+        tokio::spawn(keys::run(Arc::clone(&workers), stop.clone())),
         tokio::spawn(work::listen(Arc::clone(&workers), stop.clone())),
         tokio::spawn(marker::run(
             Arc::clone(&workers),

@@ -13,6 +13,7 @@ pub mod declare;
 pub mod deliver_logouts;
 pub mod end_session;
 pub mod keys;
+pub mod logos;
 mod observe;
 pub mod people;
 pub mod redeem;

@@ -4,11 +4,11 @@ use actix_web::http::StatusCode;
 use actix_web::web::Bytes;
 use actix_web::{HttpRequest, HttpResponse};
 
-use super::cookies::Kind;
+use super::cookies::{self, Kind};
 use super::error::{PageError, html, see_other};
 use super::pages::{Form, FormPost};
 use super::visitor::Visitor;
-use super::{consent, parked, sign_in};
+use super::{check_session, consent, parked, sign_in};
 use crate::flows::authorize;
 use crate::oidc::authorization::decision::NextStep;
 use crate::oidc::authorization::response::Delivery;
@@ -52,12 +52,30 @@ impl Answerable {
         })
     }
 
-    pub(super) fn refuse(&self, visitor: &Visitor, refusal: &OAuthError) -> HttpResponse {
-        self.deliver(
-            visitor,
-            self.reply_to
-                .error(&visitor.provider.config.issuer, refusal),
-        )
+    pub(super) async fn refuse(
+        &self,
+        visitor: &Visitor,
+        refusal: &OAuthError,
+    ) -> Result<HttpResponse, PageError> {
+        let issuer = &visitor.provider.config.issuer;
+        self.answer(visitor, |reply_to| reply_to.error(issuer, refusal))
+            .await
+    }
+
+    /// Answers the client, and tells it the browser's state where that is on.
+    async fn answer(
+        &self,
+        visitor: &Visitor,
+        with: impl FnOnce(ReplyTo) -> Delivery,
+    ) -> Result<HttpResponse, PageError> {
+        let state = check_session::browser_state(visitor).await?;
+        let told = state
+            .as_ref()
+            .and_then(|state| state.told_to(visitor, &self.client, &self.reply_to));
+        let mut response = self.deliver(visitor, with(self.reply_to.clone().telling(told)));
+        let cookie = state.and_then(|state| state.cookie(visitor));
+        cookies::add(&mut response, cookie)?;
+        Ok(response)
     }
 
     fn deliver(&self, visitor: &Visitor, delivery: Delivery) -> HttpResponse {
@@ -146,7 +164,7 @@ pub(super) async fn advance(
     let provider = &visitor.provider;
     let request = match &answerable.request {
         Ok(request) => request,
-        Err(refusal) => return Ok(answerable.refuse(visitor, refusal)),
+        Err(refusal) => return answerable.refuse(visitor, refusal).await,
     };
     let requested_at =
         interaction.map_or_else(|| provider.clock.now(), |(_, known)| known.requested_at);
@@ -163,7 +181,7 @@ pub(super) async fn advance(
             if let Some((_, interaction)) = interaction {
                 authorize::give_up(provider, interaction).await?;
             }
-            return Ok(answerable.refuse(visitor, &refusal));
+            return answerable.refuse(visitor, &refusal).await;
         }
         (NextStep::Issue { scope }, Some(session)) => {
             let granted = authorize::issue(
@@ -177,8 +195,9 @@ pub(super) async fn advance(
             );
             let granted = granted.await?.ok_or(PageError::Expired)?;
             let issuer = &provider.config.issuer;
-            let delivery = answerable.reply_to.success(issuer, granted);
-            return Ok(answerable.deliver(visitor, delivery));
+            return answerable
+                .answer(visitor, |reply_to| reply_to.success(issuer, granted))
+                .await;
         }
         (NextStep::Consent { .. }, Some(_)) => consent::PATH,
         (NextStep::SignIn(_) | NextStep::Consent { .. } | NextStep::Issue { .. }, _) => {
@@ -231,7 +250,7 @@ pub(super) async fn cancel(
         return Err(PageError::Expired);
     }
     let refusal = OAuthError::new(ErrorCode::AccessDenied, "the person did not go on");
-    Ok(answerable.refuse(visitor, &refusal))
+    answerable.refuse(visitor, &refusal).await
 }
 
 /// The form that a page's handler reads, under the same rules as every request.

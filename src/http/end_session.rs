@@ -5,14 +5,13 @@ use actix_web::web::Bytes;
 use actix_web::{HttpRequest, HttpResponse};
 
 use super::authorize::form;
-use super::cookies::Kind;
 use super::error::{PageError, html, see_other};
 use super::pages::{
     Application, Comparison, ConfirmSignOut, Details, Form, Onward, Participation, SignOutNotice,
     SignedOut,
 };
 use super::visitor::Visitor;
-use super::{leaving, parked};
+use super::{check_session, cookies, leaving, parked};
 use crate::flows::{authorize, end_session, watching};
 use crate::oidc::client::Client;
 use crate::oidc::discovery::END_SESSION;
@@ -317,10 +316,7 @@ async fn leave(
         }
     };
     if only.is_none() {
-        let gone = Kind::Session.clear(&provider.config);
-        response
-            .add_cookie(&gone)
-            .map_err(|_invalid| PageError::NotFound)?;
+        cookies::add(&mut response, check_session::signed_out(provider))?;
     }
     Ok(response)
 }
@@ -332,6 +328,11 @@ fn already_out(visitor: &Visitor, known: &Request, then: Then) -> HttpResponse {
         Then::SignedOutPage { link } => link,
     };
     let (notice, details) = unfit(&known.decision);
+    let sign_in_again = known
+        .client
+        .as_ref()
+        .filter(|_| link.is_none())
+        .and_then(|client| Onward::sign_in(client, &visitor.provider.config.issuer));
     let page = SignedOut {
         ui: visitor.ui(known.request.ui_locales.first().map(String::as_str)),
         was_signed_in: false,
@@ -342,6 +343,7 @@ fn already_out(visitor: &Visitor, known: &Request, then: Then) -> HttpResponse {
             href: link.location(),
             application: known.client.as_ref().map(|client| client.name().to_owned()),
         }),
+        sign_in_again,
         status_href: None,
         again_href: None,
         now: visitor.provider.clock.now(),

@@ -9,6 +9,7 @@ pub mod static_files;
 mod account;
 mod authorize;
 mod body;
+mod check_session;
 mod consent;
 mod cookies;
 mod cors;
@@ -20,6 +21,7 @@ mod headers;
 mod health;
 mod landing;
 mod leaving;
+mod logo;
 mod parked;
 mod receipts;
 mod registration;
@@ -49,6 +51,7 @@ pub struct Routes {
     prefix: String,
     registers: bool,
     metadata: web::Data<discovery::Metadata>,
+    session_management: bool,
 }
 
 impl Routes {
@@ -59,7 +62,8 @@ impl Routes {
         Self {
             prefix: issuer.path().to_owned(),
             registers,
-            metadata: web::Data::new(discovery::Metadata::new(issuer, registers)),
+            metadata: web::Data::new(discovery::Metadata::new(&provider.config)),
+            session_management: provider.config.session_management,
         }
     }
 
@@ -77,6 +81,12 @@ impl Routes {
         }
         app.service(public(&below(paths::JWKS), discovery::jwks));
 
+        let is_checked = self.session_management;
+        let checked = move |app: &mut ServiceConfig| {
+            if is_checked {
+                app.service(get_and_head(paths::CHECK_SESSION, check_session::get));
+            }
+        };
         // What people see: refusals are pages too. It has every address that nothing else has.
         let pages = web::scope("")
             .wrap(from_fn(body::of_pages))
@@ -119,7 +129,12 @@ impl Routes {
                     .route(web::post().to(leaving::acknowledge)),
             )
             .service(get_and_head(leaving::SIGNED_OUT_PATH, leaving::signed_out))
+            .service(get_and_head(
+                &format!("{}/{{fingerprint}}", logo::PATH),
+                logo::get,
+            ))
             .configure(account::configure)
+            .configure(checked)
             .service(get_and_head("/", landing::get))
             .default_service(web::to(error::not_found));
         let all = web::scope(&self.prefix)

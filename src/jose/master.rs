@@ -32,6 +32,8 @@ pub enum HashPurpose {
     Handle,
     /// Form tokens against cross-site request forgery.
     Csrf,
+    /// The state of a browser in which somebody is signed in.
+    BrowserState,
 }
 
 impl HashPurpose {
@@ -45,6 +47,7 @@ impl HashPurpose {
             Self::RegistrationAccessToken => "hash registration access token",
             Self::Handle => "hash handle",
             Self::Csrf => "hash csrf",
+            Self::BrowserState => "hash browser state",
         }
     }
 }

@@ -44,6 +44,9 @@ pub struct ClientMetadata {
     pub frontchannel_logout_uri: Option<String>,
     /// Whether that page needs `iss` and `sid`.
     pub frontchannel_logout_session_required: bool,
+    /// Where it begins a sign-in that somebody else wants (Core §4).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub initiate_login_uri: Option<String>,
     /// Its home page.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub client_uri: Option<String>,
@@ -101,6 +104,7 @@ impl Default for ClientMetadata {
             backchannel_logout_session_required: false,
             frontchannel_logout_uri: None,
             frontchannel_logout_session_required: false,
+            initiate_login_uri: None,
             client_uri: None,
             logo_uri: None,
             policy_uri: None,

@@ -25,6 +25,8 @@ pub const USERINFO: &str = "/userinfo";
 pub const JWKS: &str = "/jwks";
 /// The end session endpoint.
 pub const END_SESSION: &str = "/end_session";
+/// The page that applications frame, where Session Management is on.
+pub const CHECK_SESSION: &str = "/check_session";
 /// The client registration endpoint, where clients may register themselves.
 pub const REGISTRATION: &str = "/register";
 
@@ -85,6 +87,11 @@ pub fn metadata(issuer: &Issuer, algorithms: &[SigningAlgorithm], ui_locales: &[
         "frontchannel_logout_supported": true,
         "frontchannel_logout_session_supported": true,
     })
+}
+
+/// What it says too where Session Management is on (Session Management 1.0 §3.3; `end_session_endpoint` is there).
+pub fn add_session_management(metadata: &mut Value, issuer: &Issuer) {
+    metadata["check_session_iframe"] = json!(issuer.endpoint(CHECK_SESSION));
 }
 
 /// Says where clients register themselves (Registration 1.0 §3), of a provider where they may.

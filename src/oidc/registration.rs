@@ -3,6 +3,7 @@
 
 mod backchannel;
 pub mod dynamic;
+mod initiate_login;
 
 use std::collections::BTreeMap;
 
@@ -11,7 +12,6 @@ use serde_json::Value;
 
 use crate::oidc::authorization::ResponseType;
 use crate::oidc::client::{ApplicationType, ClientAuthMethod, ClientMetadata, GrantType};
-use crate::oidc::logout::frontchannel;
 use crate::oidc::scope::{ADMINISTRATION, OPENID, Scope};
 use crate::oidc::uri;
 
@@ -59,6 +59,7 @@ pub fn check(metadata: &ClientMetadata, has_secret: bool, networks: &Networks) -
         backchannel::private_networks(metadata, networks),
         backchannel::logout_token_subject(metadata),
         backchannel::logout_give_up_after(metadata),
+        initiate_login::initiate_login_uri(metadata),
         pages(metadata),
         client_name(metadata),
         contacts(metadata),
@@ -299,8 +300,8 @@ fn frontchannel_logout_uri(metadata: &ClientMetadata) -> Vec<Problem> {
     if let Err(problem) = return_uri(text, ApplicationType::Web) {
         return vec![Problem::new(field, problem)];
     }
-    let origin = frontchannel::origin(text);
-    let same = |known: &String| frontchannel::origin(known) == origin;
+    let origin = uri::origin(text);
+    let same = |known: &String| uri::origin(known) == origin;
     if metadata.redirect_uris.iter().any(same) {
         Vec::new()
     } else {

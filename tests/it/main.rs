@@ -63,9 +63,15 @@ mod http2;
 #[cfg(test)]
 mod in_a_browser;
 #[cfg(test)]
+mod initiate_login;
+#[cfg(test)]
 mod keys;
 #[cfg(test)]
+mod keys_by_age;
+#[cfg(test)]
 mod layering;
+#[cfg(test)]
+mod logos;
 mod lost_answers;
 #[cfg(test)]
 mod prompts;
@@ -87,6 +93,8 @@ mod response_types;
 mod screenshots;
 #[cfg(test)]
 mod secrets;
+#[cfg(test)]
+mod session_management;
 #[cfg(test)]
 mod sessions;
 #[cfg(test)]

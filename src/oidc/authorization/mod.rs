@@ -22,6 +22,7 @@ pub struct ReplyTo {
     redirect_uri: String,
     state: Option<String>,
     response_mode: ResponseMode,
+    session_state: Option<String>,
 }
 
 /// Why a request can't be answered at the client, only on a page of ours (RFC 6749 §4.1.2.1).
@@ -78,6 +79,7 @@ impl ReplyTo {
                 None => ResponseMode::Query,
                 Some(mode) => mode,
             },
+            session_state: None,
         })
     }
 

@@ -17,6 +17,7 @@ mod party;
 mod plans;
 mod refusals;
 mod run;
+mod session_management;
 mod signing_in;
 mod table;
 mod told;

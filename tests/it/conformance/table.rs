@@ -105,14 +105,6 @@ const UNTESTED: &[(&str, &str)] = &[
         "oidcc-3rd_party-init-login-nohttps",
         "there is no registration endpoint yet",
     ),
-    (
-        "oidcc-session-management-discovery-endpoint-verification",
-        "Session Management is not there yet",
-    ),
-    (
-        "oidcc-session-management-rp-initiated-logout",
-        "Session Management is not there yet",
-    ),
 ];
 
 const DOCUMENT: &str = "docs/conformance.md";

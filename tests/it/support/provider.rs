@@ -223,12 +223,8 @@ impl Provider {
         self.running.take().unwrap().stop().await;
         change(&mut self.config);
         let listener = TcpListener::bind(self.config.listen).unwrap();
-        let mut seams = Seams::default();
-        if let Some(clock) = &self.clock {
-            seams.clock = Arc::clone(clock) as Arc<dyn Clock>;
-        }
         self.running = Some(
-            server::start_on(listener, self.config.clone(), seams)
+            server::start_on(listener, self.config.clone(), self.seams())
                 .await
                 .unwrap(),
         );
@@ -240,9 +236,18 @@ impl Provider {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let mut config = self.config.clone();
         config.listen = listener.local_addr().unwrap();
-        server::start_on(listener, config, Seams::default())
+        server::start_on(listener, config, self.seams())
             .await
             .unwrap()
+    }
+
+    /// The machine's, but for the clock where the test moves it.
+    fn seams(&self) -> Seams {
+        let mut seams = Seams::default();
+        if let Some(clock) = &self.clock {
+            seams.clock = Arc::clone(clock) as Arc<dyn Clock>;
+        }
+        seams
     }
 
     /// The folder with its database and master key.

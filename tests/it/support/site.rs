@@ -11,6 +11,8 @@ use url::form_urlencoded;
 
 use super::browser::Page;
 
+/// Where it has a logo.
+pub const LOGO: &str = "/logo.png";
 const PAGE: &str = "<!doctype html><html lang=en><meta charset=utf-8><title>A site</title>
     <link rel=icon href=data:,><main><h1>A site of its own</h1></main></html>";
 
@@ -109,6 +111,11 @@ async fn answer(
         target,
         fields: form_urlencoded::parse(&body).into_owned().collect(),
     });
+    if request.path() == LOGO {
+        return HttpResponse::Ok()
+            .content_type("image/png")
+            .body(include_bytes!("logo.png").as_slice());
+    }
     let page = pages.lock().unwrap().get(request.path()).cloned();
     HttpResponse::Ok()
         .content_type("text/html; charset=utf-8")
