@@ -12,7 +12,8 @@ use super::error::{PageError, html};
 use super::headers::let_be_framed;
 use super::pages::CheckSession;
 use super::visitor::Visitor;
-use crate::flows::Provider;
+use crate::flows::sign_in::BrowserCookies;
+use crate::flows::{Provider, known_browser};
 use crate::jose::HashPurpose;
 use crate::oidc::authorization::ReplyTo;
 use crate::oidc::client::Client;
@@ -90,19 +91,22 @@ impl BrowserState {
     }
 }
 
-/// The cookies of a browser in which somebody has signed in: of `cookie`, their session's. From here on the request
-/// counts as theirs.
-pub(super) fn signed_in(visitor: &mut Visitor, cookie: String) -> Vec<Cookie<'static>> {
+/// The cookies of a browser in which somebody has just proved who they are. From here on the request counts as theirs.
+pub(super) fn signed_in(visitor: &mut Visitor, given: BrowserCookies) -> Vec<Cookie<'static>> {
     let provider = &visitor.provider;
     let config = &provider.config;
     let lifetime = config.session.absolute.num_seconds();
-    let mut cookies = vec![Kind::Session.set(config, cookie.clone(), Some(lifetime))];
+    let known_for = known_browser::KNOWN_FOR.num_seconds();
+    let mut cookies = vec![
+        Kind::Session.set(config, given.session.clone(), Some(lifetime)),
+        Kind::Known.set(config, given.known, Some(known_for)),
+    ];
     if config.session_management {
-        let state = signed_in_state(provider, &cookie);
+        let state = signed_in_state(provider, &given.session);
         cookies.push(state_cookie(provider, state.clone()));
         visitor.state_cookie = Some(state);
     }
-    visitor.session_cookie = Some(cookie);
+    visitor.session_cookie = Some(given.session);
     cookies
 }
 

@@ -51,6 +51,11 @@ pub(super) async fn get(visitor: Visitor, request: HttpRequest) -> HttpResponse 
         .unwrap_or_else(|error: PageError| error.page(&visitor))
 }
 
+/// HEAD: refused where GET is.
+pub(super) async fn head(visitor: Visitor, request: HttpRequest) -> HttpResponse {
+    authorize::head_of_waiting(&visitor, &request).await
+}
+
 /// The form.
 pub(super) async fn post(visitor: Visitor, body: Bytes) -> HttpResponse {
     let answer = async {

@@ -5,8 +5,8 @@ use actix_web::cookie::{Cookie, SameSite};
 use actix_web::{HttpRequest, HttpResponse};
 
 use super::error::PageError;
-
 use crate::config::Config;
+use crate::flows::known_browser;
 
 /// Which cookie.
 #[derive(Debug, Clone, Copy)]
@@ -17,6 +17,8 @@ pub(super) enum Kind {
     Browser,
     /// Shows the receipts of a session that is over.
     Leaving,
+    /// Says that a person has signed in here before.
+    Known,
     /// Changes when somebody signs in or out (Session Management 1.0). A script of ours reads it, in a frame on an
     /// application's page; it opens nothing.
     State,
@@ -30,6 +32,7 @@ impl Kind {
             Self::Session => "session",
             Self::Browser => "browser",
             Self::Leaving => "leaving",
+            Self::Known => "known",
             Self::State => "state",
         };
         if config.issuer.is_loopback_http() {
@@ -43,7 +46,11 @@ impl Kind {
     pub(super) fn read(self, request: &HttpRequest, config: &Config) -> Option<String> {
         let cookie = request.cookie(&self.name(config))?;
         // A value of another length is none of ours.
-        (cookie.value().len() == 43).then(|| cookie.value().to_owned())
+        let length = match self {
+            Self::Known => known_browser::LENGTH,
+            Self::Session | Self::Browser | Self::Leaving | Self::State => 43,
+        };
+        (cookie.value().len() == length).then(|| cookie.value().to_owned())
     }
 
     /// A cookie with `value` for so many seconds; without, until the browser closes.

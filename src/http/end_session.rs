@@ -5,7 +5,7 @@ use actix_web::web::Bytes;
 use actix_web::{HttpRequest, HttpResponse};
 
 use super::authorize::form;
-use super::error::{PageError, html, see_other};
+use super::error::{PageError, html, see_other, there};
 use super::pages::{
     Application, Comparison, ConfirmSignOut, Details, Form, Onward, Participation, SignOutNotice,
     SignedOut,
@@ -51,6 +51,14 @@ pub(super) async fn get(visitor: Visitor, request: HttpRequest) -> HttpResponse 
     answer
         .await
         .unwrap_or_else(|error: PageError| error.page(&visitor))
+}
+
+/// HEAD: refused where GET is, and nobody is signed out.
+pub(super) async fn head(visitor: Visitor, request: HttpRequest) -> HttpResponse {
+    match Params::parse(request.query_string().as_bytes()) {
+        Ok(_) => there(),
+        Err(refusal) => PageError::from(refusal).page(&visitor),
+    }
 }
 
 /// POST. One that comes from another site brings no cookie and comes back by GET, where it does.

@@ -8,7 +8,7 @@ use actix_web::web::Bytes;
 
 use super::authorize::form;
 use super::cookies::Kind;
-use super::error::{PageError, html, see_other};
+use super::error::{PageError, html, see_other, there};
 use super::headers::framing_policy;
 use super::pages::{self, Departure, Here, LeavingStatus, Onward, SignedOut};
 use super::receipts::{Receipt, receipts};
@@ -86,6 +86,15 @@ pub(super) async fn get(visitor: Visitor) -> HttpResponse {
     answer
         .await
         .unwrap_or_else(|error: PageError| error.page(&visitor))
+}
+
+/// HEAD: sent on where GET is, and no application is asked for that.
+pub(super) async fn head(visitor: Visitor) -> HttpResponse {
+    match watched(&visitor).await {
+        Ok(Some(_)) => there(),
+        Ok(None) => see_other(&visitor.path(SIGNED_OUT_PATH)),
+        Err(error) => error.page(&visitor),
+    }
 }
 
 /// A page that asks for its status, and frames these origins.

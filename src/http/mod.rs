@@ -32,7 +32,6 @@ mod userinfo;
 mod visitor;
 
 use actix_web::dev::HttpServiceFactory;
-use actix_web::http::Method;
 use actix_web::http::header::{ALLOW, HeaderValue};
 use actix_web::middleware::from_fn;
 use actix_web::web::{self, ServiceConfig};
@@ -94,25 +93,25 @@ impl Routes {
                 methods(paths::AUTHORIZATION, "GET, HEAD, POST")
                     .route(web::get().to(authorize::get))
                     .route(web::post().to(authorize::post))
-                    .route(head()),
+                    .route(web::head().to(authorize::head)),
             )
             .service(
                 methods(sign_in::PATH, "GET, HEAD, POST")
                     .route(web::get().to(sign_in::get))
                     .route(web::post().to(sign_in::post))
-                    .route(head()),
+                    .route(web::head().to(sign_in::head)),
             )
             .service(
                 methods(consent::PATH, "GET, HEAD, POST")
                     .route(web::get().to(consent::get))
                     .route(web::post().to(consent::post))
-                    .route(head()),
+                    .route(web::head().to(consent::head)),
             )
             .service(
                 methods(paths::END_SESSION, "GET, HEAD, POST")
                     .route(web::get().to(end_session::get))
                     .route(web::post().to(end_session::post))
-                    .route(head()),
+                    .route(web::head().to(end_session::head)),
             )
             .service(
                 methods(end_session::CONFIRM_PATH, "POST")
@@ -121,7 +120,7 @@ impl Routes {
             .service(
                 methods(leaving::PATH, "GET, HEAD")
                     .route(web::get().to(leaving::get))
-                    .route(head()),
+                    .route(web::head().to(leaving::head)),
             )
             .service(get_and_head(leaving::STATUS_PATH, leaving::status))
             .service(
@@ -161,7 +160,7 @@ impl Routes {
             .service(
                 methods_for_programs(paths::USERINFO, "GET, HEAD, POST, OPTIONS")
                     .route(web::get().to(userinfo::get))
-                    .route(web::head().to(userinfo::get))
+                    .route(web::head().to(userinfo::head))
                     .route(web::post().to(userinfo::post))
                     .route(cors::preflight())
                     .wrap(from_fn(body::of_programs))
@@ -231,13 +230,4 @@ where
         .route(web::head().to(handler))
         .route(cors::preflight())
         .wrap(from_fn(span::count))
-}
-
-/// HEAD where GET would change something: it is there, and nothing happens.
-fn head() -> actix_web::Route {
-    web::method(Method::HEAD).to(|| async {
-        HttpResponse::Ok()
-            .content_type("text/html; charset=utf-8")
-            .finish()
-    })
 }

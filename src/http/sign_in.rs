@@ -36,6 +36,11 @@ pub(super) async fn get(visitor: Visitor, request: HttpRequest) -> HttpResponse 
         .unwrap_or_else(|error: PageError| error.page(&visitor))
 }
 
+/// HEAD: refused where GET is.
+pub(super) async fn head(visitor: Visitor, request: HttpRequest) -> HttpResponse {
+    authorize::head_of_waiting(&visitor, &request).await
+}
+
 /// The form.
 pub(super) async fn post(mut visitor: Visitor, body: Bytes) -> HttpResponse {
     let answer = async {
@@ -53,11 +58,12 @@ pub(super) async fn post(mut visitor: Visitor, body: Bytes) -> HttpResponse {
             address: visitor.address,
             user_agent: &visitor.user_agent,
             cookie: visitor.session_cookie.as_deref(),
+            known: visitor.known_cookie.as_deref(),
         };
         let notice = match sign_in(&visitor.provider, &attempt).await? {
-            SignIn::Done { cookie } => {
-                let session = visitor.session_of(&cookie).await?;
-                let signed_in = check_session::signed_in(&mut visitor, cookie);
+            SignIn::Done(given) => {
+                let session = visitor.session_of(&given.session).await?;
+                let signed_in = check_session::signed_in(&mut visitor, given);
                 let mut response =
                     authorize::advance(&visitor, answerable, Some((handle, &interaction)), session)
                         .await

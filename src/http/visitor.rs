@@ -23,6 +23,7 @@ pub(super) struct Visitor {
     pub session_cookie: Option<String>,
     pub browser_cookie: Option<String>,
     pub leaving_cookie: Option<String>,
+    pub known_cookie: Option<String>,
     pub state_cookie: Option<String>,
     /// Whether the answer is for a frame in somebody's page.
     pub is_framed: bool,
@@ -73,15 +74,16 @@ impl FromRequest for Visitor {
         let is_framed = header(HeaderName::from_static("sec-fetch-dest"))
             .is_some_and(|destination| matches!(destination.as_str(), "iframe" | "frame"));
         ready(Ok(Self {
-            provider,
             session_cookie,
             browser_cookie,
             leaving_cookie,
+            known_cookie: Kind::Known.read(request, config),
             state_cookie,
             is_framed,
             address,
             user_agent: header(USER_AGENT).unwrap_or_default(),
             request_id: request_id.unwrap_or_default(),
+            provider,
             accept_language: header(ACCEPT_LANGUAGE),
             same_site,
         }))

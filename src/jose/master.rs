@@ -32,6 +32,8 @@ pub enum HashPurpose {
     Handle,
     /// Form tokens against cross-site request forgery.
     Csrf,
+    /// The cookie by which a browser is known to have been a person's.
+    KnownBrowser,
     /// The state of a browser in which somebody is signed in.
     BrowserState,
 }
@@ -47,6 +49,7 @@ impl HashPurpose {
             Self::RegistrationAccessToken => "hash registration access token",
             Self::Handle => "hash handle",
             Self::Csrf => "hash csrf",
+            Self::KnownBrowser => "hash known browser",
             Self::BrowserState => "hash browser state",
         }
     }

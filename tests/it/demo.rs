@@ -1,10 +1,11 @@
 //! The demo's applications and its rehearsal, with the real provider.
 
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, TcpListener};
 use std::sync::Arc;
 
 use exeunt::clock::SystemClock;
 use exeunt::demo::{Application, Applications, Options, Person, Place, rehearse};
+use exeunt::oidc::client::ClientMetadata;
 use exeunt::oidc::registration::{self, Networks};
 use exeunt::random::OsRandom;
 use url::Url;
@@ -15,6 +16,11 @@ use crate::support::visitor::Visitor;
 
 /// A provider that knows ada, and the applications that are registered with it.
 async fn stage() -> (Provider, Applications) {
+    stage_with(|_, _| {}).await
+}
+
+/// The same, with other metadata than the applications'.
+async fn stage_with(change: impl Fn(&str, &mut ClientMetadata)) -> (Provider, Applications) {
     let mut wish = provider().await;
     let place = Place {
         port: 0,
@@ -37,7 +43,9 @@ async fn stage() -> (Provider, Applications) {
             ..Networks::default()
         };
         assert_eq!(registration::check(&client.metadata, true, &loopback), []);
-        wish = wish.client(&client.client_id, client.metadata);
+        let mut metadata = client.metadata;
+        change(&client.client_id, &mut metadata);
+        wish = wish.client(&client.client_id, metadata);
     }
     (wish.start().await, applications)
 }
@@ -81,6 +89,31 @@ async fn the_rehearsal_ends_well_when_every_application_was_told() {
     }
     applications.stop().await;
     provider.stop().await;
+}
+
+/// P7: that everyone was told is said of nobody who can't be reached. It takes ten seconds: the rehearsal is patient.
+#[actix_web::test]
+async fn the_rehearsal_fails_when_an_application_is_never_reachable() {
+    // Nobody listens there, and nobody will.
+    let nowhere = TcpListener::bind("127.0.0.1:0").unwrap();
+    let nowhere = format!("http://{}/backchannel", nowhere.local_addr().unwrap());
+    let fails = async |client_id: &str, failure: &str| {
+        let (provider, applications) = stage_with(|known, metadata| {
+            if known == client_id {
+                metadata.backchannel_logout_uri = Some(nowhere.clone());
+            }
+        })
+        .await;
+        let (result, out) = rehearsed(&applications, &ada(PASSWORD)).await;
+        assert_eq!(result, Err(failure.to_owned()), "{out}");
+        assert!(!out.contains("Every application was told"), "{out}");
+        applications.stop().await;
+        provider.stop().await;
+    };
+    tokio::join!(
+        fails("ledger", "Ledger was not told"),
+        fails("atlas", "nobody tried to tell Atlas"),
+    );
 }
 
 #[actix_web::test]

@@ -25,7 +25,13 @@ mod certificates;
 #[cfg(test)]
 mod client_authentication;
 #[cfg(test)]
+mod client_keys;
+#[cfg(test)]
+mod client_secret_jwt;
+#[cfg(test)]
 mod command_line;
+#[cfg(test)]
+mod compose;
 #[cfg(test)]
 mod configuration;
 #[cfg(test)]
@@ -87,6 +93,8 @@ mod redirect_uris;
 mod refresh;
 #[cfg(test)]
 mod registration;
+#[cfg(test)]
+mod request_objects;
 #[cfg(test)]
 mod response_types;
 #[cfg(test)]

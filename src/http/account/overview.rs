@@ -178,8 +178,8 @@ async fn notice(
         }));
     }
     if params.get("password").is_some() {
-        let changed_at = passwords::changed_at(db, here.user_id).await?;
-        if changed_at.is_some_and(|at| (now - at).num_minutes() < NEWS) {
+        let password = passwords::find(db, here.user_id).await?;
+        if password.is_some_and(|known| (now - known.set_at).num_minutes() < NEWS) {
             return Ok(Some(AccountNotice::PasswordChanged));
         }
     }

@@ -44,11 +44,12 @@ pub(super) async fn post(mut visitor: Visitor, body: Bytes) -> HttpResponse {
             current: &SecretString::from(form.get("current-password").unwrap_or_default()),
             new: &SecretString::from(new),
             address: visitor.address,
+            known: visitor.known_cookie.as_deref(),
         };
         let provider = &visitor.provider;
         let notice = match change_password(provider, &wanted).await? {
-            PasswordChange::Done { cookie } => {
-                let signed_in = check_session::signed_in(&mut visitor, cookie);
+            PasswordChange::Done(given) => {
+                let signed_in = check_session::signed_in(&mut visitor, given);
                 let mut response = see_other(&visitor.path(&format!("{PATH}?password=changed")));
                 cookies::add(&mut response, signed_in)?;
                 return Ok(response);

@@ -10,7 +10,7 @@ use crate::flows::sign_in::{Attempt, SignIn, sign_in};
 use crate::http::authorize::form;
 use crate::http::check_session;
 use crate::http::cookies::{self, Kind};
-use crate::http::error::{PageError, html, see_other};
+use crate::http::error::{PageError, html, see_other, there};
 use crate::http::pages::{self, About, Form, SignInNotice};
 use crate::http::visitor::Visitor;
 
@@ -37,6 +37,15 @@ pub(super) async fn get(mut visitor: Visitor) -> HttpResponse {
     answer.unwrap_or_else(|error| error.page(&visitor))
 }
 
+/// HEAD: sent on where GET is.
+pub(super) async fn head(visitor: Visitor) -> HttpResponse {
+    match visitor.session().await {
+        Ok(Some(_)) => see_other(&visitor.path(PATH)),
+        Ok(None) => there(),
+        Err(error) => PageError::from(error).page(&visitor),
+    }
+}
+
 /// The form.
 pub(super) async fn post(mut visitor: Visitor, body: Bytes) -> HttpResponse {
     let answer = async {
@@ -49,10 +58,11 @@ pub(super) async fn post(mut visitor: Visitor, body: Bytes) -> HttpResponse {
             address: visitor.address,
             user_agent: &visitor.user_agent,
             cookie: visitor.session_cookie.as_deref(),
+            known: visitor.known_cookie.as_deref(),
         };
         let notice = match sign_in(&visitor.provider, &attempt).await? {
-            SignIn::Done { cookie } => {
-                let signed_in = check_session::signed_in(&mut visitor, cookie);
+            SignIn::Done(given) => {
+                let signed_in = check_session::signed_in(&mut visitor, given);
                 let mut response = see_other(&visitor.path(PATH));
                 cookies::add(&mut response, signed_in)?;
                 return Ok(response);

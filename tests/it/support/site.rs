@@ -33,7 +33,16 @@ pub struct Site {
     /// Its address, without a slash at its end.
     pub base: String,
     asked: Arc<Mutex<Vec<Asked>>>,
-    pages: Arc<Mutex<HashMap<String, String>>>,
+    pages: Arc<Mutex<HashMap<String, Shown>>>,
+}
+
+/// What is to be seen at a path.
+#[derive(Clone)]
+enum Shown {
+    /// This page.
+    Page(String),
+    /// Nothing, for ever: there is no answer.
+    Nothing,
 }
 
 impl Site {
@@ -64,7 +73,16 @@ impl Site {
     /// Shows this script's page at `path` from now on.
     pub fn run(&self, path: &str, script: &str) {
         let page = PAGE.replace("</main>", &format!("</main><script>{script}</script>"));
-        self.pages.lock().unwrap().insert(path.to_owned(), page);
+        self.show(path, Shown::Page(page));
+    }
+
+    /// Never answers at `path` from now on.
+    pub fn hang(&self, path: &str) {
+        self.show(path, Shown::Nothing);
+    }
+
+    fn show(&self, path: &str, shown: Shown) {
+        self.pages.lock().unwrap().insert(path.to_owned(), shown);
     }
 
     /// What it was asked below `path`, in order.
@@ -101,7 +119,7 @@ impl Site {
 
 async fn answer(
     asked: web::Data<Mutex<Vec<Asked>>>,
-    pages: web::Data<Mutex<HashMap<String, String>>>,
+    pages: web::Data<Mutex<HashMap<String, Shown>>>,
     request: HttpRequest,
     body: Bytes,
 ) -> HttpResponse {
@@ -117,7 +135,12 @@ async fn answer(
             .body(include_bytes!("logo.png").as_slice());
     }
     let page = pages.lock().unwrap().get(request.path()).cloned();
+    let page = match page {
+        Some(Shown::Page(page)) => page,
+        Some(Shown::Nothing) => std::future::pending().await,
+        None => PAGE.to_owned(),
+    };
     HttpResponse::Ok()
         .content_type("text/html; charset=utf-8")
-        .body(page.unwrap_or_else(|| PAGE.to_owned()))
+        .body(page)
 }
