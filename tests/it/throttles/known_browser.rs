@@ -7,6 +7,9 @@ use crate::support::ledger::{add_grace, ledger, open, sign_in, sign_in_as};
 use crate::support::provider::PASSWORD;
 use crate::support::visitor::{Answer, Visitor};
 
+/// Who signed in in the same millisecond is not asked again.
+const A_MOMENT: TimeDelta = TimeDelta::milliseconds(1);
+
 /// Spends what may be tried at ada's name, from ten addresses.
 async fn burn_the_name(page: &Answer, stranger: &Visitor) {
     for turn in 0..100 {
@@ -52,6 +55,7 @@ async fn who_has_signed_in_in_a_browser_gets_in_there_whatever_strangers_try_at_
     }
     // In her browser she may mistype as often as ever, and no more often.
     let again = party.authorize_url(&[("prompt", "login")]);
+    provider.advance(A_MOMENT);
     let page_of_ada = open(&ada, &again).await;
     for _ in 0..9 {
         let answer = sign_in_as(&ada, &page_of_ada, "ada", "mistyped").await;
@@ -59,6 +63,7 @@ async fn who_has_signed_in_in_a_browser_gets_in_there_whatever_strangers_try_at_
     }
     let answer = sign_in_as(&ada, &page_of_ada, "ada", PASSWORD).await;
     assert!(answer.parameter("code").is_some(), "{answer:?}");
+    provider.advance(A_MOMENT);
     let page_of_ada = open(&ada, &again).await;
     for turn in 0..11 {
         let answer = sign_in_as(&ada, &page_of_ada, "ada", "mistyped").await;
@@ -80,13 +85,14 @@ async fn a_new_password_makes_every_browser_unknown_but_the_one_where_it_was_set
     let page_of_stranger = page(&party, &stranger).await;
     burn_the_name(&page_of_stranger, &stranger).await;
 
-    provider.advance(TimeDelta::milliseconds(1));
+    provider.advance(A_MOMENT);
     let new = "a difference engine";
     let form = ada.get(&provider.url("/account/password")).await;
     let fields = [("current-password", PASSWORD), ("new-password", new)];
     let answer = ada.submit(&form, &form.form(), &fields).await;
     assert_eq!(answer.status, 303, "{answer:?}");
     let again = party.authorize_url(&[("prompt", "login")]);
+    provider.advance(A_MOMENT);
     let page = open(&ada, &again).await;
     let answer = sign_in_as(&ada, &page, "ada", new).await;
     assert!(answer.parameter("code").is_some(), "{answer:?}");
