@@ -18,6 +18,7 @@ use openidconnect::{
 use serde_json::Value;
 
 use super::run::{Callback, Run};
+use crate::support::relying_party::verify_by;
 use crate::support::visitor::Answer;
 
 const YEAR: i64 = 365 * 24 * 3600;
@@ -59,6 +60,13 @@ pub fn id_token(run: &Run<'_>, token: &str, nonce: Option<&str>) -> Value {
         suite.keys.clone(),
     )
     .set_time_fn(suite.clock());
+    let registered = suite.registers("id_token_signed_response_alg");
+    let algorithm = registered.unwrap_or("RS256");
+    let verifier = match algorithm {
+        // There is nothing to check; that is what was asked for.
+        "none" => verifier.insecure_disable_signature_check(),
+        _ => verifier,
+    };
     let sent = nonce.map(str::to_owned);
     let same_nonce = move |found: Option<&Nonce>| {
         let found = found.map(|nonce| nonce.secret().clone());
@@ -72,8 +80,8 @@ pub fn id_token(run: &Run<'_>, token: &str, nonce: Option<&str>) -> Value {
     }
 
     let (header, claims) = read_jws(token);
-    assert!(header["kid"].is_string(), "{run}: {header}");
-    assert_eq!(header["alg"], "RS256", "{run}");
+    assert_eq!(header["alg"], algorithm, "{run}");
+    assert!(algorithm == "none" || header["kid"].is_string(), "{run}");
     let now = suite.now().timestamp();
     let moment = |name: &str| {
         let moment = claims[name].as_i64();
@@ -233,6 +241,21 @@ pub fn userinfo(run: &Run<'_>, answer: &Answer, id_claims: &Value) -> Value {
     assert_eq!(answer.status, 200, "{run}: {answer:?}");
     json(run, answer);
     let told = answer.json();
+    about_the_same(run, &told, id_claims);
+    told
+}
+
+/// What userinfo tells in a JWT: signed with RS256, about whom the ID token is about, and for this application.
+pub fn signed_userinfo(run: &Run<'_>, answer: &Answer, id_claims: &Value) -> Value {
+    assert_eq!(answer.status, 200, "{run}: {answer:?}");
+    let kind = answer.header("content-type");
+    assert_eq!(kind.split(';').next(), Some("application/jwt"), "{run}");
+    let (header, told) = verify_by(&run.suite.keys, &answer.body);
+    assert_eq!(header["alg"], "RS256", "{run}");
+    assert_eq!(told["iss"], run.suite.issuer(), "{run}: {told}");
+    let for_us = told["aud"] == run.party.client_id.as_str();
+    assert!(for_us, "{run}: {told}");
+    assert!(told.get("nonce").is_none(), "{run}: {told}");
     about_the_same(run, &told, id_claims);
     told
 }

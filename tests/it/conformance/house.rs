@@ -131,6 +131,11 @@ impl Suite {
         runs
     }
 
+    /// What the module's applications register under this name beside what every module does.
+    pub fn registers(&self, name: &str) -> Option<&str> {
+        self.more[name].as_str()
+    }
+
     /// A list of the metadata has this value.
     pub fn lists(&self, name: &str, value: &str) -> bool {
         let listed = self.metadata[name].as_array();

@@ -77,22 +77,25 @@ async fn oidcc_redirect_uri_query_added() {
     .await;
 }
 
+/// Where the sector's redirect URIs lie.
+const SECTOR: &str = "/redirect_uris.json";
+
 /// A registration that must be refused, once for each variant.
-async fn refused_to_register(module: &'static str, more: Value, allowed: &[&str]) {
-    let suite = Suite::open(module).await;
-    for variant in variants_of(module) {
-        let asked = registration(&variant, "private_key_jwt", &more);
-        let answer: Answer = ask_to_register(&suite, &asked).await;
-        checks::not_registered(module, &answer, allowed);
+async fn refused_to_register(suite: &Suite, more: &Value, allowed: &[&str]) {
+    for variant in variants_of(suite.module) {
+        let asked = registration(&variant, "private_key_jwt", more);
+        let answer: Answer = ask_to_register(suite, &asked).await;
+        checks::not_registered(suite.module, &answer, allowed);
     }
-    suite.close().await;
 }
 
 #[actix_web::test]
 async fn oidcc_redirect_uri_regfrag() {
+    let suite = Suite::open("oidcc-redirect-uri-regfrag").await;
     let more = json!({ "redirect_uris": [format!("{BASE}/callback#foobar")] });
     let allowed = ["invalid_redirect_uri", "invalid_client_metadata"];
-    refused_to_register("oidcc-redirect-uri-regfrag", more, &allowed).await;
+    refused_to_register(&suite, &more, &allowed).await;
+    suite.close().await;
 }
 
 #[actix_web::test]
@@ -118,5 +121,63 @@ async fn oidcc_registration_jwks_uri() {
         run.complete(&suite.browser(), &run.request()).await;
         assert!(!suite.desk.asked(path).is_empty(), "{run}");
     }
+    suite.close().await;
+}
+
+#[actix_web::test]
+async fn oidcc_idtoken_unsigned() {
+    let more = json!({ "id_token_signed_response_alg": "none" });
+    let suite = Suite::with("oidcc-idtoken-unsigned", |_| more, |wish| wish).await;
+    suite.assert_lists("id_token_signing_alg_values_supported", "none");
+    for run in suite.runs().await {
+        let outcome = run.complete(&suite.browser(), &run.request()).await;
+        let (header, _) = checks::read_jws(outcome.id_token());
+        assert_eq!(header["alg"], "none", "{run}");
+        assert!(outcome.id_token().ends_with('.'), "{run}");
+    }
+    suite.close().await;
+}
+
+#[actix_web::test]
+async fn oidcc_userinfo_rs256() {
+    let more = json!({ "userinfo_signed_response_alg": "RS256" });
+    let suite = Suite::with("oidcc-userinfo-rs256", |_| more, |wish| wish).await;
+    suite.assert_lists("userinfo_signing_alg_values_supported", "RS256");
+    for run in suite.runs().await {
+        let outcome = run.complete(&suite.browser(), &run.request()).await;
+        let answer = run.userinfo(outcome.access_token().unwrap()).await;
+        checks::signed_userinfo(&run, &answer, outcome.id_claims());
+    }
+    suite.close().await;
+}
+
+#[actix_web::test]
+async fn oidcc_registration_sector_uri() {
+    let more = |desk: &Desk| {
+        let own = json!([format!("{BASE}/callback")]).to_string();
+        let uri = desk.put(SECTOR, "application/json", own);
+        json!({ "subject_type": "pairwise", "sector_identifier_uri": uri })
+    };
+    let suite = Suite::with("oidcc-registration-sector-uri", more, |wish| wish).await;
+    suite.assert_lists("subject_types_supported", "pairwise");
+    let mut subjects = Vec::new();
+    for run in suite.runs().await {
+        let outcome = run.complete(&suite.browser(), &run.request()).await;
+        subjects.push(outcome.id_claims()["sub"].clone());
+    }
+    assert!(!suite.desk.asked(SECTOR).is_empty());
+    // Applications of one sector know her by one name.
+    subjects.dedup();
+    assert_eq!(subjects.len(), 1);
+    suite.close().await;
+}
+
+#[actix_web::test]
+async fn oidcc_registration_sector_bad() {
+    let suite = Suite::open("oidcc-registration-sector-bad").await;
+    let others = json!(["https://suite.example/other"]).to_string();
+    let uri = suite.desk.put(SECTOR, "application/json", others);
+    let more = json!({ "subject_type": "pairwise", "sector_identifier_uri": uri });
+    refused_to_register(&suite, &more, &["invalid_client_metadata"]).await;
     suite.close().await;
 }

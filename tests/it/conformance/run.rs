@@ -356,7 +356,12 @@ impl Run<'_> {
         };
         if let Some(token) = outcome.access_token() {
             let answer = self.userinfo(token).await;
-            let told = checks::userinfo(self, &answer, outcome.id_claims());
+            let signed = self.suite.registers("userinfo_signed_response_alg");
+            let check = match signed {
+                Some(_) => checks::signed_userinfo,
+                None => checks::userinfo,
+            };
+            let told = check(self, &answer, outcome.id_claims());
             outcome.userinfo = Some(told);
         }
         outcome

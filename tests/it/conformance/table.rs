@@ -7,22 +7,7 @@ use super::plans::{RESPONSE_TYPES, plans, variants_of};
 use crate::support::{environment, files_below, name_of, repository};
 
 /// Modules without a test, and why. Whoever builds what they look at takes their lines away, and writes their tests.
-const UNTESTED: &[(&str, &str)] = &[
-    ("oidcc-idtoken-unsigned", "no ID token is unsigned"),
-    (
-        "oidcc-claims-essential",
-        "the `claims` parameter is not read yet",
-    ),
-    ("oidcc-userinfo-rs256", "userinfo is not signed yet"),
-    (
-        "oidcc-registration-sector-uri",
-        "there are no pairwise subjects yet",
-    ),
-    (
-        "oidcc-registration-sector-bad",
-        "there are no pairwise subjects yet",
-    ),
-];
+const UNTESTED: &[(&str, &str)] = &[];
 
 const DOCUMENT: &str = "docs/conformance.md";
 const BEGIN: &str = "<!-- From here on made by the tests: see CONTRIBUTING.md. -->\n";
