@@ -39,10 +39,11 @@ pub async fn end_session(
     session_id: Uuid,
     cause: Cause,
 ) -> Result<bool, FlowError> {
+    let tx = provider.database.begin().await?;
+    // When it is our turn to write: a lease counts from then.
     let now = provider.clock.now();
     let place = provider.work.hand_over.place(&*provider.random, now);
     let ending = Ending::held(cause, now, place.as_ref());
-    let tx = provider.database.begin().await?;
     let ended = end_in(provider, &tx, &[session_id], ending).await?;
     store::commit(tx).await?;
     Ok(ended.go(provider, place) == 1)
@@ -58,10 +59,11 @@ pub async fn end_participation(
     client_id: &str,
     cause: Cause,
 ) -> Result<bool, FlowError> {
+    let tx = provider.database.begin().await?;
+    // When it is our turn to write: a lease counts from then.
     let now = provider.clock.now();
     let place = provider.work.hand_over.place(&*provider.random, now);
     let ending = Ending::held(cause, now, place.as_ref());
-    let tx = provider.database.begin().await?;
     let ended = end_participation_in(provider, &tx, &[session_id], client_id, ending).await?;
     store::commit(tx).await?;
     Ok(ended.go(provider, place) == 1)
@@ -76,10 +78,11 @@ pub async fn end_everywhere(
     session: &Session,
     cause: Cause,
 ) -> Result<bool, FlowError> {
+    let tx = provider.database.begin().await?;
+    // When it is our turn to write: a lease counts from then.
     let now = provider.clock.now();
     let place = provider.work.hand_over.place(&*provider.random, now);
     let ending = Ending::held(cause, now, place.as_ref());
-    let tx = provider.database.begin().await?;
     // This one at once, whose receipts are waited for; the others when a worker comes to them.
     let ended = end_in(provider, &tx, &[session.id], ending).await?;
     let scope = OrderScope::User(session.user_id);

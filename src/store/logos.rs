@@ -5,7 +5,7 @@ use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::OnConflict;
 use sea_orm::{ActiveValue::Set, ConnectionTrait, QuerySelect as _};
 
-use super::{StoreError, millis, time};
+use super::{StoreError, clients, millis, time};
 use crate::clock::Timestamp;
 
 #[derive(Debug, Clone, PartialEq, Eq, DeriveEntityModel)]
@@ -135,7 +135,7 @@ pub async fn keep(
     Ok(())
 }
 
-/// The image of that name.
+/// The image of that name, as long as its client may be spoken with.
 ///
 /// # Errors
 /// When the database fails.
@@ -145,6 +145,7 @@ pub async fn image(
 ) -> Result<Option<Image>, StoreError> {
     let row = Entity::find()
         .filter(Column::Fingerprint.eq(fingerprint))
+        .filter(Column::ClientId.in_subquery(clients::enabled()))
         .one(db)
         .await?;
     Ok(row.and_then(|row| {
