@@ -100,6 +100,11 @@ async fn answer(
         body: String::from_utf8(body.to_vec()).unwrap(),
     };
     all.lock().unwrap().push(asked);
+    if request.path() == "/logo.png" {
+        return HttpResponse::Ok()
+            .content_type("image/png")
+            .body(include_bytes!("../support/logo.png").as_slice());
+    }
     HttpResponse::Ok()
         .insert_header(("Cache-Control", "no-store"))
         .finish()

@@ -11,6 +11,7 @@ mod codes;
 mod desk;
 mod house;
 mod keys;
+mod links;
 mod logout;
 mod metadata;
 mod parameters;

@@ -26,18 +26,6 @@ const UNTESTED: &[(&str, &str)] = &[
         "request objects are not read yet",
     ),
     ("oidcc-userinfo-rs256", "userinfo is not signed yet"),
-    (
-        "oidcc-registration-logo-uri",
-        "applications' links are not shown yet",
-    ),
-    (
-        "oidcc-registration-policy-uri",
-        "applications' links are not shown yet",
-    ),
-    (
-        "oidcc-registration-tos-uri",
-        "applications' links are not shown yet",
-    ),
     ("oidcc-registration-jwks-uri", "`jwks_uri` is not read yet"),
     (
         "oidcc-registration-sector-uri",
@@ -58,14 +46,6 @@ const UNTESTED: &[(&str, &str)] = &[
     (
         "oidcc-request-uri-signed-rs256",
         "request objects are not read yet",
-    ),
-    (
-        "oidcc-3rd_party-init-login",
-        "`initiate_login_uri` is not kept yet",
-    ),
-    (
-        "oidcc-3rd_party-init-login-nohttps",
-        "`initiate_login_uri` is not kept yet",
     ),
 ];
 
