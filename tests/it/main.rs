@@ -62,6 +62,8 @@ mod in_a_browser;
 mod keys;
 #[cfg(test)]
 mod layering;
+#[cfg(test)]
+mod lock_order;
 mod lost_answers;
 #[cfg(test)]
 mod prompts;
