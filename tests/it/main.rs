@@ -102,6 +102,8 @@ mod tls;
 #[cfg(test)]
 mod token;
 #[cfg(test)]
+mod unsent;
+#[cfg(test)]
 mod userinfo;
 #[cfg(test)]
 mod walk;
