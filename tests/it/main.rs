@@ -86,6 +86,8 @@ mod secrets;
 #[cfg(test)]
 mod sessions;
 #[cfg(test)]
+mod shut_out;
+#[cfg(test)]
 mod sign_in;
 #[cfg(test)]
 mod storm;
