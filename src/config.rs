@@ -11,6 +11,7 @@ mod examples;
 mod fields;
 mod mistyped;
 mod reader;
+mod registration;
 mod section;
 mod settings;
 #[cfg(test)]
@@ -32,6 +33,7 @@ pub use users::{DeclaredUser, canonical_name, check_password, check_username};
 
 use crate::oidc::issuer::Issuer;
 use crate::oidc::registration::Networks;
+use crate::oidc::registration::dynamic::Offer;
 
 /// Everything that can be set. Values that [`Config::load`] gave are checked; a program that fills the fields itself
 /// answers for them.
@@ -61,6 +63,8 @@ pub struct Config {
     pub tokens: TokenLifetimes,
     /// How a session's end reaches the applications.
     pub logout: Logout,
+    /// Whether applications may register themselves, and as what.
+    pub registration: Registration,
     /// The applications that the file declares.
     pub clients: Vec<DeclaredClient>,
     /// The people that the file declares.
@@ -175,6 +179,28 @@ pub struct Logout {
     pub keep_receipts: TimeDelta,
 }
 
+/// `[registration]`: whether applications may register themselves, and as what.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Registration {
+    /// Who may.
+    pub policy: RegistrationPolicy,
+    /// What a registered client may have.
+    pub offer: Offer,
+    /// When a registration of which nothing came is forgotten; none: never.
+    pub unused: Option<TimeDelta>,
+}
+
+/// Who may register an application.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RegistrationPolicy {
+    /// Nobody; there is no registration endpoint.
+    Closed,
+    /// Whoever has an initial access token.
+    Token,
+    /// Anyone, at a modest pace.
+    Open,
+}
+
 /// A declared secret: as itself, or as the hash of it. Neither is ever shown.
 #[derive(Debug, Clone)]
 pub enum Credential {
@@ -206,6 +232,7 @@ impl Config {
             session: SessionLifetimes::default(),
             tokens: TokenLifetimes::default(),
             logout: Logout::default(),
+            registration: Registration::default(),
             clients: Vec::new(),
             users: Vec::new(),
         }
@@ -293,6 +320,16 @@ impl Default for Logout {
             retry_max: TimeDelta::minutes(15),
             give_up_after: TimeDelta::hours(24),
             keep_receipts: TimeDelta::days(30),
+        }
+    }
+}
+
+impl Default for Registration {
+    fn default() -> Self {
+        Self {
+            policy: RegistrationPolicy::Closed,
+            offer: Offer::default(),
+            unused: Some(TimeDelta::days(7)),
         }
     }
 }

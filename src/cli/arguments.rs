@@ -1,5 +1,6 @@
 //! What may stand on the command line. Others script against it: names stay.
 
+mod clients;
 mod notices;
 mod people;
 
@@ -7,7 +8,9 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use uuid::Uuid;
 
+pub use clients::ClientInvite;
 pub use notices::{
     DeliveryAbandon, DeliveryCommand, DeliveryList, DeliveryRetry, SessionCommand, SessionEnd,
 };
@@ -153,6 +156,18 @@ pub enum ClientCommand {
         /// Its client_id
         client_id: String,
     },
+    /// Make a token with which applications may register themselves, and print it once
+    ///
+    /// It is the initial access token of OpenID Connect Dynamic Client Registration; [registration] policy must be
+    /// "token" or "open".
+    Invite(ClientInvite),
+    /// List the tokens with which applications may register themselves
+    Invites(Output),
+    /// Take such a token back; whom it has registered stays
+    Uninvite {
+        /// Its identifier, as `exeunt client invites` shows it
+        id: Uuid,
+    },
 }
 
 /// `exeunt client add`
@@ -281,6 +296,9 @@ mod tests {
             "client enable ledger",
             "client test-logout ledger --json",
             "client remove ledger",
+            "client invite --uses 3 --expires-in 1h --note Ledger --json",
+            "client invites --json",
+            &format!("client uninvite {id}"),
             "user add ada --email ada@example.org --email-verified",
             "user list --json",
             "user disable ada",
@@ -322,6 +340,8 @@ mod tests {
             "exeunt delivery abandon",
             "exeunt delivery list --older-than soon",
             "exeunt delivery list --cause boredom",
+            "exeunt client invite --uses 0",
+            "exeunt client invite --expires-in 401d",
             "exeunt keys rotate --algorithm none",
             "exeunt demo --rehearse --issuer x",
         ] {

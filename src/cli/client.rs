@@ -1,12 +1,14 @@
 //! `exeunt client ...`. Applications that the configuration file declares are changed there.
 
+use std::collections::HashMap;
 use std::path::Path;
 
 use anyhow::{Context as _, anyhow, bail};
 use serde::Serialize;
+use uuid::Uuid;
 
 use super::arguments::{ClientAdd, ClientCommand, Output};
-use super::{show, test_logout};
+use super::{invite, show, test_logout};
 use crate::clock::Timestamp;
 use crate::config::{Place, canonical_name, check_client_id};
 use crate::flows::people::{self, NotDone};
@@ -15,6 +17,7 @@ use crate::jose::{HashPurpose, check_client_jwks};
 use crate::oidc::client::{ApplicationType, Client, ClientAuthMethod, ClientMetadata};
 use crate::oidc::registration;
 use crate::store::clients::{self, KnownClient};
+use crate::store::registrations::{self, Registration};
 
 /// An application as programs see it. Its secret's hash is nobody's business.
 #[derive(Serialize)]
@@ -25,11 +28,52 @@ struct Shown {
     updated_at: Timestamp,
     disabled_at: Option<Timestamp>,
     deleted_at: Option<Timestamp>,
+    registration: Option<ShownRegistration>,
     metadata: ClientMetadata,
 }
 
-impl From<KnownClient> for Shown {
-    fn from(known: KnownClient) -> Self {
+/// Who registered it, where it registered itself.
+#[derive(Serialize)]
+struct ShownRegistration {
+    initial_access_token_id: Option<Uuid>,
+    note: Option<String>,
+    address: String,
+    registered_at: Timestamp,
+}
+
+impl ShownRegistration {
+    /// One short name.
+    fn by(&self) -> &str {
+        match (&self.note, self.initial_access_token_id) {
+            (Some(note), _) => note,
+            (None, Some(_)) => "an invite",
+            (None, None) => "itself",
+        }
+    }
+
+    fn in_words(&self) -> String {
+        let how = match (self.initial_access_token_id, &self.note) {
+            (Some(id), Some(note)) => format!("registration with invite {id} ({note})"),
+            (Some(id), None) => format!("registration with invite {id}"),
+            (None, _) => "registration without an invite".to_owned(),
+        };
+        format!("{how}, from {}", self.address)
+    }
+}
+
+impl From<Registration> for ShownRegistration {
+    fn from(registration: Registration) -> Self {
+        Self {
+            initial_access_token_id: registration.initial_access_token_id,
+            note: registration.note,
+            address: registration.address,
+            registered_at: registration.registered_at,
+        }
+    }
+}
+
+impl Shown {
+    fn new(known: KnownClient, registration: Option<Registration>) -> Self {
         Self {
             client_id: known.client.client_id,
             declared: known.declared,
@@ -37,6 +81,7 @@ impl From<KnownClient> for Shown {
             updated_at: known.updated_at,
             disabled_at: known.disabled_at,
             deleted_at: known.deleted_at,
+            registration: registration.map(Into::into),
             metadata: known.client.metadata,
         }
     }
@@ -61,6 +106,9 @@ pub(super) async fn run(provider: &Provider, command: ClientCommand) -> anyhow::
             test_logout::run(provider, &client_id, output).await
         }
         ClientCommand::Remove { client_id } => remove(provider, &client_id).await,
+        ClientCommand::Invite(wanted) => invite::make(provider, wanted).await,
+        ClientCommand::Invites(output) => invite::list(provider, output).await,
+        ClientCommand::Uninvite { id } => invite::take_back(provider, id).await,
     }
 }
 
@@ -180,10 +228,19 @@ fn check(provider: &Provider, metadata: &ClientMetadata, has_secret: bool) -> an
 }
 
 async fn list(provider: &Provider, output: Output) -> anyhow::Result<()> {
-    let clients: Vec<Shown> = clients::list(provider.database.read())
+    let db = provider.database.read();
+    let mut registrations: HashMap<String, Registration> = registrations::list(db)
         .await?
         .into_iter()
-        .map(Shown::from)
+        .map(|known| (known.client_id.clone(), known))
+        .collect();
+    let clients: Vec<Shown> = clients::list(db)
+        .await?
+        .into_iter()
+        .map(|known| {
+            let registration = registrations.remove(&known.client.client_id);
+            Shown::new(known, registration)
+        })
         .collect();
     show::list(
         output,
@@ -201,7 +258,10 @@ async fn list(provider: &Provider, output: Output) -> anyhow::Result<()> {
                 client.client_id.clone(),
                 client.metadata.client_name.clone().unwrap_or_default(),
                 hears(&client.metadata),
-                show::known_by(client.declared),
+                match &client.registration {
+                    Some(registration) => format!("registration: {}", registration.by()),
+                    None => show::known_by(client.declared),
+                },
                 show::enabled(client.disabled_at),
             ]
         },
@@ -224,11 +284,13 @@ async fn show(provider: &Provider, client_id: &str, output: Output) -> anyhow::R
     let Some(known) = clients::find(provider.database.read(), client_id).await? else {
         return Err(unknown(provider, client_id));
     };
-    let known_by = match declared(provider, client_id) {
-        Some(place) if known.declared => place.to_string(),
-        _ => show::known_by(known.declared),
+    let registration = registrations::find(provider.database.read(), client_id).await?;
+    let client = Shown::new(known, registration);
+    let known_by = match (declared(provider, client_id), &client.registration) {
+        (Some(place), _) if client.declared => place.to_string(),
+        (_, Some(registration)) => registration.in_words(),
+        _ => show::known_by(client.declared),
     };
-    let client = Shown::from(known);
     let metadata = serde_json::to_value(&client.metadata)?;
     let mut facts = vec![
         ("client_id", client.client_id.clone()),

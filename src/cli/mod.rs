@@ -8,6 +8,7 @@ pub mod config;
 mod delivery;
 mod demo;
 mod healthcheck;
+mod invite;
 mod keys;
 mod migrate;
 mod progress;

@@ -12,7 +12,7 @@ use super::reader::Reader;
 use super::section::{Mistake, Section};
 use super::{
     Admin, Config, DatabaseUrl, ForwardedHeader, Logout, Outbound, Proxies, RefreshReuse,
-    SessionLifetimes, Tls, TokenLifetimes, clients, users,
+    SessionLifetimes, Tls, TokenLifetimes, clients, registration, users,
 };
 use crate::oidc::duration;
 use crate::oidc::issuer::Issuer;
@@ -90,6 +90,7 @@ fn read(root: &Section<'_, '_>) -> Config {
     config.session = session(&root.section("session"));
     config.tokens = tokens(&root.section("tokens"));
     config.logout = logout(&root.section("logout"));
+    config.registration = registration::read(&root.section("registration"));
     let networks = config.outbound.networks();
     let public = issuer_is_known && !config.issuer.is_loopback();
     config.clients = clients::read(root.tables("clients"), &networks, public);
@@ -231,7 +232,7 @@ fn minutes(count: i64) -> TimeDelta {
     TimeDelta::minutes(count)
 }
 
-fn days(count: i64) -> TimeDelta {
+pub(super) fn days(count: i64) -> TimeDelta {
     TimeDelta::days(count)
 }
 
@@ -246,7 +247,7 @@ fn lifetime(
         .unwrap_or(default)
 }
 
-fn within(text: &str, range: &RangeInclusive<TimeDelta>) -> Result<TimeDelta, Mistake> {
+pub(super) fn within(text: &str, range: &RangeInclusive<TimeDelta>) -> Result<TimeDelta, Mistake> {
     let (least, most) = (duration::show(*range.start()), duration::show(*range.end()));
     match duration::parse(text) {
         None => Err(Mistake::new(

@@ -38,6 +38,52 @@ fn without_a_file_the_defaults_hold() {
 }
 
 #[test]
+fn registration_is_closed_unless_it_is_said_otherwise_and_offers_only_what_can_be_had() {
+    let closed = Config::load(None, std::iter::empty()).unwrap().registration;
+    assert_eq!(closed.policy, RegistrationPolicy::Closed);
+    let registration = |text: &str| parse(&format!("[registration]\n{text}"), &[]);
+    let open = registration(
+        "policy = 'open'\nresponse_types = ['code', 'id_token code']\n\
+         grant_types = ['authorization_code', 'implicit']\nunused = 'off'",
+    );
+    let open = open.unwrap().registration;
+    assert_eq!(open.policy, RegistrationPolicy::Open);
+    let types = open.offer.response_types.iter();
+    let types: Vec<_> = types.map(|known| known.as_str()).collect();
+    assert_eq!(types, ["code", "code id_token"]);
+    assert_eq!(open.unused, None);
+    for (text, key) in [
+        ("policy = 'ajar'", "2:10: [registration] policy"),
+        (
+            "response_types = ['token']",
+            "2:19: [registration] response_types",
+        ),
+        (
+            "response_types = ['id_token']",
+            "2:18: [registration] response_types",
+        ),
+        (
+            "grant_types = ['password']",
+            "2:16: [registration] grant_types",
+        ),
+        ("grant_types = ['refresh_token']", "response_types"),
+        ("unused = '1h'", "2:10: [registration] unused"),
+        ("unused = 'never'", "2:10: [registration] unused"),
+        ("polisy = 'open'", "2:1: [registration] polisy"),
+    ] {
+        let refusal = registration(text).unwrap_err().to_string();
+        assert!(refusal.contains(key), "{text}: {refusal}");
+    }
+    let environment = [
+        ("EXEUNT__REGISTRATION__POLICY", "token"),
+        ("EXEUNT__REGISTRATION__GRANT_TYPES", "authorization_code"),
+    ];
+    let token = parse("", &environment).unwrap().registration;
+    assert_eq!(token.policy, RegistrationPolicy::Token);
+    assert_eq!(token.offer.grant_types.len(), 1);
+}
+
+#[test]
 fn the_documented_file_says_the_defaults() {
     let documented = parse(EXAMPLE, &[]).unwrap();
     let default = Config::load(None, std::iter::empty()).unwrap();

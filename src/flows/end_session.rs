@@ -1,24 +1,25 @@
 //! The only code that ends sessions, whatever the cause. In one transaction: the session is marked,
 //! its tokens are revoked, and one delivery row is written for each application that took part.
 
+mod notices;
 mod orders;
-
-use std::collections::{HashMap, HashSet};
 
 use chrono::TimeDelta;
 use uuid::Uuid;
 
+use super::deliver_logouts::{Claimed, Place};
 use super::{FlowError, Provider, observe};
 use crate::clock::Timestamp;
-use crate::oidc::client::ClientMetadata;
-use crate::oidc::logout::{Cause, Channel, DeliveryState};
+use crate::oidc::logout::Cause;
+use crate::store::deliveries::queue::Lease;
 use crate::store::deliveries::{self, Delivery};
 use crate::store::grants::{self, Of};
 use crate::store::orders::OrderScope;
-use crate::store::participants::{self, Participant};
+use crate::store::participants;
 use crate::store::sessions::{self, Over, Session};
-use crate::store::{self, Transaction, clients};
+use crate::store::{self, Transaction};
 
+use notices::tell;
 pub(super) use orders::order;
 pub use orders::{carry_out_orders, end_many};
 
@@ -39,11 +40,12 @@ pub async fn end_session(
     cause: Cause,
 ) -> Result<bool, FlowError> {
     let now = provider.clock.now();
+    let place = provider.work.hand_over.place(&*provider.random, now);
+    let ending = Ending::held(cause, now, place.as_ref());
     let tx = provider.database.begin().await?;
-    let ended = end_in(provider, &tx, &[session_id], Ending::by(cause, now)).await?;
+    let ended = end_in(provider, &tx, &[session_id], ending).await?;
     store::commit(tx).await?;
-    provider.work.notify_one();
-    Ok(ended == 1)
+    Ok(ended.go(provider, place) == 1)
 }
 
 /// Ends one application's part in a session. False when it had none.
@@ -57,12 +59,12 @@ pub async fn end_participation(
     cause: Cause,
 ) -> Result<bool, FlowError> {
     let now = provider.clock.now();
+    let place = provider.work.hand_over.place(&*provider.random, now);
+    let ending = Ending::held(cause, now, place.as_ref());
     let tx = provider.database.begin().await?;
-    let ending = Ending::by(cause, now);
     let ended = end_participation_in(provider, &tx, &[session_id], client_id, ending).await?;
     store::commit(tx).await?;
-    provider.work.notify_one();
-    Ok(ended == 1)
+    Ok(ended.go(provider, place) == 1)
 }
 
 /// Ends this session and every other of its person. False when this one's end was recorded before.
@@ -75,14 +77,16 @@ pub async fn end_everywhere(
     cause: Cause,
 ) -> Result<bool, FlowError> {
     let now = provider.clock.now();
+    let place = provider.work.hand_over.place(&*provider.random, now);
+    let ending = Ending::held(cause, now, place.as_ref());
     let tx = provider.database.begin().await?;
     // This one at once, whose receipts are waited for; the others when a worker comes to them.
-    let ended = end_in(provider, &tx, &[session.id], Ending::by(cause, now)).await?;
+    let ended = end_in(provider, &tx, &[session.id], ending).await?;
     let scope = OrderScope::User(session.user_id);
     order(provider, &tx, scope, cause, now).await?;
     store::commit(tx).await?;
     provider.work.notify_one();
-    Ok(ended == 1)
+    Ok(ended.go(provider, place) == 1)
 }
 
 /// Why sessions end, for which order, and when: what every row about it says.
@@ -96,6 +100,8 @@ pub(super) struct Ending {
     pub before: Option<Timestamp>,
     /// The moment.
     pub now: Timestamp,
+    /// What the notices are held under from the first, by this server.
+    pub lease: Option<Lease>,
 }
 
 impl Ending {
@@ -106,7 +112,41 @@ impl Ending {
             order_id: None,
             before: None,
             now,
+            lease: None,
         }
+    }
+
+    /// As [`Ending::by`], with a place to hand the notices over.
+    fn held(cause: Cause, now: Timestamp, place: Option<&Place>) -> Self {
+        let lease = place.map(|place| place.lease);
+        Self {
+            lease,
+            ..Self::by(cause, now)
+        }
+    }
+}
+
+/// What was ended, and whom it leaves to be told.
+#[derive(Debug, Default)]
+pub(super) struct Ended {
+    /// How many: sessions, or parts in them.
+    count: usize,
+    /// Notices that are held for this server's dispatcher.
+    held: Vec<Claimed>,
+    /// Whether there are others, to be claimed.
+    is_more: bool,
+}
+
+impl Ended {
+    /// The end is committed: the notices are sent on their way. Answers how many were ended.
+    fn go(self, provider: &Provider, place: Option<Place>) -> usize {
+        if let Some(place) = place {
+            place.hand_over(self.held);
+        }
+        if self.is_more {
+            provider.work.notify_one();
+        }
+        self.count
     }
 }
 
@@ -119,11 +159,11 @@ pub(super) async fn end_in(
     tx: &Transaction,
     session_ids: &[Uuid],
     ending: Ending,
-) -> Result<usize, FlowError> {
+) -> Result<Ended, FlowError> {
     let held = sessions::lock_unended(tx, session_ids).await?;
     let ids: Vec<Uuid> = held.iter().map(|(id, _)| *id).collect();
     if ids.is_empty() {
-        return Ok(0);
+        return Ok(Ended::default());
     }
     sessions::mark_ended(tx, &ids, ending.cause, ending.now).await?;
     let of = Of::Sessions {
@@ -135,8 +175,11 @@ pub(super) async fn end_in(
     grants::revoke(tx, &[of], ending.now).await?;
     let participants = participants::list_open(tx, &ids, None, None).await?;
     observe::ending(provider, &ids, &participants, ending);
-    tell(provider, tx, &held, participants, ending).await?;
-    Ok(ids.len())
+    let told = tell(provider, tx, &held, participants, ending).await?;
+    Ok(Ended {
+        count: ids.len(),
+        ..told
+    })
 }
 
 /// Ends one application's part in those of these sessions that have no end; answers in how many it
@@ -150,18 +193,21 @@ pub(super) async fn end_participation_in(
     session_ids: &[Uuid],
     client_id: &str,
     ending: Ending,
-) -> Result<usize, FlowError> {
+) -> Result<Ended, FlowError> {
     let held = sessions::lock_unended(tx, session_ids).await?;
     let ids: Vec<Uuid> = held.iter().map(|(id, _)| *id).collect();
     if ids.is_empty() {
-        return Ok(0);
+        return Ok(Ended::default());
     }
     take_back(tx, &ids, client_id, ending).await?;
     let participants = participants::list_open(tx, &ids, Some(client_id), ending.before).await?;
     let parts = participants.len();
     observe::ending_parts(&participants, ending);
-    tell(provider, tx, &held, participants, ending).await?;
-    Ok(parts)
+    let told = tell(provider, tx, &held, participants, ending).await?;
+    Ok(Ended {
+        count: parts,
+        ..told
+    })
 }
 
 /// Takes back what was issued to an application in these sessions, as far as the cause reaches.
@@ -205,102 +251,14 @@ pub async fn end_expired(provider: &Provider) -> Result<(), FlowError> {
             {
                 break;
             }
-            let tx = provider.database.begin().await?;
-            let session_ids = sessions::over(&tx, why, alive, SESSIONS_AT_ONCE).await?;
-            end_in(provider, &tx, &session_ids, Ending::by(cause, now)).await?;
-            store::commit(tx).await?;
+            let work = provider.begin_work().await?;
+            let session_ids = sessions::over(&work.tx, why, alive, SESSIONS_AT_ONCE).await?;
+            end_in(provider, &work.tx, &session_ids, Ending::by(cause, now)).await?;
+            work.commit().await?;
             provider.work.notify_one();
         }
     }
     Ok(())
-}
-
-/// Writes a row for each application, and that its part is over. `sessions` has the person of each.
-async fn tell(
-    provider: &Provider,
-    tx: &Transaction,
-    sessions: &[(Uuid, Uuid)],
-    participants: Vec<Participant>,
-    ending: Ending,
-) -> Result<(), FlowError> {
-    if participants.is_empty() {
-        return Ok(());
-    }
-    let now = ending.now;
-    let mut client_ids: Vec<String> = participants
-        .iter()
-        .map(|known| known.client_id.clone())
-        .collect();
-    client_ids.sort_unstable();
-    client_ids.dedup();
-    let sids: Vec<Uuid> = participants.iter().map(|known| known.sid).collect();
-    let known: HashMap<String, ClientMetadata> = clients::find_all(tx, &client_ids)
-        .await?
-        .into_iter()
-        .map(|known| (known.client.client_id, known.client.metadata))
-        .collect();
-    let session_ids: Vec<Uuid> = sessions.iter().map(|(id, _)| *id).collect();
-    let users: HashMap<Uuid, Uuid> = sessions.iter().copied().collect();
-    // The grants that this cause takes back are taken back by now: of these nobody knows an end.
-    let stay: HashSet<(Uuid, String)> = grants::with_offline_access(tx, &session_ids)
-        .await?
-        .into_iter()
-        .collect();
-    let mut rows = Vec::with_capacity(participants.len());
-    for participant in participants {
-        let Some(user_id) = users.get(&participant.session_id) else {
-            continue;
-        };
-        let metadata = known.get(&participant.client_id);
-        let channel = metadata.map_or(Channel::None, channel);
-        let give_up_after = metadata.map_or(provider.config.logout.give_up_after, |metadata| {
-            provider.give_up_after(metadata)
-        });
-        let by_server = channel == Channel::Back;
-        let stays = stay.contains(&(participant.session_id, participant.client_id.clone()));
-        rows.push(Delivery {
-            id: provider.random.row_id(now),
-            session_id: participant.session_id,
-            sid: participant.sid,
-            client_id: participant.client_id,
-            user_id: *user_id,
-            channel,
-            // Until a page has framed it, an application that only a browser can tell is not reached.
-            state: if by_server {
-                DeliveryState::Pending
-            } else {
-                DeliveryState::Unreachable
-            },
-            cause: ending.cause,
-            order_id: ending.order_id,
-            attempts: 0,
-            created_at: now,
-            due_at: by_server.then_some(now),
-            give_up_at: now + give_up_after,
-            believes_until: if stays {
-                now
-            } else {
-                participant.believes_until
-            },
-            finished_at: (!by_server).then_some(now),
-            last_status: None,
-            last_problem: None,
-        });
-    }
-    deliveries::insert(tx, &rows).await?;
-    participants::mark_ended(tx, &sids, now).await?;
-    Ok(())
-}
-
-fn channel(metadata: &ClientMetadata) -> Channel {
-    match (
-        &metadata.backchannel_logout_uri,
-        &metadata.frontchannel_logout_uri,
-    ) {
-        (Some(_), _) => Channel::Back,
-        (None, Some(_)) => Channel::Front,
-        (None, None) => Channel::None,
-    }
 }
 
 /// Waits until every application of the session has answered for good, at most until `deadline`;

@@ -17,6 +17,8 @@ mod observe;
 pub mod people;
 pub mod redeem;
 pub mod refresh;
+pub mod register;
+pub mod registered;
 pub mod restored;
 pub mod send_notice;
 pub mod sign_in;

@@ -163,6 +163,7 @@ pub(super) async fn join(
             order_id: Some(order.id),
             before: Some(order.before),
             now,
+            lease: None,
         };
         end_session::end_participation_in(provider, tx, &[session.id], &client.client_id, ending)
             .await?;

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 use tokio_util::sync::CancellationToken;
 
-use super::{FlowError, Provider, end_session, keys};
-use crate::store::{self, client_assertions, codes, interactions, leavings, parked_requests};
-use crate::store::{refresh_tokens, retention, throttles};
+use super::{FlowError, Provider, end_session, keys, registered};
+use crate::store::{client_assertions, codes, initial_access_tokens, interactions, leavings};
+use crate::store::{parked_requests, refresh_tokens, registrations, retention, throttles};
 
 /// How soon a change that another process made is noticed.
 const LOOK: TimeDelta = TimeDelta::milliseconds(500);
@@ -72,22 +72,26 @@ async fn carry_out_orders(provider: &Provider, stop: &CancellationToken) {
 
 async fn forget(provider: &Provider, stop: &CancellationToken) -> Result<(), FlowError> {
     let now = provider.clock.now();
-    let tx = provider.database.begin().await?;
-    codes::purge(&tx, now - REMEMBER_CODES).await?;
-    refresh_tokens::purge(&tx, now).await?;
-    interactions::purge(&tx, now).await?;
-    parked_requests::purge(&tx, now).await?;
-    leavings::purge(&tx, now).await?;
-    client_assertions::purge(&tx, now).await?;
-    throttles::purge(&tx, now).await?;
-    store::commit(tx).await?;
+    let work = provider.begin_work().await?;
+    codes::purge(&work.tx, now - REMEMBER_CODES).await?;
+    refresh_tokens::purge(&work.tx, now).await?;
+    interactions::purge(&work.tx, now).await?;
+    parked_requests::purge(&work.tx, now).await?;
+    leavings::purge(&work.tx, now).await?;
+    client_assertions::purge(&work.tx, now).await?;
+    throttles::purge(&work.tx, now).await?;
+    initial_access_tokens::purge(&work.tx, now).await?;
+    // Before the grants are forgotten by which it is known.
+    registrations::mark_used(&work.tx, now).await?;
+    work.commit().await?;
     // A few at a time: people's requests come in between.
     let kept_since = now - provider.config.logout.keep_receipts;
     let mut is_more = true;
     while is_more && !stop.is_cancelled() {
-        let tx = provider.database.begin().await?;
-        is_more = retention::forget_some(&tx, kept_since, now).await?;
-        store::commit(tx).await?;
+        let work = provider.begin_work().await?;
+        is_more = retention::forget_some(&work.tx, kept_since, now).await?;
+        work.commit().await?;
     }
+    while !stop.is_cancelled() && registered::forget_some(provider).await? {}
     Ok(())
 }

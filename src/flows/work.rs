@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use chrono::TimeDelta;
-use tokio::sync::Notify;
+use tokio::sync::{Mutex, MutexGuard, Notify};
 use tokio_util::sync::CancellationToken;
 
 use super::Provider;
+use super::deliver_logouts::HandOver;
+use crate::store::{self, StoreError, Transaction};
 
 /// How soon listening is tried again when it failed.
 const AGAIN: TimeDelta = TimeDelta::seconds(1);
@@ -16,6 +18,10 @@ const AGAIN: TimeDelta = TimeDelta::seconds(1);
 pub struct Work {
     deliveries: Notify,
     orders: Notify,
+    /// Where notices go that need not be looked for.
+    pub(super) hand_over: HandOver,
+    /// Whose turn to write it is, of the workers.
+    turn: Mutex<()>,
 }
 
 impl Work {
@@ -33,6 +39,36 @@ impl Work {
     /// Waits until there may be orders to carry out.
     pub(super) async fn left_for_orders(&self) {
         self.orders.notified().await;
+    }
+}
+
+/// A worker's transaction.
+pub(super) struct Writing<'a> {
+    /// The transaction.
+    pub tx: Transaction,
+    /// Given back with it.
+    _turn: Option<MutexGuard<'a, ()>>,
+}
+
+impl Writing<'_> {
+    /// As [`store::commit`]; then it is the next worker's turn.
+    pub(super) async fn commit(self) -> Result<(), StoreError> {
+        store::commit(self.tx).await
+    }
+}
+
+impl Provider {
+    /// A transaction for a worker. Where there is but one writer the workers wait for each other before they stand in
+    /// its queue, so that a person's request stands behind one of them at most.
+    pub(super) async fn begin_work(&self) -> Result<Writing<'_>, StoreError> {
+        let turn = match self.config.database.is_postgres() {
+            true => None,
+            false => Some(self.work.turn.lock().await),
+        };
+        Ok(Writing {
+            tx: self.database.begin().await?,
+            _turn: turn,
+        })
     }
 }
 
@@ -55,7 +91,7 @@ pub async fn listen(provider: Arc<Provider>, stop: CancellationToken) {
                 Some(listener) => listener.hint().await,
             }
         };
-        let heard: Result<(), crate::store::StoreError> = tokio::select! {
+        let heard: Result<(), StoreError> = tokio::select! {
             heard = heard => heard,
             () = stop.cancelled() => return,
         };

@@ -29,12 +29,16 @@ struct Document {
 }
 
 impl Metadata {
-    pub(super) fn new(issuer: &Issuer) -> Self {
+    pub(super) fn new(issuer: &Issuer, registers: bool) -> Self {
         let languages = languages();
         let languages: Vec<&str> = languages.iter().map(String::as_str).collect();
         let documents = (0..1 << SigningAlgorithm::ALL.len()).map(|number| {
             let algorithms = algorithms_of(number);
-            let text = discovery::metadata(issuer, &algorithms, &languages).to_string();
+            let mut document = discovery::metadata(issuer, &algorithms, &languages);
+            if registers {
+                discovery::add_registration(&mut document, issuer);
+            }
+            let text = document.to_string();
             Document {
                 tag: fingerprint(text.as_bytes()),
                 body: Bytes::from(text),
@@ -120,7 +124,7 @@ mod tests {
     #[test]
     fn every_set_of_algorithms_has_a_document_that_names_it() {
         let issuer = Issuer::parse("https://id.example").unwrap();
-        for (number, document) in Metadata::new(&issuer).documents.iter().enumerate() {
+        for (number, document) in Metadata::new(&issuer, false).documents.iter().enumerate() {
             let document: serde_json::Value = serde_json::from_slice(&document.body).unwrap();
             let named = &document["id_token_signing_alg_values_supported"];
             assert_eq!(*named, serde_json::json!(algorithms_of(number)));

@@ -22,6 +22,7 @@ mod landing;
 mod leaving;
 mod parked;
 mod receipts;
+mod registration;
 mod sign_in;
 mod span;
 mod token;
@@ -37,6 +38,7 @@ use actix_web::{HttpResponse, Resource};
 
 use self::error::PageError;
 use self::visitor::Visitor;
+use crate::config::RegistrationPolicy;
 use crate::flows::Provider;
 use crate::oidc::discovery as paths;
 use crate::oidc::params::MOST_BYTES;
@@ -45,6 +47,7 @@ use crate::oidc::params::MOST_BYTES;
 #[derive(Clone)]
 pub struct Routes {
     prefix: String,
+    registers: bool,
     metadata: web::Data<discovery::Metadata>,
 }
 
@@ -52,9 +55,11 @@ impl Routes {
     /// The routes of `provider`, below its issuer's path.
     pub fn new(provider: &Provider) -> Self {
         let issuer = &provider.config.issuer;
+        let registers = provider.config.registration.policy != RegistrationPolicy::Closed;
         Self {
             prefix: issuer.path().to_owned(),
-            metadata: web::Data::new(discovery::Metadata::new(issuer)),
+            registers,
+            metadata: web::Data::new(discovery::Metadata::new(issuer, registers)),
         }
     }
 
@@ -147,8 +152,27 @@ impl Routes {
                     .wrap(from_fn(body::of_programs))
                     .wrap(from_fn(cors::any_origin)),
             )
+            .configure(|all| self.registration(all))
             .service(pages);
         app.service(all);
+    }
+
+    /// Who has registered may look after itself, though nobody else may register any more.
+    fn registration(&self, all: &mut ServiceConfig) {
+        if self.registers {
+            all.service(
+                methods_for_programs(paths::REGISTRATION, "POST")
+                    .route(web::post().to(registration::post))
+                    .wrap(from_fn(body::of_programs)),
+            );
+        }
+        all.service(
+            methods_for_programs(registration::OF_A_CLIENT, "GET, PUT, DELETE")
+                .route(web::get().to(registration::get))
+                .route(web::put().to(registration::put))
+                .route(web::delete().to(registration::delete))
+                .wrap(from_fn(body::of_programs)),
+        );
     }
 }
 

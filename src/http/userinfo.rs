@@ -63,7 +63,7 @@ async fn answer(provider: &Provider, token: Option<String>) -> HttpResponse {
 }
 
 /// RFC 6750 §3: a request without a token learns only that one is needed.
-fn challenge(refusal: Option<&OAuthError>) -> HttpResponse {
+pub(super) fn challenge(refusal: Option<&OAuthError>) -> HttpResponse {
     let Some(refusal) = refusal else {
         return HttpResponse::Unauthorized()
             .insert_header((WWW_AUTHENTICATE, "Bearer"))

@@ -24,6 +24,10 @@ pub enum HashPurpose {
     SessionCookie,
     /// Client secrets.
     ClientSecret,
+    /// Initial access tokens, by which clients register themselves.
+    InitialAccessToken,
+    /// Registration access tokens, by which they look after themselves.
+    RegistrationAccessToken,
     /// One-time handles: parked requests, the leaving page.
     Handle,
     /// Form tokens against cross-site request forgery.
@@ -37,6 +41,8 @@ impl HashPurpose {
             Self::RefreshToken => "hash refresh token",
             Self::SessionCookie => "hash session cookie",
             Self::ClientSecret => "hash client secret",
+            Self::InitialAccessToken => "hash initial access token",
+            Self::RegistrationAccessToken => "hash registration access token",
             Self::Handle => "hash handle",
             Self::Csrf => "hash csrf",
         }

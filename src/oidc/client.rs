@@ -163,6 +163,21 @@ impl GrantType {
         Self::ClientCredentials,
         Self::Implicit,
     ];
+
+    /// The grant as it is written in metadata.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::AuthorizationCode => "authorization_code",
+            Self::RefreshToken => "refresh_token",
+            Self::ClientCredentials => "client_credentials",
+            Self::Implicit => "implicit",
+        }
+    }
+
+    /// Reads a grant.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|known| known.as_str() == name)
+    }
 }
 
 /// How a client authenticates (Core §9).

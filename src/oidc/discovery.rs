@@ -25,6 +25,8 @@ pub const USERINFO: &str = "/userinfo";
 pub const JWKS: &str = "/jwks";
 /// The end session endpoint.
 pub const END_SESSION: &str = "/end_session";
+/// The client registration endpoint, where clients may register themselves.
+pub const REGISTRATION: &str = "/register";
 
 /// The claims that tokens have beside those that scopes ask for.
 const PROTOCOL_CLAIMS: [&str; 12] = [
@@ -83,6 +85,11 @@ pub fn metadata(issuer: &Issuer, algorithms: &[SigningAlgorithm], ui_locales: &[
         "frontchannel_logout_supported": true,
         "frontchannel_logout_session_supported": true,
     })
+}
+
+/// Says where clients register themselves (Registration 1.0 §3), of a provider where they may.
+pub fn add_registration(metadata: &mut Value, issuer: &Issuer) {
+    metadata["registration_endpoint"] = issuer.endpoint(REGISTRATION).into();
 }
 
 #[cfg(test)]

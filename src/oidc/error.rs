@@ -40,6 +40,14 @@ pub enum ErrorCode {
     RequestUriNotSupported,
     /// `registration` is not supported (Core §3.1.2.6).
     RegistrationNotSupported,
+    /// A redirect URI can't be registered (RFC 7591 §3.2.2).
+    InvalidRedirectUri,
+    /// Other metadata can't be registered (RFC 7591 §3.2.2).
+    InvalidClientMetadata,
+    /// The software statement is none (RFC 7591 §3.2.2).
+    InvalidSoftwareStatement,
+    /// Nobody whom we believe has made the software statement (RFC 7591 §3.2.2).
+    UnapprovedSoftwareStatement,
     /// The access token is expired, revoked or not ours (RFC 6750 §3.1).
     InvalidToken,
     /// The access token lacks a scope (RFC 6750 §3.1).
@@ -67,6 +75,10 @@ impl ErrorCode {
             Self::RequestNotSupported => "request_not_supported",
             Self::RequestUriNotSupported => "request_uri_not_supported",
             Self::RegistrationNotSupported => "registration_not_supported",
+            Self::InvalidRedirectUri => "invalid_redirect_uri",
+            Self::InvalidClientMetadata => "invalid_client_metadata",
+            Self::InvalidSoftwareStatement => "invalid_software_statement",
+            Self::UnapprovedSoftwareStatement => "unapproved_software_statement",
             Self::InvalidToken => "invalid_token",
             Self::InsufficientScope => "insufficient_scope",
         }

@@ -1,7 +1,8 @@
 //! Whether a client's metadata is sound (Registration 1.0 §2, RFC 7591 §2, RFC 8252, the logout
-//! specifications), wherever it comes from: file, command line or, one day, the client itself.
+//! specifications), wherever it comes from: file, command line or the client itself.
 
 mod backchannel;
+pub mod dynamic;
 
 use std::collections::BTreeMap;
 

@@ -12,6 +12,7 @@ use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{Condition, ExprTrait as _};
 use sea_orm::{ActiveValue::Set, ConnectionTrait, QueryOrder as _, QuerySelect as _};
 
+use self::queue::Lease;
 use super::locking::in_order;
 use super::{StoreError, breakers, database, millis, time, time_or_none};
 use crate::clock::Timestamp;
@@ -112,11 +113,15 @@ impl TryFrom<Model> for Delivery {
     }
 }
 
-/// Writes the rows.
+/// Writes the rows, held under `lease` from the first, if there is one.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn insert(db: &impl ConnectionTrait, deliveries: &[Delivery]) -> Result<(), StoreError> {
+pub async fn insert(
+    db: &impl ConnectionTrait,
+    deliveries: &[Delivery],
+    lease: Option<Lease>,
+) -> Result<(), StoreError> {
     // SQLite takes at most 32,766 values a statement; a row has 19.
     for some in deliveries.chunks(1_000) {
         let rows = some.iter().map(|delivery| ActiveModel {
@@ -133,8 +138,8 @@ pub async fn insert(db: &impl ConnectionTrait, deliveries: &[Delivery]) -> Resul
             due_at: Set(delivery.due_at.map(millis)),
             give_up_at: Set(millis(delivery.give_up_at)),
             believes_until: Set(millis(delivery.believes_until)),
-            lease: Set(None),
-            lease_until: Set(None),
+            lease: Set(lease.map(|lease| lease.id)),
+            lease_until: Set(lease.map(|lease| millis(lease.until))),
             finished_at: Set(delivery.finished_at.map(millis)),
             last_status: Set(delivery.last_status),
             last_problem: Set(delivery.last_problem.clone()),
@@ -142,7 +147,8 @@ pub async fn insert(db: &impl ConnectionTrait, deliveries: &[Delivery]) -> Resul
         });
         Entity::insert_many(rows).exec_without_returning(db).await?;
     }
-    if deliveries.iter().any(|delivery| delivery.due_at.is_some()) {
+    let is_due = |delivery: &Delivery| delivery.due_at.is_some();
+    if lease.is_none() && deliveries.iter().any(is_due) {
         database::hint(db).await?;
     }
     Ok(())

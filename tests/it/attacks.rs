@@ -7,7 +7,7 @@ use std::ops::RangeInclusive;
 use crate::support::{files_below, name_of};
 
 /// The classes that apply as far as what they attack is there.
-const CLASSES: [(&str, RangeInclusive<u32>); 13] = [
+const CLASSES: [(&str, RangeInclusive<u32>); 14] = [
     ("redirect URIs", 1..=10),
     ("codes, PKCE and the authorization request", 11..=22),
     ("client authentication", 23..=29),
@@ -22,6 +22,7 @@ const CLASSES: [(&str, RangeInclusive<u32>); 13] = [
     ),
     ("the notation of names", 90..=90),
     ("passwords that are no text", 91..=91),
+    ("clients that register themselves", 93..=93),
     ("secrets in logs", 95..=95),
     ("bad HTTP, and configurations that invite", 96..=97),
 ];

@@ -1,5 +1,7 @@
 //! Which answers scripts of other origins may read.
 
+use exeunt::config::{Config, RegistrationPolicy};
+
 use crate::support::ledger::ledger;
 use crate::support::visitor::{Answer, Visitor};
 
@@ -52,8 +54,9 @@ async fn what_needs_no_cookie_may_be_read_by_every_origin_without_credentials() 
 }
 
 #[actix_web::test]
-async fn what_is_the_persons_own_may_be_read_by_no_other_origin() {
-    let provider = ledger().await.start().await;
+async fn what_is_the_persons_own_or_registers_clients_may_be_read_by_no_other_origin() {
+    let open = |config: &mut Config| config.registration.policy = RegistrationPolicy::Open;
+    let provider = ledger().await.configure(open).start().await;
     for path in [
         "/",
         "/authorize",
@@ -61,6 +64,8 @@ async fn what_is_the_persons_own_may_be_read_by_no_other_origin() {
         "/consent",
         "/end_session",
         "/nowhere",
+        "/register",
+        "/register/nobody",
     ] {
         for method in ["GET", "POST", "OPTIONS"] {
             let answer = ask(method, &provider.url(path)).await;

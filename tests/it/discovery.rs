@@ -214,6 +214,7 @@ async fn another_method_gets_405_and_the_truth_about_those_allowed() {
         ("/token", "POST, OPTIONS"),
         ("/userinfo", "GET, HEAD, POST, OPTIONS"),
         ("/end_session", "GET, HEAD, POST"),
+        ("/register/nobody", "GET, PUT, DELETE"),
     ] {
         let url = provider.url(path);
         for method in ["DELETE", "PUT", "GET", "HEAD", "POST", "OPTIONS"] {

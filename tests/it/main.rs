@@ -11,6 +11,8 @@ mod activity;
 #[cfg(test)]
 mod administrators;
 #[cfg(test)]
+mod any_request;
+#[cfg(test)]
 mod attacks;
 #[cfg(test)]
 mod authorize;
@@ -26,6 +28,8 @@ mod client_authentication;
 mod command_line;
 #[cfg(test)]
 mod configuration;
+#[cfg(test)]
+mod conformance;
 #[cfg(test)]
 mod consent;
 #[cfg(test)]
@@ -77,6 +81,8 @@ mod receipts;
 mod redirect_uris;
 #[cfg(test)]
 mod refresh;
+#[cfg(test)]
+mod registration;
 #[cfg(test)]
 mod response_types;
 #[cfg(test)]

@@ -169,7 +169,7 @@ async fn p7_a_late_acknowledgement_of_a_lost_lease_changes_nothing() {
         last_problem: None,
     };
     let tx = provider.database.begin().await.unwrap();
-    deliveries::insert(&tx, std::slice::from_ref(&row))
+    deliveries::insert(&tx, std::slice::from_ref(&row), None)
         .await
         .unwrap();
     store::commit(tx).await.unwrap();

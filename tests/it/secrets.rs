@@ -3,12 +3,15 @@
 use std::io;
 use std::sync::{Arc, Mutex};
 
+use exeunt::config::RegistrationPolicy;
+use reqwest::Method;
 use serde_json::json;
 use tracing_subscriber::EnvFilter;
 
 use crate::support::admin::{Desk, administered, metrics};
 use crate::support::ledger::{open, sign_in, sign_in_as, with_refresh};
 use crate::support::provider::{PASSWORD, SECRET, metadata, provider};
+use crate::support::registrar::{Registered, invite, least};
 use crate::support::relying_party::{Ear, RelyingParty, Reply, Tokens};
 use crate::support::visitor::Visitor;
 
@@ -47,6 +50,7 @@ async fn no_secret_of_a_whole_journey_is_in_the_log_or_in_the_database() {
     metadata.skip_consent = false;
     metadata.backchannel_logout_uri = Some(ear.backchannel_logout_uri());
     let provider = administered(provider().await.client("ledger", metadata))
+        .configure(|config| config.registration.policy = RegistrationPolicy::Token)
         .start()
         .await;
     let (party, ada) = (RelyingParty::of(&provider, "ledger"), Visitor::default());
@@ -103,6 +107,16 @@ async fn no_secret_of_a_whole_journey_is_in_the_log_or_in_the_database() {
     desk.post("/admin/v1/orders", Some(&json!({ "user": "ada" })))
         .await;
     secrets.push(desk.token.clone());
+    let invite = invite(&provider, 1).await;
+    let registered = Registered::new(&provider, &least(), Some(&invite)).await;
+    let wanted = registered.update(&json!({ "client_secret": registered.get("client_secret") }));
+    registered.manage(Method::GET, None).await;
+    registered.manage(Method::PUT, Some(&wanted)).await;
+    registered.manage(Method::DELETE, None).await;
+    for name in ["client_secret", "registration_access_token"] {
+        secrets.push(registered.get(name).to_owned());
+    }
+    secrets.push(invite);
     let measured = metrics(&provider).await;
 
     let mut kept = Vec::new();

@@ -72,11 +72,11 @@ async fn write(provider: &Provider, outcomes: &[Outcome]) -> Result<HashSet<Uuid
             lease: outcome.lease,
         })
         .collect();
-    let tx = provider.database.begin().await?;
-    delivery_attempts::insert(&tx, &attempts).await?;
-    let ours = queue::acknowledge(&tx, &settled).await?;
-    note_health(provider, &tx, outcomes).await?;
-    store::commit(tx).await?;
+    let work = provider.begin_work().await?;
+    delivery_attempts::insert(&work.tx, &attempts).await?;
+    let ours = queue::acknowledge(&work.tx, &settled).await?;
+    note_health(provider, &work.tx, outcomes).await?;
+    work.commit().await?;
     Ok(ours.into_iter().collect())
 }
 

@@ -66,7 +66,8 @@ impl Attempts {
             is_probe,
         } = claimed;
         let sent_at = provider.clock.now();
-        let jti = provider.random.identifier();
+        // In order, so that those of one time lie together in the index.
+        let jti = provider.random.row_id(sent_at);
         let metadata = &destination.metadata;
         let Some(uri) = &metadata.backchannel_logout_uri else {
             // The application gave up its URI after the session ended: there is nobody to tell.

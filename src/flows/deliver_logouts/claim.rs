@@ -13,7 +13,7 @@ use crate::oidc::client::ClientMetadata;
 use crate::oidc::logout::breaker::{Breaker, Passage};
 use crate::store::deliveries::Delivery;
 use crate::store::deliveries::queue::{self, Lease, MOST_ROWS, Share};
-use crate::store::{self, breakers, clients};
+use crate::store::{breakers, clients};
 
 /// How long a claimed row stays ours: well beyond the wait for its turn and the longest attempt.
 const LEASE: TimeDelta = TimeDelta::seconds(30);
@@ -24,7 +24,7 @@ const GIVE_UP: TimeDelta = TimeDelta::seconds(1);
 
 /// Where one client is told, as it was when the rows were claimed.
 #[derive(Debug)]
-pub(super) struct Destination {
+pub(in crate::flows) struct Destination {
     /// Its settings.
     pub metadata: ClientMetadata,
     /// Scheme, host and port of its URI: what shares a server shares its share.
@@ -32,7 +32,7 @@ pub(super) struct Destination {
 }
 
 impl Destination {
-    fn of(client_id: &str, metadata: ClientMetadata) -> Self {
+    pub(in crate::flows) fn of(client_id: &str, metadata: ClientMetadata) -> Self {
         let origin = metadata
             .backchannel_logout_uri
             .as_deref()
@@ -46,7 +46,7 @@ impl Destination {
 
 /// A row that is ours to try.
 #[derive(Debug)]
-pub(super) struct Claimed {
+pub(in crate::flows) struct Claimed {
     /// The row.
     pub delivery: Delivery,
     /// What it is held under.
@@ -190,7 +190,7 @@ impl Claims {
             id: provider.random.row_id(now),
             until: now + LEASE,
         };
-        let tx = provider.database.begin().await?;
+        let work = provider.begin_work().await?;
         let mut lost = Vec::new();
         // In the order in which the recorder holds breakers, or two of them would wait for each other.
         let mut ask: Vec<&str> = shares
@@ -200,7 +200,7 @@ impl Claims {
         ask.sort_unstable();
         for client_id in ask {
             if passage(&broken, client_id, now) == Passage::Probe {
-                if breakers::begin_probe(&tx, client_id, lease.until, now).await? {
+                if breakers::begin_probe(&work.tx, client_id, lease.until, now).await? {
                     probes.push(client_id.to_owned());
                 } else {
                     lost.push(client_id.to_owned());
@@ -208,7 +208,7 @@ impl Claims {
             }
         }
         shares.retain(|share| !lost.contains(&share.client_id));
-        let rows = queue::claim(&tx, &shares, lease, now).await?;
+        let rows = queue::claim(&work.tx, &shares, lease, now).await?;
         let mut taken: HashMap<&str, usize> = HashMap::new();
         for row in &rows {
             *taken.entry(row.client_id.as_str()).or_default() += 1;
@@ -219,9 +219,9 @@ impl Claims {
             .filter(|client_id| !taken.contains_key(client_id))
             .collect();
         if !idle.is_empty() {
-            breakers::end_probes(&tx, &idle).await?;
+            breakers::end_probes(&work.tx, &idle).await?;
         }
-        store::commit(tx).await?;
+        work.commit().await?;
 
         is_more |= shares.iter().any(|share| {
             let taken = taken.get(share.client_id.as_str()).copied();
@@ -261,12 +261,12 @@ impl Claims {
             return Ok(());
         }
         self.gave_up_at = Some(now);
-        let tx = provider.database.begin().await?;
+        let work = provider.begin_work().await?;
         let mut given_up = 0;
         for client_id in shut {
-            given_up += queue::give_up(&tx, client_id, now).await?;
+            given_up += queue::give_up(&work.tx, client_id, now).await?;
         }
-        store::commit(tx).await?;
+        work.commit().await?;
         if given_up > 0 {
             tracing::warn!(
                 given_up,

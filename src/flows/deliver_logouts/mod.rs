@@ -9,6 +9,7 @@
 mod acknowledge;
 mod attempt;
 mod claim;
+mod hand_over;
 mod load;
 
 use std::collections::HashMap;
@@ -22,7 +23,9 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use self::attempt::Attempts;
-use self::claim::{Claimed, Claims, Waiting};
+pub(in crate::flows) use self::claim::{Claimed, Destination};
+use self::claim::{Claims, Waiting};
+pub(in crate::flows) use self::hand_over::{HandOver, MOST, Place};
 use self::load::{Load, Pace};
 use super::{FlowError, Provider};
 use crate::oidc::logout::delivery::Backoff;
@@ -87,6 +90,7 @@ pub async fn run(provider: Arc<Provider>, stop: CancellationToken) {
         under_way: HashMap::new(),
         surplus: Vec::new(),
     };
+    let mut handed = provider.work.hand_over.open();
     let mut claims = Claims::default();
     let mut look_at = provider.clock.now();
     // Whether more is due than was of use at the last look, and how much waited after it.
@@ -112,10 +116,18 @@ pub async fn run(provider: Arc<Provider>, stop: CancellationToken) {
                 }
                 give_back(&provider, &std::mem::take(&mut dispatcher.surplus)).await;
             }
+            Some(notices) = handed.recv() => {
+                dispatcher.take_in(notices);
+                give_back(&provider, &std::mem::take(&mut dispatcher.surplus)).await;
+            }
             () = provider.work.left_for_deliveries() => look_at = now,
             () = provider.clock.sleep_until(look_at) => {}
             () = stop.cancelled() => {}
         }
+    }
+    handed.close();
+    while let Ok(notices) = handed.try_recv() {
+        dispatcher.take_in(notices);
     }
     dispatcher.stop(&provider).await;
     // The last one to send is gone: the recorder writes what is left and ends.
@@ -124,6 +136,17 @@ pub async fn run(provider: Arc<Provider>, stop: CancellationToken) {
 }
 
 impl Dispatcher {
+    /// Takes in what is held already. Who is slow would let it wait beyond its lease.
+    fn take_in(&mut self, notices: Vec<Claimed>) {
+        for notice in notices {
+            if self.load.is_slow(&notice.destination.origin) {
+                self.surplus.push(Held::from(&notice));
+            } else {
+                self.waiting.push(notice);
+            }
+        }
+    }
+
     /// Begins every attempt that there is room for.
     fn begin(&mut self) {
         while let Some(claimed) = self.waiting.next(&self.load) {
@@ -199,12 +222,12 @@ async fn give_back(provider: &Provider, held: &[Held]) {
         .filter_map(|held| held.probe_of.as_deref())
         .collect();
     let release = async {
-        let tx = provider.database.begin().await?;
-        queue::release(&tx, &rows).await?;
+        let work = provider.begin_work().await?;
+        queue::release(&work.tx, &rows).await?;
         if !probes.is_empty() {
-            breakers::end_probes(&tx, &probes).await?;
+            breakers::end_probes(&work.tx, &probes).await?;
         }
-        store::commit(tx).await
+        work.commit().await
     };
     if let Err(error) = release.await {
         tracing::error!(%error, "claimed notices could not be given back; their leases run out");

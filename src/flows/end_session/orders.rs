@@ -98,8 +98,9 @@ async fn carry_out_some(provider: &Provider, order: &Order) -> Result<bool, Flow
         order_id: Some(order.id),
         before: Some(order.before),
         now: provider.clock.now(),
+        lease: None,
     };
-    let tx = provider.database.begin().await?;
+    let work = provider.begin_work().await?;
     let (limit, before) = (SESSIONS_AT_ONCE, order.before);
     let (user_id, except, client_id) = match &order.scope {
         OrderScope::User(user_id) => (Some(*user_id), None, None),
@@ -110,21 +111,21 @@ async fn carry_out_some(provider: &Provider, order: &Order) -> Result<bool, Flow
     };
     let session_ids = match client_id {
         Some(client_id) => {
-            participants::sessions_of_client(&tx, client_id, user_id, before, limit).await?
+            participants::sessions_of_client(&work.tx, client_id, user_id, before, limit).await?
         }
-        None => sessions::unended_before(&tx, user_id, except, before, limit).await?,
+        None => sessions::unended_before(&work.tx, user_id, except, before, limit).await?,
     };
     match client_id {
         Some(client_id) => {
-            end_participation_in(provider, &tx, &session_ids, client_id, ending).await?;
+            end_participation_in(provider, &work.tx, &session_ids, client_id, ending).await?;
         }
         None => {
-            end_in(provider, &tx, &session_ids, ending).await?;
+            end_in(provider, &work.tx, &session_ids, ending).await?;
         }
     }
     if session_ids.is_empty() {
-        orders::close(&tx, order.id, ending.now).await?;
+        orders::close(&work.tx, order.id, ending.now).await?;
     }
-    store::commit(tx).await?;
+    work.commit().await?;
     Ok(!session_ids.is_empty())
 }

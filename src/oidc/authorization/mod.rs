@@ -337,4 +337,6 @@ fn read_list(params: &Params, name: &str) -> Vec<String> {
 }
 
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 pub(in crate::oidc) mod tests;

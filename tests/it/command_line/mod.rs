@@ -3,6 +3,7 @@
 mod clients;
 mod notices;
 mod people;
+mod registration;
 mod restored;
 mod sessions;
 mod test_logout;

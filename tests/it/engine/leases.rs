@@ -58,7 +58,7 @@ async fn claims_at_the_same_time_share_the_rows() {
         })
         .collect();
     let tx = provider.database.begin().await.unwrap();
-    deliveries::insert(&tx, &rows).await.unwrap();
+    deliveries::insert(&tx, &rows, None).await.unwrap();
     store::commit(tx).await.unwrap();
     let due = queue::due_clients(provider.database.read(), now).await;
     assert_eq!(due.unwrap(), ["ledger"]);

@@ -8,6 +8,7 @@ pub mod ledger;
 pub mod parts;
 pub mod people;
 pub mod provider;
+pub mod registrar;
 pub mod relying_party;
 pub mod scene;
 pub mod site;

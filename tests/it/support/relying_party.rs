@@ -208,7 +208,8 @@ pub async fn published_keys(issuer: &str) -> CoreJsonWebKeySet {
     serde_json::from_str(&answer.text().await.unwrap()).unwrap()
 }
 
-fn verify_by(jwks: &CoreJsonWebKeySet, token: &str) -> (Value, Value) {
+/// As [`verify`], with keys that were fetched before.
+pub fn verify_by(jwks: &CoreJsonWebKeySet, token: &str) -> (Value, Value) {
     let parts: Vec<&str> = token.split('.').collect();
     let [header, payload, signature] = parts[..] else {
         panic!("no compact JWS: {token}")
