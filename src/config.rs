@@ -63,6 +63,10 @@ pub struct Config {
     pub tokens: TokenLifetimes,
     /// How a session's end reaches the applications.
     pub logout: Logout,
+    /// How long our keys sign.
+    pub keys: Keys,
+    /// Whether applications' pages may ask in the browser whether anything has changed (Session Management 1.0).
+    pub session_management: bool,
     /// Whether applications may register themselves, and as what.
     pub registration: Registration,
     /// The applications that the file declares.
@@ -179,6 +183,13 @@ pub struct Logout {
     pub keep_receipts: TimeDelta,
 }
 
+/// `[keys]`: how long our keys sign.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Keys {
+    /// After which time of signing a key gets a successor; none: only when somebody asks for one.
+    pub rotate_after: Option<TimeDelta>,
+}
+
 /// `[registration]`: whether applications may register themselves, and as what.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Registration {
@@ -232,6 +243,8 @@ impl Config {
             session: SessionLifetimes::default(),
             tokens: TokenLifetimes::default(),
             logout: Logout::default(),
+            keys: Keys::default(),
+            session_management: false,
             registration: Registration::default(),
             clients: Vec::new(),
             users: Vec::new(),
@@ -320,6 +333,14 @@ impl Default for Logout {
             retry_max: TimeDelta::minutes(15),
             give_up_after: TimeDelta::hours(24),
             keep_receipts: TimeDelta::days(30),
+        }
+    }
+}
+
+impl Default for Keys {
+    fn default() -> Self {
+        Self {
+            rotate_after: Some(TimeDelta::days(90)),
         }
     }
 }

@@ -20,7 +20,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
-use crate::flows::{FlowError, Provider, declare, deliver_logouts, keys, sweep, work};
+use crate::flows::{
+    FlowError, Provider, client_keys, declare, deliver_logouts, keys, request_objects, sweep, work,
+};
 use crate::http::{self, limits};
 use crate::jose::{KeyRing, MasterKey, PasswordPool};
 use crate::metrics::Metrics;
@@ -150,6 +152,8 @@ pub async fn open_unclaimed(config: Config, seams: Seams) -> Result<Provider, St
         master,
         passwords: Arc::new(PasswordPool::new(cores, Arc::clone(&seams.random))),
         outbound,
+        client_keys: client_keys::none_known(),
+        request_objects: request_objects::none_known(),
         clock: seams.clock,
         random: seams.random,
         work: Arc::default(),
@@ -292,6 +296,7 @@ pub async fn start_on(
             keys_seen,
             stop.clone(),
         )),
+        tokio::spawn(keys::run(Arc::clone(&workers), stop.clone())),
         tokio::spawn(work::listen(Arc::clone(&workers), stop.clone())),
         tokio::spawn(marker::run(
             Arc::clone(&workers),

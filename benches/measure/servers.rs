@@ -74,9 +74,10 @@ async fn provider(folder: &Path) {
             address: IpAddr::V4(Ipv4Addr::LOCALHOST),
             user_agent: "",
             cookie: None,
+            known: None,
         };
         match sign_in(running.provider(), &attempt).await.unwrap() {
-            SignIn::Done { cookie } => cookies.push(cookie),
+            SignIn::Done(given) => cookies.push(given.session),
             SignIn::Refused | SignIn::TooOften(_) => panic!("ada can't sign in"),
         }
     }

@@ -38,6 +38,10 @@ sign-in-wrong = That username and password do not go together. Check both and tr
 sign-in-throttled = There were too many attempts. Wait { $wait }, then try again.
 sign-in-again = Please sign in again to go on.
 
+about-policy = Privacy policy
+about-terms = Terms of service
+about-new-tab = (in a new tab)
+
 ## Consent
 
 consent-page-title = Allow { $application }?
@@ -147,6 +151,7 @@ signed-out-nobody-title = You are signed out
 signed-out-nobody = Nobody is signed in here, and there is nothing left to end.
 signed-out-telling = We go on telling the applications, even when you close this page.
 signed-out-nobody-to-tell = Your session here has ended. There was no application to tell.
+signed-out-again = Sign in to { $application } again
 
 ## Errors
 
@@ -253,3 +258,6 @@ cause-idle = It was not used for too long.
 cause-expired = Its time was over.
 cause-restored = The service was put back from a copy.
 cause-unknown = It is not known why.
+
+# The page that applications frame; nobody sees it
+check-session-title = Session

@@ -84,7 +84,8 @@ pub enum Command {
     Keys(KeysCommand),
     /// See everyone leave: the provider and three applications, on this machine
     ///
-    /// It brings its own configuration, so it takes no --config.
+    /// Issuer, keys, database, clients and people are its own, and forgotten when it ends. With --config the file's
+    /// [outbound], [session], [tokens] and [logout] hold for it.
     Demo(DemoArguments),
     /// Ask a running server whether it is ready; exits 0 if it is
     ///
@@ -233,8 +234,10 @@ pub enum KeysCommand {
 
 /// `exeunt demo`
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  exeunt demo\n  exeunt demo --rehearse\n  \
-                        exeunt demo --issuer http://exeunt.localhost:8080 --bind 0.0.0.0")]
+#[command(
+    after_help = "Examples:\n  exeunt demo\n  exeunt demo --rehearse\n  exeunt demo --config exeunt.toml\n  \
+                        exeunt demo --issuer http://exeunt.localhost:8080 --bind 0.0.0.0"
+)]
 pub struct DemoArguments {
     /// Perform the whole journey without a person; exits 0 only if every application was told
     #[arg(long)]
@@ -322,6 +325,7 @@ mod tests {
             "keys retire -abc",
             "demo --rehearse --port 1 --ledger-port 2 --atlas-port 3 --gallery-port 4",
             "demo --issuer http://exeunt.localhost:8080 --bind 0.0.0.0",
+            "demo --config exeunt.toml --rehearse",
             "healthcheck",
         ] {
             let line = format!("exeunt {line}");

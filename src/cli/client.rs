@@ -12,8 +12,8 @@ use super::{invite, show, test_logout};
 use crate::clock::Timestamp;
 use crate::config::{Place, canonical_name, check_client_id};
 use crate::flows::people::{self, NotDone};
-use crate::flows::{Provider, keys};
-use crate::jose::{HashPurpose, check_client_jwks};
+use crate::flows::{Provider, client_secrets, keys};
+use crate::jose::check_client_jwks;
 use crate::oidc::client::{ApplicationType, Client, ClientAuthMethod, ClientMetadata};
 use crate::oidc::registration;
 use crate::store::clients::{self, KnownClient};
@@ -127,20 +127,15 @@ async fn add(provider: &Provider, wanted: ClientAdd) -> anyhow::Result<()> {
         }
     }
     let metadata = metadata(wanted)?;
-    let has_secret = matches!(
-        metadata.token_endpoint_auth_method,
-        ClientAuthMethod::ClientSecretBasic | ClientAuthMethod::ClientSecretPost
-    );
-    check(provider, &metadata, has_secret)?;
+    check(provider, &metadata)?;
 
     // Before the client is: nothing could be signed for it otherwise.
     keys::ensure(provider, metadata.id_token_signed_response_alg).await?;
-    let client_secret = has_secret.then(|| provider.random.secret());
+    let issued = client_secrets::issue(provider, &client_id, &metadata);
+    let (client_secret, secret) = issued.unzip();
     let client = Client {
         client_id: client_id.clone(),
-        client_secret_hash: client_secret
-            .as_ref()
-            .map(|secret| provider.master.hash(HashPurpose::ClientSecret, secret)),
+        secret,
         metadata,
     };
     match people::add_client(provider, client).await? {
@@ -163,7 +158,7 @@ async fn add(provider: &Provider, wanted: ClientAdd) -> anyhow::Result<()> {
     };
     show::item(output, &added, &facts)?;
     if kept {
-        show::say("\nThe secret is shown this once: only a hash of it is kept.")?;
+        show::say("\nThe secret is shown this once: keep it.")?;
     }
     Ok(())
 }
@@ -207,8 +202,10 @@ fn read(path: &Path) -> anyhow::Result<ClientMetadata> {
     serde_json::from_str(&text).with_context(name)
 }
 
-fn check(provider: &Provider, metadata: &ClientMetadata, has_secret: bool) -> anyhow::Result<()> {
+fn check(provider: &Provider, metadata: &ClientMetadata) -> anyhow::Result<()> {
     let networks = provider.config.outbound.networks();
+    // It is given a secret if it uses one.
+    let has_secret = metadata.token_endpoint_auth_method.uses_secret();
     let mut problems: Vec<String> = registration::check(metadata, has_secret, &networks)
         .into_iter()
         .map(|problem| format!("\n  {}: {}", problem.field, problem.message))

@@ -15,11 +15,11 @@ use crate::oidc::issuer::Issuer;
 use crate::random::{OsRandom, Random};
 use crate::server::{self, Seams};
 
-/// Runs until Ctrl-C or SIGTERM, or until the rehearsal is over.
-pub(super) async fn run(arguments: DemoArguments) -> anyhow::Result<()> {
+/// Runs until Ctrl-C or SIGTERM, or until the rehearsal is over; on these settings as far as they are not the demo's own.
+pub(super) async fn run(arguments: DemoArguments, settings: Option<Config>) -> anyhow::Result<()> {
     match arguments.issuer.clone() {
         Some(issuer) => applications_alone(&arguments, issuer).await,
-        None => everything(&arguments).await,
+        None => everything(&arguments, settings).await,
     }
 }
 
@@ -38,7 +38,7 @@ async fn applications_alone(arguments: &DemoArguments, issuer: String) -> anyhow
     Ok(())
 }
 
-async fn everything(arguments: &DemoArguments) -> anyhow::Result<()> {
+async fn everything(arguments: &DemoArguments, settings: Option<Config>) -> anyhow::Result<()> {
     let stop = stop_signal()?;
     let random: &dyn Random = &OsRandom;
     let issuer = Issuer::parse(&format!("http://localhost:{}", arguments.port))?;
@@ -55,11 +55,19 @@ async fn everything(arguments: &DemoArguments) -> anyhow::Result<()> {
     };
 
     let mut config = Config::for_issuer(issuer.clone());
+    if let Some(settings) = settings {
+        // How things go, and nothing of who one is, where it is kept and who is known.
+        config.outbound = settings.outbound;
+        config.session = settings.session;
+        config.tokens = settings.tokens;
+        config.logout = settings.logout;
+    }
     let database = folder.path().join("exeunt.db");
     config.database = DatabaseUrl::parse(&format!("sqlite://{}", database.display()))
         .map_err(anyhow::Error::msg)?;
     config.master_key_file = folder.path().join("exeunt.key");
-    config.outbound.allow_private_networks = vec!["127.0.0.0/8".parse()?, "::1/128".parse()?];
+    let loopback: [ipnet::IpNet; 2] = ["127.0.0.0/8".parse()?, "::1/128".parse()?];
+    config.outbound.allow_private_networks.extend(loopback);
     config.clients = applications
         .clients()
         .into_iter()

@@ -46,10 +46,12 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
             return ExitCode::from(u8::try_from(refusal.exit_code()).unwrap_or(WRONG_INPUT));
         }
     };
-    if let (Command::Demo(_), Some(_)) = (&arguments.command, &arguments.config) {
+    if let (Command::Demo(demo), Some(_)) = (&arguments.command, &arguments.config)
+        && demo.issuer.is_some()
+    {
         say_wrong(
-            "exeunt: demo takes no --config: it makes its own configuration, and forgets it. `exeunt serve --config \
-             FILE` runs yours.",
+            "exeunt: demo --issuer runs the applications alone, and they read no configuration: leave --config away. \
+             `exeunt serve --config FILE` runs the provider.",
         );
         return ExitCode::from(WRONG_INPUT);
     }
@@ -87,7 +89,10 @@ fn obey(arguments: Arguments) -> anyhow::Result<()> {
             Command::Migrate => migrate::run(load(path)?).await,
             Command::Restored { yes } => restored::run(load(path)?, yes).await,
             Command::Healthcheck => healthcheck::run(load(path)?).await,
-            Command::Demo(arguments) => demo::run(arguments).await,
+            Command::Demo(arguments) => {
+                let settings = path.map(|path| load(Some(path))).transpose()?;
+                demo::run(arguments, settings).await
+            }
             Command::Client(command) => {
                 act(path, async |provider| client::run(provider, command).await).await
             }

@@ -118,11 +118,6 @@ async fn enable(provider: &Provider, username: &str) -> anyhow::Result<()> {
 }
 
 async fn delete(provider: &Provider, username: &str, yes: bool) -> anyhow::Result<()> {
-    if let Some(place) = declared(provider, username) {
-        bail!(
-            "{username} is declared in {place}: take them out of it first, or they come back as somebody new"
-        );
-    }
     let known =
         users::find_by_username(provider.database.read(), &canonical_name(username)).await?;
     let Some(known) = known else {
@@ -143,10 +138,19 @@ async fn delete(provider: &Provider, username: &str, yes: bool) -> anyhow::Resul
         }
     }
     match people::delete_user(provider, username).await? {
-        Ok(()) => show::say(format!(
-            "{username} is gone for good, and their sessions are over. {}",
-            show::WHO_TELLS
-        )),
+        Ok(()) => {
+            show::say(format!(
+                "{username} is gone for good, and their sessions are over. {}",
+                show::WHO_TELLS
+            ))?;
+            match declared(provider, username) {
+                Some(place) => show::say(format!(
+                    "{place} declares them all the same: they stay away until `exeunt serve` was started without \
+                     them there. Whoever is declared by that name afterwards is somebody new."
+                )),
+                None => Ok(()),
+            }
+        }
         Err(reason) => Err(not_done(provider, username, reason)),
     }
 }

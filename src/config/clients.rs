@@ -2,13 +2,13 @@
 
 use std::collections::HashMap;
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 
 use super::error::Place;
 use super::section::{Mistake, Section};
 use super::{Credential, canonical_name, examples};
 use crate::jose::check_client_jwks;
-use crate::oidc::client::ClientMetadata;
+use crate::oidc::client::{ClientAuthMethod, ClientMetadata};
 use crate::oidc::registration::{self, Networks};
 
 /// Fewer characters than these are guessed sooner or later: nothing slows down the guessing of a client's secret.
@@ -70,17 +70,15 @@ pub(super) fn read(
                 && !looked_at.iter().any(|field| unknown.contains(field))
         });
         for problem in &problems {
-            table.refuse(
-                problem.field,
-                &format!("does not fit: {}", problem.message),
-                "",
-            );
+            let message = format!("does not fit: {}", problem.message);
+            table.refuse(problem.field, &message, mend(problem.field));
         }
         if !problems.iter().any(|problem| problem.field == "jwks")
             && let Some(Err(message)) = metadata.jwks.as_ref().map(check_client_jwks)
         {
-            table.refuse("jwks", &format!("does not fit: {message}"), "");
+            table.refuse("jwks", &format!("does not fit: {message}"), mend("jwks"));
         }
+        refuse_secret(&table, secret.as_ref(), &metadata);
         if let Some(client_id) = client_id {
             clients.push(DeclaredClient {
                 client_id,
@@ -91,6 +89,40 @@ pub(super) fn read(
         }
     }
     clients
+}
+
+/// What to do about a field that breaks the rules of registration.
+fn mend(field: &str) -> &'static str {
+    match field {
+        "redirect_uris" | "post_logout_redirect_uris" => {
+            "Write each as the application sends it, letter by letter: https, or http for this machine."
+        }
+        "backchannel_logout_uri" => {
+            "Write an https address of the application's server that can be reached from here."
+        }
+        "frontchannel_logout_uri" => {
+            "Write an https address with the scheme, host and port of one of the redirect_uris."
+        }
+        "logo_uri" | "client_uri" | "policy_uri" | "tos_uri" => {
+            "Write the address of a page or a picture, or leave it away."
+        }
+        "grant_types" | "response_types" => {
+            "Write those that the application uses, or leave both grant_types and response_types away."
+        }
+        "token_endpoint_auth_method" => {
+            "Give a client_secret, or write \"none\" for an application that can't keep one."
+        }
+        "jwks" => "Write its public keys: { keys = [{ kty = \"EC\", ... }] }.",
+        "scope" => "Write words with spaces between them, openid among them.",
+        "client_name" | "contacts" => {
+            "Write 1 to 128 characters, none of them a control character."
+        }
+        "access_token_audience" => "Write the address of the service, such as https://api.example.",
+        "private_networks" => "Write names that stand in [outbound.private_networks].",
+        "logout_token_subject" => "Leave one of the two away.",
+        "logout_give_up_after" => "Write a time such as \"24h\".",
+        _ => "Change it, or leave it away.",
+    }
 }
 
 /// What is wrong with `text` as a `client_id`, and what to do about it.
@@ -123,6 +155,29 @@ fn credential(table: &Section<'_, '_>, public: bool) -> Option<Credential> {
         );
     }
     secret.or(hash)
+}
+
+/// A secret that signs is a key: of its hash none can be made, and it must be long enough.
+fn refuse_secret(table: &Section<'_, '_>, secret: Option<&Credential>, metadata: &ClientMetadata) {
+    match secret {
+        Some(Credential::Plain(secret)) => {
+            let bytes = secret.expose_secret().len();
+            if let Some(problem) = registration::secret_problem(metadata, bytes) {
+                let mend = "Give more random characters: openssl rand -hex 64";
+                table.refuse("client_secret", &format!("is too short: {problem}"), mend);
+            }
+        }
+        Some(Credential::Hash(_))
+            if metadata.token_endpoint_auth_method == ClientAuthMethod::ClientSecretJwt =>
+        {
+            table.refuse(
+                "client_secret_hash",
+                "does not do for client_secret_jwt, which signs with the secret itself",
+                "Put the secret into client_secret.",
+            );
+        }
+        _ => {}
+    }
 }
 
 /// RFC 6749 appendix A.2: a secret is visible ASCII and spaces, or clients send it in ways that differ.

@@ -153,6 +153,25 @@ impl<'r, 'a> Section<'r, 'a> {
             .ok()
     }
 
+    /// Reads true or false. None: it is absent, or its mistake has been noted.
+    pub(super) fn switch(&self, key: &'static str) -> Option<bool> {
+        let value = self.value(key);
+        match (self.ask(key), value.map(Spanned::get_ref)) {
+            (Some((_, text)), _) if text == "true" => Some(true),
+            (Some((_, text)), _) if text == "false" => Some(false),
+            (None, Some(DeValue::Boolean(value))) => Some(*value),
+            (None, None) => None,
+            _ => {
+                self.refuse(
+                    key,
+                    "is neither true nor false",
+                    "Write one of them, without quotation marks.",
+                );
+                None
+            }
+        }
+    }
+
     /// Reads texts with `parse`: an array in the file, separated by commas in the environment.
     pub(super) fn texts<T>(
         &self,

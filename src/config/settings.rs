@@ -11,7 +11,7 @@ use super::error::{ConfigError, ConfigErrors, Place};
 use super::reader::Reader;
 use super::section::{Mistake, Section};
 use super::{
-    Admin, Config, DatabaseUrl, ForwardedHeader, Logout, Outbound, Proxies, RefreshReuse,
+    Admin, Config, DatabaseUrl, ForwardedHeader, Keys, Logout, Outbound, Proxies, RefreshReuse,
     SessionLifetimes, Tls, TokenLifetimes, clients, registration, users,
 };
 use crate::oidc::duration;
@@ -90,6 +90,10 @@ fn read(root: &Section<'_, '_>) -> Config {
     config.session = session(&root.section("session"));
     config.tokens = tokens(&root.section("tokens"));
     config.logout = logout(&root.section("logout"));
+    config.keys = keys(&root.section("keys"));
+    let session_management = root.section("session_management");
+    config.session_management = session_management.switch("enabled").unwrap_or_default();
+    session_management.finish();
     config.registration = registration::read(&root.section("registration"));
     let networks = config.outbound.networks();
     let public = issuer_is_known && !config.issuer.is_loopback();
@@ -165,17 +169,18 @@ fn session(section: &Section<'_, '_>) -> SessionLifetimes {
         default.absolute,
         seconds(1)..=days(400),
     );
-    let idle = section.text("idle", |text| match text {
-        "off" => Ok(None),
-        text => within(text, &(seconds(1)..=absolute))
-            .map(Some)
-            .map_err(|mistake| Mistake::new(mistake.problem, mistake.mend + " Or \"off\".")),
-    });
+    let idle = lifetime_or_off(section, "idle", default.idle, seconds(1)..=absolute);
     section.finish();
-    SessionLifetimes {
-        absolute,
-        idle: idle.unwrap_or(default.idle),
-    }
+    SessionLifetimes { absolute, idle }
+}
+
+fn keys(section: &Section<'_, '_>) -> Keys {
+    let default = Keys::default();
+    // A key that lives for less than its tokens and its announcement would be one of many.
+    let range = days(1)..=days(3650);
+    let rotate_after = lifetime_or_off(section, "rotate_after", default.rotate_after, range);
+    section.finish();
+    Keys { rotate_after }
 }
 
 fn tokens(section: &Section<'_, '_>) -> TokenLifetimes {
@@ -245,6 +250,22 @@ fn lifetime(
     section
         .text(key, |text| within(text, &range))
         .unwrap_or(default)
+}
+
+/// The same, where "off" is an answer too.
+fn lifetime_or_off(
+    section: &Section<'_, '_>,
+    key: &'static str,
+    default: Option<TimeDelta>,
+    range: RangeInclusive<TimeDelta>,
+) -> Option<TimeDelta> {
+    let read = section.text(key, |text| match text {
+        "off" => Ok(None),
+        text => within(text, &range)
+            .map(Some)
+            .map_err(|mistake| Mistake::new(mistake.problem, mistake.mend + " Or \"off\".")),
+    });
+    read.unwrap_or(default)
 }
 
 pub(super) fn within(text: &str, range: &RangeInclusive<TimeDelta>) -> Result<TimeDelta, Mistake> {

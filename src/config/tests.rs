@@ -310,8 +310,8 @@ fn durations_that_will_not_do_are_told() {
 fn clients_that_will_not_do_are_told() {
     insta::assert_snapshot!(refusal("[[clients]]\nclient_name = 5\n[[clients]]\nclient_id = 'a b'\nredirect_uris = ['https://a.example/']\ntoken_endpoint_auth_method = 'none'"), @r#"
     exeunt.toml:1:1: [[clients]] client_id is missing. Give the application an identifier.
-    exeunt.toml:1:1: [[clients]] redirect_uris does not fit: name at least one, for answers to be sent to.
-    exeunt.toml:1:1: [[clients]] token_endpoint_auth_method does not fit: this method needs a client_secret.
+    exeunt.toml:1:1: [[clients]] redirect_uris does not fit: name at least one, for answers to be sent to. Write each as the application sends it, letter by letter: https, or http for this machine.
+    exeunt.toml:1:1: [[clients]] token_endpoint_auth_method does not fit: this method needs a client_secret. Give a client_secret, or write "none" for an application that can't keep one.
     exeunt.toml:2:15: [[clients]] client_name is a number, not a text. Write it between quotation marks.
     exeunt.toml:4:13: [[clients]] client_id is no identifier. Write 1 to 255 letters, digits and signs of ASCII, without spaces.
     "#);
@@ -328,9 +328,28 @@ fn clients_that_will_not_do_are_told() {
     exeunt.toml:6:13: client Ledger: client_id is taken, if upper and lower case are not told apart: exeunt.toml:1:1. Give each application an identifier of its own.
     exeunt.toml:7:22: client Ledger: client_secret_hash is not the hash of a client's secret. It has 43 characters of base64url; a secret itself goes into client_secret.
     exeunt.toml:7:22: client Ledger: client_secret_hash stands beside client_secret. Keep one of the two.
-    exeunt.toml:8:30: client Ledger: token_endpoint_auth_method is none that we know: "x". Known are "client_secret_basic", "client_secret_post", "private_key_jwt", "none".
+    exeunt.toml:8:30: client Ledger: token_endpoint_auth_method is none that we know: "x". Known are "client_secret_basic", "client_secret_post", "client_secret_jwt", "private_key_jwt", "none".
     exeunt.toml:9:13: client Ledger: contacts holds a number, not a text. Write it between quotation marks.
     "#);
+}
+
+#[test]
+fn a_secret_that_signs_is_there_itself_and_long_enough() {
+    let signs = format!("{CLIENT}token_endpoint_auth_method = 'client_secret_jwt'\n");
+    assert_eq!(
+        places(&signs),
+        ["exeunt.toml:3:17 client ledger: client_secret"]
+    );
+    let longer = signs.replace("XYZ'", "XYZabcdef'");
+    assert!(parse(&longer, &[]).is_ok());
+    let hashed = longer.replace(
+        "client_secret = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdef'",
+        "client_secret_hash = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopq'",
+    );
+    assert_eq!(
+        places(&hashed),
+        ["exeunt.toml:3:22 client ledger: client_secret_hash"]
+    );
 }
 
 #[test]
@@ -342,6 +361,12 @@ fn metadata_that_breaks_the_rules_of_registration_is_told_at_its_field() {
     assert_eq!(places(&elsewhere), [redirect, logout]);
     let inside = elsewhere + "[outbound]\nallow_private_networks = ['10.0.0.0/8']";
     assert_eq!(places(&inside), [redirect]);
+    // A public client is told the reason that is its own.
+    let public = inside.replace("http://ledger", "https://ledger").replace(
+        "client_secret =",
+        "token_endpoint_auth_method = 'none'\nclient_name =",
+    );
+    insta::assert_snapshot!(refusal(&public), @"exeunt.toml:6:26: client ledger: backchannel_logout_uri does not fit: plain http inside a private network is for clients that authenticate; use https. Write an https address of the application's server that can be reached from here.");
     let keyless = CLIENT.to_owned() + "jwks = { keys = [{ kty = 'EC' }] }";
     assert_eq!(places(&keyless), ["exeunt.toml:5:8 client ledger: jwks"]);
     let secretless = CLIENT.replace("client_secret =", "client_name =");
@@ -383,14 +408,14 @@ fn one_mistake_of_a_client_or_a_person_hides_no_other() {
                 [[users]]\nusername = 'bob'\naddress = { town = 'London', country = 5 }\n";
     insta::assert_snapshot!(refusal(text), @r#"
     exeunt.toml:4:17: client wiki: redirect_uris is a text, not an array. Write it between [ and ].
-    exeunt.toml:5:29: client wiki: post_logout_redirect_uris does not fit: "http://wiki.example/": plain http is for this machine alone; use https.
-    exeunt.toml:7:12: client wiki: logo_uri does not fit: must be https or http.
+    exeunt.toml:5:29: client wiki: post_logout_redirect_uris does not fit: "http://wiki.example/": plain http is for this machine alone; use https. Write each as the application sends it, letter by letter: https, or http for this machine.
+    exeunt.toml:7:12: client wiki: logo_uri does not fit: must be https or http. Write the address of a page or a picture, or leave it away.
     exeunt.toml:8:16: client wiki: skip_consent is a text, not true or false. Write true or false, without quotation marks.
     exeunt.toml:9:19: client wiki: default_max_age does not fit: integer `-1`. Write a whole number of seconds, not below zero, without quotation marks.
     exeunt.toml:10:20: client wiki: contacts holds a number, not a text. Write it between quotation marks.
     exeunt.toml:11:1: client wiki: scop is not a key we know. Did you mean scope?
     exeunt.toml:12:16: client wiki: grant_types holds none that we know: "device". Known are "authorization_code", "refresh_token", "client_credentials", "implicit".
-    exeunt.toml:14:8: client wiki: jwks does not fit: must have a member keys with at least one key.
+    exeunt.toml:14:8: client wiki: jwks does not fit: must have a member keys with at least one key. Write its public keys: { keys = [{ kty = "EC", ... }] }.
     exeunt.toml:17:12: user ada: password has 5 characters, which is too short. Give at least 8.
     exeunt.toml:18:18: user ada: email_verified is a text, not true or false. Write true or false, without quotation marks.
     exeunt.toml:19:11: user ada: address is a text, not a table. Write it between { and }.

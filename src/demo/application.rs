@@ -18,7 +18,7 @@ use super::logout_token::Invalid;
 use super::memory::{Event, Memory};
 use super::pages::{Entry, Front, LetGo, Message};
 use super::relying_party::{RelyingParty, Unheard};
-use super::{Hears, Options, Part};
+use super::{Hears, Options, Part, signing_in};
 use crate::clock::{Clock, Timestamp};
 use crate::random::Random;
 
@@ -36,13 +36,14 @@ pub(super) struct Link {
 /// Everything that one application's handlers share.
 pub(super) struct Door {
     part: &'static Part,
-    relying_party: RelyingParty,
+    pub(super) relying_party: RelyingParty,
     memory: Mutex<Memory>,
     others: Vec<Link>,
     cookie: String,
     is_https: bool,
     clock: Arc<dyn Clock>,
-    random: Arc<dyn Random>,
+    pub(super) random: Arc<dyn Random>,
+    home: String,
 }
 
 impl Door {
@@ -63,6 +64,7 @@ impl Door {
             is_https: base_url.starts_with("https:"),
             clock: Arc::clone(&options.clock),
             random: Arc::clone(&options.random),
+            home: format!("{base_url}/"),
         }
     }
 
@@ -74,17 +76,22 @@ impl Door {
         self.memory().pretend_to_be_down(down, self.now());
     }
 
-    fn now(&self) -> Timestamp {
+    /// The address of its page.
+    pub(super) fn home(&self) -> &str {
+        &self.home
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
         self.clock.now()
     }
 
     /// The browser's cookie, or nothing, which no session has.
-    fn cookie_of(&self, request: &HttpRequest) -> String {
+    pub(super) fn cookie_of(&self, request: &HttpRequest) -> String {
         let cookie = request.cookie(&self.cookie);
         cookie.map_or_else(String::new, |cookie| cookie.value().to_owned())
     }
 
-    fn set_cookie(&self, value: String) -> Cookie<'static> {
+    pub(super) fn set_cookie(&self, value: String) -> Cookie<'static> {
         Cookie::build(self.cookie.clone(), value)
             .path("/")
             .http_only(true)
@@ -93,7 +100,7 @@ impl Door {
             .finish()
     }
 
-    fn trouble(&self, status: StatusCode, text: impl Display) -> HttpResponse {
+    pub(super) fn trouble(&self, status: StatusCode, text: impl Display) -> HttpResponse {
         let message = Message {
             name: self.part.name,
             title: "That did not work",
@@ -117,7 +124,8 @@ pub(super) fn configure(routes: &mut ServiceConfig, door: Arc<Door>) {
         .app_data(Data::from(door))
         .route("/", web::get().to(page))
         .route("/status", web::get().to(status))
-        .route("/sign-in", web::get().to(sign_in))
+        .route("/sign-in", web::get().to(signing_in::sign_in))
+        .route("/initiate-login", web::get().to(signing_in::initiate_login))
         .route("/callback", web::get().to(callback))
         .route("/sign-out", web::post().to(sign_out))
         .route("/demo.css", web::get().to(stylesheet))
@@ -168,22 +176,6 @@ async fn status(door: Data<Door>, request: HttpRequest) -> impl Responder {
         "turned_away": memory.turned_away(),
         "revision": memory.revision(),
     }))
-}
-
-async fn sign_in(door: Data<Door>, request: HttpRequest) -> HttpResponse {
-    let (url, state, attempt) = match door.relying_party.begin().await {
-        Ok(begun) => begun,
-        Err(error) => return door.trouble(StatusCode::BAD_GATEWAY, format!("{error:#}.")),
-    };
-    let cookie = match door.cookie_of(&request) {
-        none if none.is_empty() => door.random.secret(),
-        cookie => cookie,
-    };
-    door.memory()
-        .begin(state, cookie.clone(), attempt, door.now());
-    see_other(url.as_str())
-        .cookie(door.set_cookie(cookie))
-        .finish()
 }
 
 #[derive(Deserialize)]
@@ -377,7 +369,7 @@ fn is_our_own(request: &HttpRequest) -> bool {
     site.is_none_or(|site| site == "same-origin" || site == "none")
 }
 
-fn see_other(location: &str) -> HttpResponseBuilder {
+pub(super) fn see_other(location: &str) -> HttpResponseBuilder {
     let mut response = HttpResponse::SeeOther();
     response.insert_header((LOCATION, location));
     response

@@ -13,6 +13,7 @@ mod pages;
 mod playbill;
 mod rehearsal;
 mod relying_party;
+mod signing_in;
 
 use std::io;
 use std::net::{IpAddr, TcpListener};
@@ -160,6 +161,7 @@ impl Application {
         let mut metadata = ClientMetadata {
             client_name: Some(self.name.to_owned()),
             client_uri: Some(format!("{base_url}/")),
+            initiate_login_uri: Some(format!("{base_url}/initiate-login")),
             redirect_uris: vec![format!("{base_url}/callback")],
             post_logout_redirect_uris: vec![format!("{base_url}/")],
             skip_consent: true,

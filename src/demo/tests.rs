@@ -174,3 +174,38 @@ async fn a_provider_that_does_not_answer_is_an_error_that_names_it() {
     let page = answer.text().await.unwrap();
     assert!(page.contains("http://127.0.0.1:9"), "{page}");
 }
+
+/// Core §4: anyone can send somebody here to sign in; only to our provider, and only on to our own page.
+#[tokio::test]
+async fn a_sign_in_that_begins_elsewhere_leads_to_our_provider_and_to_our_page_alone() {
+    let applications = applications();
+    let ledger = &applications.ledger;
+    let status = async |iss: &str, target: Option<&str>| {
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        query.append_pair("iss", iss);
+        if let Some(target) = target {
+            query.append_pair("target_link_uri", target);
+        }
+        let path = format!("/initiate-login?{}", query.finish());
+        get(ledger, &path).await.status()
+    };
+    let ours = "http://127.0.0.1:9";
+    let (home, other) = (at(ledger, "/"), at(&applications.atlas, "/"));
+    // It goes to the provider, which is not there.
+    assert_eq!(status(ours, None).await, StatusCode::BAD_GATEWAY);
+    assert_eq!(status(ours, Some(&home)).await, StatusCode::BAD_GATEWAY);
+    for (iss, target) in [
+        ("https://evil.example", None),
+        ("http://127.0.0.1:9/", None),
+        (ours, Some("https://evil.example/")),
+        (ours, Some(other.as_str())),
+        (ours, Some("//evil.example")),
+    ] {
+        assert_eq!(
+            status(iss, target).await,
+            StatusCode::BAD_REQUEST,
+            "{iss} {target:?}"
+        );
+    }
+    applications.stop().await;
+}

@@ -1,9 +1,9 @@
 //! An access token is presented to ourselves: its signature says what it was good for, the facts say
 //! whether it still is.
 
-use chrono::TimeDelta;
 use uuid::Uuid;
 
+use super::account::seen;
 use super::{FlowError, Provider};
 use crate::clock::Timestamp;
 use crate::jose;
@@ -13,19 +13,17 @@ use crate::oidc::scope::{ADMINISTRATION, Scope};
 use crate::oidc::token::access_token::{self, AccessTokenClaims};
 use crate::store::grants::Grant;
 use crate::store::users::User;
-use crate::store::{self, clients, grants, participants, sessions, users};
-
-/// How exactly the last use of a session is known: a write for each call would cost too much.
-pub(super) const LAST_SEEN_GRAIN: TimeDelta = TimeDelta::minutes(1);
+use crate::store::{clients, grants, participants, sessions, users};
 
 /// The token's claims and its person, if it is good: not expired, its grant not taken back, its
-/// session alive, its person and client not shut out.
+/// session alive, its person and client not shut out. Presenting it is a use of the session, unless nothing `is_used`.
 ///
 /// # Errors
 /// When we can't tell.
 pub async fn check(
     provider: &Provider,
     token: &str,
+    is_used: bool,
 ) -> Result<Result<(AccessTokenClaims, User), OAuthError>, FlowError> {
     let now = provider.clock.now();
     let (claims, grant) = match standing(provider, token, now).await? {
@@ -47,10 +45,8 @@ pub async fn check(
         let Some(session) = session else {
             return Ok(refuse("the session of the token has ended"));
         };
-        if now - session.last_seen_at >= LAST_SEEN_GRAIN {
-            let tx = provider.database.begin().await?;
-            sessions::touch(&tx, session.id, now).await?;
-            store::commit(tx).await?;
+        if is_used {
+            seen(provider, &session).await?;
         }
     }
     let user = match grant.user_id {

@@ -2,12 +2,13 @@
 
 use std::net::IpAddr;
 
+use chrono::TimeDelta;
 use secrecy::SecretString;
 use uuid::Uuid;
 
 use super::end_session::{self, Ending};
-use super::sign_in::{admit, name_and_address, verify};
-use super::{FlowError, Provider};
+use super::sign_in::{BrowserCookies, Buckets, is_still, verify};
+use super::{FlowError, Provider, known_browser};
 use crate::clock::Timestamp;
 use crate::jose::HashPurpose;
 use crate::oidc::logout::Cause;
@@ -15,7 +16,10 @@ use crate::store::grants::{self, Of};
 use crate::store::orders::OrderScope;
 use crate::store::passwords::Password;
 use crate::store::sessions::{self, Session};
-use crate::store::{self, clients, consents, passwords, throttles, users};
+use crate::store::{self, clients, consents, passwords, users};
+
+/// How exactly the last use of a session is known at most: a write for each call would cost too much.
+const LAST_SEEN_GRAIN: TimeDelta = TimeDelta::minutes(1);
 
 /// How many sessions of a person one transaction ends parts of.
 const SESSIONS_AT_ONCE: u64 = 200;
@@ -30,15 +34,14 @@ pub struct NewPassword<'a> {
     pub new: &'a SecretString,
     /// Where the connection comes from.
     pub address: IpAddr,
+    /// The cookie by which the browser is known, if one came along.
+    pub known: Option<&'a str>,
 }
 
 /// How that went.
 pub enum PasswordChange {
-    /// It is the new one from now on; the session goes on under this cookie.
-    Done {
-        /// The value for the session cookie.
-        cookie: String,
-    },
+    /// It is the new one from now on; the session goes on under these cookies.
+    Done(BrowserCookies),
     /// The current password is another, or the session has ended meanwhile.
     Refused,
     /// Too many attempts; the next one may come at this moment.
@@ -60,7 +63,8 @@ pub async fn change_password(
         return Ok(PasswordChange::Refused);
     };
     // Who holds a browser that is signed in guesses no faster than who is at the front door.
-    if let Err(again_at) = admit(provider, &user.username, wanted.address, now).await? {
+    let buckets = Buckets::of(provider, &user.username, wanted.address, wanted.known).await?;
+    if let Err(again_at) = buckets.admit(provider, now).await? {
         return Ok(PasswordChange::TooOften(again_at));
     }
     let Some((user, password)) = verify(provider, &user.username, wanted.current).await? else {
@@ -75,7 +79,7 @@ pub async fn change_password(
     let Some(user) = user.filter(|user| user.disabled_at.is_none()) else {
         return Ok(PasswordChange::Refused);
     };
-    if passwords::find(&tx, user.id).await?.as_ref() != Some(&password) {
+    if !is_still(&password, passwords::find(&tx, user.id).await?) {
         return Ok(PasswordChange::Refused);
     }
     let alive = provider.alive(now);
@@ -88,10 +92,11 @@ pub async fn change_password(
     }
     let password = Password {
         hash: hash.as_str().to_owned(),
+        set_at: now,
         // The configuration does not undo this until it declares another.
         declared_fingerprint: password.declared_fingerprint,
     };
-    passwords::save(&tx, user.id, &password, now).await?;
+    passwords::save(&tx, user.id, &password).await?;
     let (user_id, except) = (user.id, session.id);
     grants::revoke(&tx, &[Of::UserElsewhere { user_id, except }], now).await?;
     let scope = OrderScope::OthersOf { user_id, except };
@@ -104,14 +109,13 @@ pub async fn change_password(
     };
     let cookie_hash = provider.master.hash(HashPurpose::SessionCookie, &cookie);
     sessions::renew(&tx, &renewed, cookie_hash).await?;
-    throttles::forget(
-        &tx,
-        &name_and_address(provider, &user.username, wanted.address),
-    )
-    .await?;
+    buckets.forget(&tx).await?;
     store::commit(tx).await?;
     provider.work.notify_one();
-    Ok(PasswordChange::Done { cookie })
+    Ok(PasswordChange::Done(BrowserCookies {
+        session: cookie,
+        known: known_browser::introduce(provider, user.id, now),
+    }))
 }
 
 /// Takes back what a person allowed a client: the consent, every grant (those with `offline_access` too),
@@ -128,10 +132,7 @@ pub async fn withdraw_consent(
     // No code is issued while the person is held.
     users::lock(&tx, user_id).await?;
     let now = provider.clock.now();
-    let (cause, before) = (
-        Cause::ConsentWithdrawn,
-        now + chrono::TimeDelta::milliseconds(1),
-    );
+    let (cause, before) = (Cause::ConsentWithdrawn, now + TimeDelta::milliseconds(1));
     let limit = SESSIONS_AT_ONCE + 1;
     let ids = sessions::unended_before(&tx, Some(user_id), None, before, limit).await?;
     let few = u64::try_from(ids.len()).unwrap_or(limit) < limit;
@@ -158,16 +159,21 @@ pub async fn withdraw_consent(
     Ok(true)
 }
 
-/// Records that somebody looked at their account: using a session keeps it from idling.
+/// Records that a session is in use, which keeps it from idling.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn seen(provider: &Provider, session: &Session) -> Result<(), FlowError> {
     let now = provider.clock.now();
-    if now - session.last_seen_at >= super::access::LAST_SEEN_GRAIN {
+    if now - session.last_seen_at >= last_seen_grain(provider.config.session.idle) {
         let tx = provider.database.begin().await?;
         sessions::touch(&tx, session.id, now).await?;
         store::commit(tx).await?;
     }
     Ok(())
+}
+
+/// A session that may idle for less than ten minutes must be known more exactly, or it ends while it is in use.
+fn last_seen_grain(idle: Option<TimeDelta>) -> TimeDelta {
+    idle.map_or(LAST_SEEN_GRAIN, |idle| LAST_SEEN_GRAIN.min(idle / 10))
 }

@@ -1,8 +1,8 @@
 //! A client proves who it is (RFC 6749 §2.3, Core §9).
 
-use super::{FlowError, Provider};
-use crate::jose::{self, HashPurpose};
-use crate::oidc::client::Client;
+use super::{FlowError, Provider, client_keys, client_secrets};
+use crate::jose::{ClientJwt, ClientJwtError};
+use crate::oidc::client::{Client, ClientAuthMethod};
 use crate::oidc::error::OAuthError;
 use crate::oidc::token::client_auth::{self, PresentedCredentials};
 use crate::store::{self, client_assertions, clients};
@@ -28,12 +28,7 @@ pub async fn authenticate(
     match presented {
         PresentedCredentials::Basic { client_secret, .. }
         | PresentedCredentials::Post { client_secret, .. } => {
-            let known = client.client_secret_hash.as_deref().is_some_and(|stored| {
-                provider
-                    .master
-                    .matches(HashPurpose::ClientSecret, client_secret, stored)
-            });
-            if !known {
+            if !client_secrets::matches(provider, &client, client_secret)? {
                 return refused();
             }
         }
@@ -54,12 +49,30 @@ async fn use_assertion(
     assertion: &str,
 ) -> Result<Result<(), OAuthError>, FlowError> {
     let now = provider.clock.now();
-    let Some(jwks) = &client.metadata.jwks else {
-        return Ok(Err(OAuthError::invalid_client(REFUSED)));
+    let refused = |error: ClientJwtError| {
+        OAuthError::invalid_client(format!("the client assertion: {error}"))
     };
-    let claims = match jose::verify_client_assertion(jwks, assertion) {
+    let jwt = match ClientJwt::read(assertion, client_auth::ASSERTION_JWT) {
+        Ok(jwt) => jwt,
+        Err(error) => return Ok(Err(refused(error))),
+    };
+    if let Some(registered) = client.metadata.token_endpoint_auth_signing_alg
+        && registered != jwt.algorithm()
+    {
+        return Ok(Err(refused(ClientJwtError::Algorithm)));
+    }
+    // What the client registered decides what its keys are, never what it sends: else a public key would pass for a
+    // secret.
+    let claims = match client.metadata.token_endpoint_auth_method {
+        ClientAuthMethod::PrivateKeyJwt => client_keys::verify(provider, client, &jwt).await?,
+        ClientAuthMethod::ClientSecretJwt => {
+            client_keys::verify_with_secret(provider, client, &jwt)?
+        }
+        _ => return Ok(Err(OAuthError::invalid_client(REFUSED))),
+    };
+    let claims = match claims {
         Ok(claims) => claims,
-        Err(error) => return Ok(Err(OAuthError::invalid_client(error.to_string()))),
+        Err(error) => return Ok(Err(refused(error))),
     };
     let issuer = &provider.config.issuer;
     let checked =

@@ -31,13 +31,26 @@ use crate::store::{self, clients, parked_requests, users};
 const PATIENCE: TimeDelta = TimeDelta::hours(1);
 /// How long a browser takes to follow a redirect to ourselves.
 const ONE_HOP: TimeDelta = TimeDelta::minutes(2);
-/// POSTs from other sites, from one address: everyone of an office may begin the day at once.
-const PARKED_POSTS: Pace = Pace {
+/// Requests that wait, from one network: everyone of an office may begin the day at once. Those that wait for a person
+/// and POSTs from other sites have a bucket each.
+const PARKED: Pace = Pace {
     interval: TimeDelta::milliseconds(500),
     burst: 100,
 };
+/// The most bytes of a request that waits: nobody has shown yet that they may leave anything here.
+const MOST_PARKED_BYTES: usize = 16 * 1024;
 
-/// Parks a request until the person has done what it needs; answers the handle for the page's form.
+/// Why a request was not kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NotParked {
+    /// Its network has sent too many; the next one may come at this moment.
+    TooOften(Timestamp),
+    /// It is longer than what is kept.
+    TooLong,
+}
+
+/// Parks a request until the person has done what it needs; answers the handle for the page's form. Anyone can send
+/// one, whatever cookies they make up.
 ///
 /// # Errors
 /// When the database fails.
@@ -46,24 +59,33 @@ pub async fn park(
     client: &Client,
     params: &Params,
     browser: &str,
-) -> Result<String, FlowError> {
+    address: IpAddr,
+) -> Result<Result<String, NotParked>, FlowError> {
     let now = provider.clock.now();
     let handle = provider.random.secret();
+    let text = params.to_text();
+    if text.len() > MOST_PARKED_BYTES {
+        return Ok(Err(NotParked::TooLong));
+    }
     let tx = provider.database.begin().await?;
+    let bucket = format!("waiting address {}", network(address));
+    if let Err(again_at) = throttles::admit(&tx, &bucket, PARKED, now).await? {
+        return Ok(Err(NotParked::TooOften(again_at)));
+    }
     interactions::insert(
         &tx,
         &Interaction {
             handle_hash: provider.master.hash(HashPurpose::Handle, &handle),
             browser_hash: provider.master.hash(HashPurpose::Handle, browser),
             client_id: client.client_id.clone(),
-            params: params.to_text(),
+            params: text,
             requested_at: now,
             expires_at: now + PATIENCE,
         },
     )
     .await?;
     store::commit(tx).await?;
-    Ok(handle)
+    Ok(Ok(handle))
 }
 
 /// The request parked under `handle` in this browser, if it still waits.
@@ -81,9 +103,8 @@ pub async fn parked(
     Ok(interactions::find(db, &handle_hash, &browser_hash, provider.clock.now()).await?)
 }
 
-/// Keeps the parameters of a POST from another site for the GET that brings our cookie along; answers when
-/// to come again where this address has sent too many. Anyone can send them, and nobody need ever fetch
-/// them.
+/// Keeps the parameters of a POST from another site for the GET that brings our cookie along. Anyone can send them, and
+/// nobody need ever fetch them.
 ///
 /// # Errors
 /// When the database fails.
@@ -91,16 +112,20 @@ pub async fn park_post(
     provider: &Provider,
     params: &Params,
     address: IpAddr,
-) -> Result<Result<String, Timestamp>, FlowError> {
+) -> Result<Result<String, NotParked>, FlowError> {
     let now = provider.clock.now();
     let handle = provider.random.secret();
     let hash = provider.master.hash(HashPurpose::Handle, &handle);
+    let text = params.to_text();
+    if text.len() > MOST_PARKED_BYTES {
+        return Ok(Err(NotParked::TooLong));
+    }
     let tx = provider.database.begin().await?;
     let bucket = format!("parked address {}", network(address));
-    if let Err(again_at) = throttles::admit(&tx, &bucket, PARKED_POSTS, now).await? {
-        return Ok(Err(again_at));
+    if let Err(again_at) = throttles::admit(&tx, &bucket, PARKED, now).await? {
+        return Ok(Err(NotParked::TooOften(again_at)));
     }
-    parked_requests::insert(&tx, hash, params.to_text(), now + ONE_HOP).await?;
+    parked_requests::insert(&tx, hash, text, now + ONE_HOP).await?;
     store::commit(tx).await?;
     Ok(Ok(handle))
 }

@@ -1,14 +1,16 @@
 //! The configuration declares clients and people; here the database comes to agree with it. Doing so
 //! twice changes nothing.
 
+use std::collections::HashSet;
+
 use secrecy::ExposeSecret as _;
 use uuid::Uuid;
 
-use super::{FlowError, Provider, end_session};
+use super::{FlowError, Provider, client_secrets, end_session};
 use crate::clock::Timestamp;
 use crate::config::{Credential, DeclaredClient, DeclaredUser, canonical_name};
-use crate::jose::HashPurpose;
-use crate::oidc::client::Client;
+use crate::jose::{HashPurpose, PasswordHash};
+use crate::oidc::client::{Client, ClientAuthMethod, KeptSecret};
 use crate::oidc::logout::Cause;
 use crate::oidc::logout::termination::{Fate, termination};
 use crate::store::clients::{self, KnownClient};
@@ -21,7 +23,7 @@ use crate::store::{self, Transaction};
 ///
 /// A client that left the file is shut out and everyone's part in it ends; one that comes back is let
 /// in again. A person's password is set when they are created and when its declaration changes, never
-/// to undo a change made since; who was shut out stays so.
+/// to undo a change made since; who was shut out stays so, and who was deleted stays so until the file has let them go.
 ///
 /// # Errors
 /// When the database fails; what was applied until then stays, and applying again goes on.
@@ -45,9 +47,17 @@ pub async fn apply(provider: &Provider) -> Result<(), FlowError> {
         }
     }
     store::commit(tx).await?;
+    let deleted = still_deleted(provider).await?;
     for declared in &provider.config.users {
-        apply_user(provider, declared, now).await?;
+        apply_user(provider, declared, &deleted, now).await?;
     }
+    let other_than_ours =
+        passwords::declared_hashes(provider.database.read(), PasswordHash::OURS).await?;
+    let hashes: Vec<_> = other_than_ours
+        .iter()
+        .filter_map(|hash| PasswordHash::parse(hash).ok())
+        .collect();
+    provider.passwords.be_as_dear_as(hashes.iter());
     Ok(())
 }
 
@@ -89,12 +99,18 @@ async fn apply_client(
     let before = clients::find(tx, &declared.client_id).await?;
     let client = Client {
         client_id: declared.client_id.clone(),
-        client_secret_hash: declared.secret.as_ref().map(|secret| match secret {
-            Credential::Plain(secret) => provider
-                .master
-                .hash(HashPurpose::ClientSecret, secret.expose_secret()),
-            Credential::Hash(hash) => hash.expose_secret().to_owned(),
-        }),
+        secret: match &declared.secret {
+            None => None,
+            Some(Credential::Plain(secret)) => Some(keep(
+                provider,
+                before.as_ref().map(|before| &before.client),
+                declared,
+                secret.expose_secret(),
+            )?),
+            Some(Credential::Hash(hash)) => {
+                Some(KeptSecret::Hashed(hash.expose_secret().to_owned()))
+            }
+        },
         metadata: declared.metadata.clone(),
     };
     let same = before.as_ref().is_some_and(|before| {
@@ -114,13 +130,66 @@ async fn apply_client(
     Ok(())
 }
 
+/// What is kept of a declared secret: as it was, where it is the same. (Sealed again it would look like another.)
+fn keep(
+    provider: &Provider,
+    before: Option<&Client>,
+    declared: &DeclaredClient,
+    secret: &str,
+) -> Result<KeptSecret, FlowError> {
+    let method = declared.metadata.token_endpoint_auth_method;
+    if let Some(before) = before
+        && let Some(KeptSecret::Sealed(_)) = before.secret
+        && method == ClientAuthMethod::ClientSecretJwt
+        && client_secrets::matches(provider, before, secret)?
+        && let Some(kept) = &before.secret
+    {
+        return Ok(kept.clone());
+    }
+    Ok(client_secrets::keep(
+        provider,
+        &declared.client_id,
+        method,
+        secret,
+    ))
+}
+
+/// The names (hashed) of the people who were deleted and whom the file declares all the same. Whom it declares no more is
+/// forgotten: when they come back to it, they are somebody new.
+async fn still_deleted(provider: &Provider) -> Result<Vec<String>, FlowError> {
+    let declared = provider.config.users.iter();
+    let declared: HashSet<String> = declared
+        .map(|user| hashed_name(provider, &canonical_name(&user.username)))
+        .collect();
+    let deleted = users::deleted_names(provider.database.read()).await?;
+    let (still, gone): (Vec<_>, Vec<_>) = deleted
+        .into_iter()
+        .partition(|name| declared.contains(name));
+    if !gone.is_empty() {
+        let tx = provider.database.begin().await?;
+        users::forget_deleted_names(&tx, &gone).await?;
+        store::commit(tx).await?;
+    }
+    Ok(still)
+}
+
+/// How the name of a person who is deleted is kept, as long as the file has it.
+pub(super) fn hashed_name(provider: &Provider, username: &str) -> String {
+    provider.master.hash(HashPurpose::Handle, username)
+}
+
 async fn apply_user(
     provider: &Provider,
     declared: &DeclaredUser,
+    deleted: &[String],
     now: Timestamp,
 ) -> Result<(), FlowError> {
     let username = canonical_name(&declared.username);
     let before = users::find_by_username(provider.database.read(), &username).await?;
+    if before.is_none() && deleted.contains(&hashed_name(provider, &username)) {
+        tracing::info!(place = %declared.place, "the file declares somebody who was deleted, and stays so");
+        return Ok(());
+    }
     let known_password = match &before {
         Some(user) => passwords::find(provider.database.read(), user.id).await?,
         None => None,
@@ -175,6 +244,7 @@ async fn apply_user(
     if let Some(hash) = hash {
         let password = Password {
             hash,
+            set_at: now,
             declared_fingerprint: fingerprint,
         };
         set_password(provider, &tx, user.id, &password, before.is_some(), now).await?;
@@ -191,7 +261,7 @@ pub(super) async fn set_password(
     replaces: bool,
     now: Timestamp,
 ) -> Result<(), FlowError> {
-    passwords::save(tx, user_id, password, now).await?;
+    passwords::save(tx, user_id, password).await?;
     if replaces {
         store::grants::revoke(tx, &[store::grants::Of::User(user_id)], now).await?;
         end_session::order(

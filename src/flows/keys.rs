@@ -1,6 +1,8 @@
 //! Our keys: made on first start, announced before they sign, reloaded when another process changed
 //! them.
 
+mod by_age;
+
 use chrono::TimeDelta;
 
 use super::{FlowError, Provider};
@@ -8,7 +10,9 @@ use crate::clock::Timestamp;
 use crate::jose::{Schedule, StoredKey};
 use crate::oidc::algorithm::SigningAlgorithm;
 use crate::store::signing_keys::{self, SealedKey};
-use crate::store::{self, changes};
+use crate::store::{self, Transaction, changes};
+
+pub use by_age::{rotate_by_age, run};
 
 /// How long others may keep our JWKS: a new key signs only after that.
 pub const JWKS_MAX_AGE: TimeDelta = TimeDelta::minutes(5);
@@ -111,31 +115,46 @@ pub async fn rotate(
         Schedule::announced(now, JWKS_MAX_AGE)
     };
     let key = generate(provider, algorithm, schedule).await?;
-    let longest_life = provider.config.tokens.access.max(provider.config.tokens.id);
     let tx = provider.database.begin().await?;
     changes::count(&tx, changes::SIGNING_KEYS).await?;
-    for before in signing_keys::list(&tx).await? {
-        if before.algorithm != algorithm || before.retire_at.is_some_and(|at| at <= now) {
-            continue;
-        }
-        let retired = if at_once {
-            Some(now)
-        } else {
-            stored(before.clone())
-                .schedule
-                .superseded_by(&schedule, longest_life)
-                .retire_at
-        };
-        if let Some(at) = retired {
-            signing_keys::retire(&tx, &before.kid, at).await?;
-        }
-    }
-    signing_keys::insert(&tx, &key).await?;
+    let before = signing_keys::list(&tx).await?;
+    let longest_life = if at_once {
+        TimeDelta::zero()
+    } else {
+        longest_life(provider)
+    };
+    succeed(&tx, &key, &before, longest_life, now).await?;
     store::commit(tx).await?;
     Ok(Rotated {
         kid: key.kid,
         sign_from: key.sign_from,
     })
+}
+
+/// Puts `key` in the place of those before it, which are believed for `longest_life` after it begins to sign.
+async fn succeed(
+    tx: &Transaction,
+    key: &SealedKey,
+    before: &[SealedKey],
+    longest_life: TimeDelta,
+    now: Timestamp,
+) -> Result<(), FlowError> {
+    let successor = stored(key.clone()).schedule;
+    for before in before {
+        if before.algorithm != key.algorithm || before.retire_at.is_some_and(|at| at <= now) {
+            continue;
+        }
+        let schedule = stored(before.clone()).schedule;
+        if let Some(at) = schedule.superseded_by(&successor, longest_life).retire_at {
+            signing_keys::retire(tx, &before.kid, at).await?;
+        }
+    }
+    Ok(signing_keys::insert(tx, key).await?)
+}
+
+/// How long after its last signature a key may be needed.
+fn longest_life(provider: &Provider) -> TimeDelta {
+    provider.config.tokens.access.max(provider.config.tokens.id)
 }
 
 /// Why a key can't be retired.

@@ -9,16 +9,22 @@ pub mod account;
 mod applications;
 pub mod authenticate_client;
 pub mod authorize;
+pub mod client_keys;
+pub mod client_secrets;
 pub mod declare;
 pub mod deliver_logouts;
+pub mod documents;
 pub mod end_session;
 pub mod keys;
+pub mod known_browser;
+pub mod logos;
 mod observe;
 pub mod people;
 pub mod redeem;
 pub mod refresh;
 pub mod register;
 pub mod registered;
+pub mod request_objects;
 pub mod restored;
 pub mod send_notice;
 pub mod sign_in;
@@ -30,12 +36,16 @@ pub mod work;
 use std::sync::Arc;
 
 use chrono::TimeDelta;
+use serde_json::Value;
 use tokio::sync::watch;
 
+use self::documents::Documents;
 use self::work::Work;
 use crate::clock::{Clock, Timestamp};
 use crate::config::Config;
-use crate::jose::{KeyError, KeyRing, MasterKey, PasswordError, PasswordPool, SigningFailed};
+use crate::jose::{
+    KeyError, KeyRing, MasterKey, OpenError, PasswordError, PasswordPool, SigningFailed,
+};
 use crate::metrics::Metrics;
 use crate::oidc::algorithm::SigningAlgorithm;
 use crate::oidc::client::ClientMetadata;
@@ -58,6 +68,10 @@ pub struct Provider {
     pub passwords: Arc<PasswordPool>,
     /// The way out.
     pub outbound: Outbound,
+    /// The keys that clients publish.
+    pub client_keys: Arc<Documents<Value>>,
+    /// The request objects that they publish.
+    pub request_objects: Arc<Documents<String>>,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Randomness.
@@ -80,6 +94,8 @@ impl Provider {
             master: Arc::clone(&self.master),
             passwords: Arc::clone(&self.passwords),
             outbound: self.outbound.clone(),
+            client_keys: Arc::clone(&self.client_keys),
+            request_objects: Arc::clone(&self.request_objects),
             clock: Arc::clone(&self.clock),
             random: Arc::clone(&self.random),
             work: Arc::clone(&self.work),
@@ -118,6 +134,9 @@ pub enum FlowError {
     /// There is no key to sign with.
     #[error("there is no {0} key that may sign now")]
     NoSigningKey(SigningAlgorithm),
+    /// A client's secret.
+    #[error("a client's secret: {0}")]
+    Secret(#[from] OpenError),
     /// The client for connections to others could not be set up for a client's networks.
     #[error(transparent)]
     Outbound(#[from] SetupError),

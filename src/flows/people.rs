@@ -2,7 +2,7 @@
 
 use secrecy::SecretString;
 
-use super::declare::set_password;
+use super::declare::{hashed_name, set_password};
 use super::{FlowError, Provider, end_session};
 use crate::config::canonical_name;
 use crate::oidc::claims::UserClaims;
@@ -62,9 +62,10 @@ pub async fn add_user(
     if let Some(hash) = hash {
         let password = Password {
             hash: hash.as_str().to_owned(),
+            set_at: now,
             declared_fingerprint: None,
         };
-        passwords::save(&tx, user.id, &password, now).await?;
+        passwords::save(&tx, user.id, &password).await?;
     }
     store::commit(tx).await?;
     Ok(Ok(user))
@@ -124,6 +125,7 @@ pub async fn reset_password(
         .and_then(|before| before.declared_fingerprint);
     let password = Password {
         hash: hash.as_str().to_owned(),
+        set_at: now,
         declared_fingerprint,
     };
     set_password(provider, &tx, user.id, &password, true, now).await?;
@@ -154,7 +156,8 @@ pub async fn enable_user(
 }
 
 /// A person is gone for good: their sessions end, what they granted and allowed is taken back, what was
-/// known about them is wiped. Their name is free; their `sub` is never used again.
+/// known about them is wiped. Their name is free; their `sub` is never used again. Whom the configuration declares stays
+/// away until it has let them go.
 ///
 /// # Errors
 /// When the database fails; then nothing was done.
@@ -164,16 +167,14 @@ pub async fn delete_user(
 ) -> Result<Result<(), NotDone>, FlowError> {
     let username = canonical_name(username);
     let mut declared = provider.config.users.iter();
-    if declared.any(|known| canonical_name(&known.username) == username) {
-        // The next start would make another person of that name.
-        return Ok(Err(NotDone::Declared));
-    }
+    let is_declared = declared.any(|known| canonical_name(&known.username) == username);
+    let declared_name = is_declared.then(|| hashed_name(provider, &username));
     let tx = provider.database.begin().await?;
     let Some(user) = users::lock_by_username(&tx, &username).await? else {
         return Ok(Err(NotDone::Unknown));
     };
     let now = provider.clock.now();
-    users::bury(&tx, user.id, now).await?;
+    users::bury(&tx, user.id, declared_name, now).await?;
     passwords::remove(&tx, user.id).await?;
     consents::remove_of_user(&tx, user.id).await?;
     grants::revoke(&tx, &[grants::Of::User(user.id)], now).await?;

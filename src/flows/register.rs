@@ -7,11 +7,11 @@ use chrono::TimeDelta;
 use uuid::Uuid;
 
 use super::sign_in::network;
-use super::{FlowError, Provider, keys};
+use super::{FlowError, Provider, client_secrets, keys};
 use crate::clock::Timestamp;
 use crate::config::RegistrationPolicy;
 use crate::jose::{self, HashPurpose};
-use crate::oidc::client::{Client, ClientAuthMethod, ClientMetadata};
+use crate::oidc::client::{Client, ClientMetadata};
 use crate::oidc::error::OAuthError;
 use crate::oidc::registration::dynamic::{self, RegistrationRequest};
 use crate::oidc::registration::{self as rules, Problem};
@@ -143,15 +143,13 @@ pub async fn register(
     keys::ensure(provider, metadata.id_token_signed_response_alg).await?;
     let now = provider.clock.now();
     let client_id = provider.random.identifier().to_string();
-    let client_secret = has_secret(&metadata).then(|| provider.random.secret());
+    let (client_secret, secret) = client_secrets::issue(provider, &client_id, &metadata).unzip();
     let registration_access_token = provider.random.secret();
     let hash = |purpose, secret: &str| provider.master.hash(purpose, secret);
     let known = KnownClient {
         client: Client {
             client_id: client_id.clone(),
-            client_secret_hash: client_secret
-                .as_ref()
-                .map(|secret| hash(HashPurpose::ClientSecret, secret)),
+            secret,
             metadata: metadata.clone(),
         },
         declared: false,
@@ -198,18 +196,12 @@ pub async fn register(
     }))
 }
 
-/// Whether a client of such metadata has a secret of ours.
-pub(super) fn has_secret(metadata: &ClientMetadata) -> bool {
-    matches!(
-        metadata.token_endpoint_auth_method,
-        ClientAuthMethod::ClientSecretBasic | ClientAuthMethod::ClientSecretPost
-    )
-}
-
 /// Whether a client may register itself so, beyond what its request says already.
 pub(super) fn check(provider: &Provider, metadata: &ClientMetadata) -> Result<(), OAuthError> {
     let networks = provider.config.outbound.networks();
-    let mut problems = rules::check(metadata, has_secret(metadata), &networks);
+    // It is given a secret if it uses one.
+    let has_secret = metadata.token_endpoint_auth_method.uses_secret();
+    let mut problems = rules::check(metadata, has_secret, &networks);
     if problems.is_empty()
         && let Some(Err(message)) = metadata.jwks.as_ref().map(jose::check_client_jwks)
     {

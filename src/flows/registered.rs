@@ -4,8 +4,8 @@
 use chrono::TimeDelta;
 
 use super::declare::shut_out;
-use super::register::{check, has_secret};
-use super::{FlowError, Provider, keys};
+use super::register::check;
+use super::{FlowError, Provider, client_secrets, keys};
 use crate::clock::Timestamp;
 use crate::jose::HashPurpose;
 use crate::oidc::client::{Client, ClientMetadata};
@@ -74,7 +74,8 @@ pub async fn read(
 }
 
 /// Registers the client as something else (RFC 7592 §2.2). Its token stays: one that was lost with the answer
-/// would leave it helpless. So does its secret, as long as it uses one.
+/// would leave it helpless. So does its secret, as long as it uses one; where it begins to sign with one, it is given
+/// another, since of the old one only a hash is there.
 ///
 /// # Errors
 /// When a key can't be made or the database fails; then nothing was done.
@@ -96,7 +97,7 @@ pub async fn update(
     if let Err(again_at) = admitted {
         return Ok(Err(Refused::TooOften(again_at)));
     }
-    let metadata = match wanted(provider, &known, request) {
+    let metadata = match wanted(provider, &known, request)? {
         Ok(metadata) => metadata,
         Err(refusal) => return Ok(Err(refusal.into())),
     };
@@ -109,17 +110,16 @@ pub async fn update(
         Err(refused) => return Ok(Err(refused)),
     };
     let metadata = dynamic::replaced(&known.client.metadata, &metadata);
-    let before = known.client.client_secret_hash.as_ref();
-    let client_secret =
-        (has_secret(&metadata) && before.is_none()).then(|| provider.random.secret());
-    let client_secret_hash = match &client_secret {
-        Some(secret) => Some(provider.master.hash(HashPurpose::ClientSecret, secret)),
-        None => before.filter(|_| has_secret(&metadata)).cloned(),
+    let method = metadata.token_endpoint_auth_method;
+    let (client_secret, secret) = match client_secrets::carry_over(provider, &known.client, method)?
+    {
+        Some(kept) => (None, Some(kept)),
+        None => client_secrets::issue(provider, client_id, &metadata).unzip(),
     };
     let known = KnownClient {
         client: Client {
             client_id: known.client.client_id,
-            client_secret_hash,
+            secret,
             metadata,
         },
         updated_at: provider.clock.now(),
@@ -238,37 +238,33 @@ fn wanted(
     provider: &Provider,
     known: &KnownClient,
     request: Result<RegistrationRequest, OAuthError>,
-) -> Result<ClientMetadata, OAuthError> {
-    let request = request?;
+) -> Result<Result<ClientMetadata, OAuthError>, FlowError> {
+    let request = match request {
+        Ok(request) => request,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
     let refuse = |description| {
-        Err(OAuthError::new(
+        Ok(Err(OAuthError::new(
             ErrorCode::InvalidClientMetadata,
             description,
-        ))
+        )))
     };
     if request.client_id.as_deref() != Some(&known.client.client_id) {
         return refuse("client_id must be there, and the client's own");
     }
     // RFC 7592 §2.2: it may say the secret that it has, never choose one.
-    if let Some(secret) = &request.client_secret {
-        let stored = known.client.client_secret_hash.as_deref();
-        let fits = |stored| {
-            provider
-                .master
-                .matches(HashPurpose::ClientSecret, secret, stored)
-        };
-        if !stored.is_some_and(fits) {
-            return refuse("client_secret is not the client's: leave it out");
-        }
+    if let Some(secret) = &request.client_secret
+        && !client_secrets::matches(provider, &known.client, secret)?
+    {
+        return refuse("client_secret is not the client's: leave it out");
     }
     let metadata = dynamic::replaced(&known.client.metadata, &request.metadata);
-    check(provider, &metadata)?;
-    Ok(metadata)
+    Ok(check(provider, &metadata).map(|()| metadata))
 }
 
 fn told(known: KnownClient, client_secret: Option<String>) -> Told {
     Told {
-        has_secret: known.client.client_secret_hash.is_some(),
+        has_secret: known.client.secret.is_some(),
         client_id: known.client.client_id,
         client_secret,
         metadata: known.client.metadata,

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use chrono::TimeDelta;
 use secrecy::SecretString;
 
-use super::{FlowError, Provider, end_session};
+use super::{FlowError, Provider, end_session, known_browser};
 use crate::clock::Timestamp;
 use crate::config::canonical_name;
 use crate::jose::{HashPurpose, PasswordError, PasswordHash};
@@ -16,14 +16,15 @@ use crate::store::passwords::Password;
 use crate::store::sessions::Session;
 use crate::store::throttles::{self, Pace};
 use crate::store::users::User;
-use crate::store::{self, passwords, sessions, users};
+use crate::store::{self, Transaction, passwords, sessions, users};
 
 /// One name from one address: as often as a person mistypes.
 const NAME_AND_ADDRESS: Pace = Pace {
     interval: TimeDelta::seconds(15),
     burst: 10,
 };
-/// One name from everywhere: generous, since it lets a stranger keep the person out (attack 85).
+/// One name from everywhere: generous, since it lets a stranger keep the person out (attack 85) where their browser is
+/// not known.
 const NAME: Pace = Pace {
     interval: TimeDelta::seconds(5),
     burst: 100,
@@ -51,15 +52,22 @@ pub struct Attempt<'a> {
     pub user_agent: &'a str,
     /// The session cookie that came along, if one did.
     pub cookie: Option<&'a str>,
+    /// The cookie by which the browser is known, if one came along.
+    pub known: Option<&'a str>,
+}
+
+/// What the browser gets of somebody who has proved who they are: the values of two cookies.
+pub struct BrowserCookies {
+    /// Of the session.
+    pub session: String,
+    /// By which the browser is known the next time.
+    pub known: String,
 }
 
 /// How an attempt went.
 pub enum SignIn {
-    /// They are who they say: the browser's new cookie.
-    Done {
-        /// The value for the session cookie.
-        cookie: String,
-    },
+    /// They are who they say.
+    Done(BrowserCookies),
     /// Name and password do not go together, or the person is shut out: nobody outside can tell.
     Refused,
     /// Too many attempts; the next one may come at this moment.
@@ -74,7 +82,7 @@ pub enum SignIn {
 pub async fn sign_in(provider: &Provider, attempt: &Attempt<'_>) -> Result<SignIn, FlowError> {
     let answer = prove(provider, attempt).await?;
     provider.metrics.tried_to_sign_in(match &answer {
-        SignIn::Done { .. } => SignInResult::Done,
+        SignIn::Done(_) => SignInResult::Done,
         SignIn::Refused => {
             // By whom, the request's span says. Not the name: people type their password there.
             tracing::info!("a sign-in was refused");
@@ -88,11 +96,17 @@ pub async fn sign_in(provider: &Provider, attempt: &Attempt<'_>) -> Result<SignI
 async fn prove(provider: &Provider, attempt: &Attempt<'_>) -> Result<SignIn, FlowError> {
     let now = provider.clock.now();
     let username = canonical_name(attempt.username);
-    if let Err(again_at) = admit(provider, &username, attempt.address, now).await? {
+    let buckets = Buckets::of(provider, &username, attempt.address, attempt.known).await?;
+    if let Err(again_at) = buckets.admit(provider, now).await? {
         return Ok(SignIn::TooOften(again_at));
     }
     let Some((user, password)) = verify(provider, &username, attempt.password).await? else {
         return Ok(SignIn::Refused);
+    };
+    // One that was declared at another cost tells by its time that somebody is known (attack 83).
+    let renewed = match is_as_ours(&password) {
+        true => None,
+        false => Some(provider.passwords.hash(attempt.password).await?),
     };
     let cookie = provider.random.secret();
     let tx = provider.database.begin().await?;
@@ -102,8 +116,11 @@ async fn prove(provider: &Provider, attempt: &Attempt<'_>) -> Result<SignIn, Flo
     let Some(user) = user.filter(|user| user.disabled_at.is_none()) else {
         return Ok(SignIn::Refused);
     };
-    if passwords::find(&tx, user.id).await?.as_ref() != Some(&password) {
+    if !is_still(&password, passwords::find(&tx, user.id).await?) {
         return Ok(SignIn::Refused);
+    }
+    if let Some(hash) = renewed {
+        passwords::save_hash(&tx, user.id, hash.as_str()).await?;
     }
     let before = match attempt.cookie {
         Some(cookie) => {
@@ -156,10 +173,13 @@ async fn prove(provider: &Provider, attempt: &Attempt<'_>) -> Result<SignIn, Flo
             sessions::insert(&tx, &session, cookie_hash).await?;
         }
     }
-    throttles::forget(&tx, &name_and_address(provider, &username, attempt.address)).await?;
+    buckets.forget(&tx).await?;
     store::commit(tx).await?;
     provider.work.notify_one();
-    Ok(SignIn::Done { cookie })
+    Ok(SignIn::Done(BrowserCookies {
+        session: cookie,
+        known: known_browser::introduce(provider, user.id, password.set_at),
+    }))
 }
 
 /// The person whose password it is, and how it is kept; the same work whether or not there is such a
@@ -185,39 +205,75 @@ pub(super) async fn verify(
     }
 }
 
-/// Counts the attempt before any work is done for it, so that a parallel burst gets no more than its
-/// share (attack 84).
-pub(super) async fn admit(
-    provider: &Provider,
-    username: &str,
-    address: IpAddr,
-    now: Timestamp,
-) -> Result<Result<(), Timestamp>, FlowError> {
-    let name = provider.master.hash(HashPurpose::Handle, username);
-    let buckets = [
-        (
-            name_and_address(provider, username, address),
-            NAME_AND_ADDRESS,
-        ),
-        (format!("name {name}"), NAME),
-        (format!("address {}", network(address)), ADDRESS),
-        ("everybody".to_owned(), EVERYBODY),
-    ];
-    let tx = provider.database.begin().await?;
-    for (bucket, pace) in &buckets {
-        if let Err(again_at) = throttles::admit(&tx, bucket, *pace, now).await? {
-            // What was counted in the buckets before stays counted: an attempt is an attempt.
-            store::commit(tx).await?;
-            return Ok(Err(again_at));
-        }
-    }
-    store::commit(tx).await?;
-    Ok(Ok(()))
+/// Whether the password that was compared is set still, perhaps under a hash that another sign-in has made anew.
+pub(super) fn is_still(compared: &Password, held: Option<Password>) -> bool {
+    let Some(held) = held else {
+        return false;
+    };
+    let made_anew = is_as_ours(&held) && !is_as_ours(compared);
+    let same_hash = held.hash == compared.hash || made_anew;
+    let (set_at, declared) = (compared.set_at, &compared.declared_fingerprint);
+    same_hash && held.set_at == set_at && held.declared_fingerprint == *declared
 }
 
-pub(super) fn name_and_address(provider: &Provider, username: &str, address: IpAddr) -> String {
-    let name = provider.master.hash(HashPurpose::Handle, username);
-    format!("name {name} address {}", network(address))
+fn is_as_ours(password: &Password) -> bool {
+    PasswordHash::parse(&password.hash).is_ok_and(|hash| hash.is_as_ours())
+}
+
+/// Where an attempt is counted.
+pub(super) struct Buckets {
+    /// What is emptied when it succeeds.
+    own: String,
+    all: Vec<(String, Pace)>,
+}
+
+impl Buckets {
+    /// Those of an attempt at `username` (in its canonical form). In a browser that is known to have been theirs what
+    /// others try at the name does not count.
+    pub(super) async fn of(
+        provider: &Provider,
+        username: &str,
+        address: IpAddr,
+        known: Option<&str>,
+    ) -> Result<Self, FlowError> {
+        let name = provider.master.hash(HashPurpose::Handle, username);
+        let network = network(address);
+        let (own, mut all) = match known_browser::bucket(provider, username, known).await? {
+            Some(known) => (known.clone(), vec![(known, known_browser::PACE)]),
+            None => {
+                let own = format!("name {name} address {network}");
+                let of_name = (format!("name {name}"), NAME);
+                (own.clone(), vec![(own, NAME_AND_ADDRESS), of_name])
+            }
+        };
+        all.push((format!("address {network}"), ADDRESS));
+        all.push(("everybody".to_owned(), EVERYBODY));
+        Ok(Self { own, all })
+    }
+
+    /// Counts the attempt before any work is done for it, so that a parallel burst gets no more than its
+    /// share (attack 84).
+    pub(super) async fn admit(
+        &self,
+        provider: &Provider,
+        now: Timestamp,
+    ) -> Result<Result<(), Timestamp>, FlowError> {
+        let tx = provider.database.begin().await?;
+        for (bucket, pace) in &self.all {
+            if let Err(again_at) = throttles::admit(&tx, bucket, *pace, now).await? {
+                // What was counted in the buckets before stays counted: an attempt is an attempt.
+                store::commit(tx).await?;
+                return Ok(Err(again_at));
+            }
+        }
+        store::commit(tx).await?;
+        Ok(Ok(()))
+    }
+
+    /// Who got in may mistype again tomorrow.
+    pub(super) async fn forget(&self, tx: &Transaction) -> Result<(), FlowError> {
+        Ok(throttles::forget(tx, &self.own).await?)
+    }
 }
 
 /// Whom an address belongs to: of IPv6, a household has at least 2^64.

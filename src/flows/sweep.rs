@@ -5,8 +5,11 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 use tokio_util::sync::CancellationToken;
 
+use super::logos::UNSEEN;
 use super::{FlowError, Provider, end_session, keys, registered};
-use crate::store::{client_assertions, codes, initial_access_tokens, interactions, leavings};
+use crate::store::{
+    client_assertions, codes, initial_access_tokens, interactions, leavings, logos,
+};
 use crate::store::{parked_requests, refresh_tokens, registrations, retention, throttles};
 
 /// How soon a change that another process made is noticed.
@@ -80,6 +83,7 @@ async fn forget(provider: &Provider, stop: &CancellationToken) -> Result<(), Flo
     leavings::purge(&work.tx, now).await?;
     client_assertions::purge(&work.tx, now).await?;
     throttles::purge(&work.tx, now).await?;
+    logos::purge(&work.tx, now - UNSEEN).await?;
     initial_access_tokens::purge(&work.tx, now).await?;
     // Before the grants are forgotten by which it is known.
     registrations::mark_used(&work.tx, now).await?;

@@ -4,12 +4,12 @@ use actix_web::http::StatusCode;
 use actix_web::web::Bytes;
 use actix_web::{HttpRequest, HttpResponse};
 
-use super::cookies::Kind;
-use super::error::{PageError, html, see_other};
+use super::cookies::{self, Kind};
+use super::error::{PageError, html, see_other, there};
 use super::pages::{Form, FormPost};
 use super::visitor::Visitor;
-use super::{consent, parked, sign_in};
-use crate::flows::authorize;
+use super::{check_session, consent, parked, sign_in};
+use crate::flows::{authorize, request_objects};
 use crate::oidc::authorization::decision::NextStep;
 use crate::oidc::authorization::response::Delivery;
 use crate::oidc::authorization::{AuthorizationRequest, ReplyTo};
@@ -25,25 +25,38 @@ use crate::store::sessions::Session;
 pub(super) struct Answerable {
     pub client: Client,
     pub reply_to: ReplyTo,
+    /// The whole request: an object has been merged into it, and is not looked for again.
     pub params: Params,
     /// Sound, or what to answer the client.
     pub request: Result<AuthorizationRequest, OAuthError>,
 }
 
 impl Answerable {
-    /// Who asks, where the answer may go, and only then what is asked.
+    /// Who asks, what its request object says if there is one, where the answer may go, and only then what is asked.
     pub(super) async fn read(visitor: &Visitor, params: Params) -> Result<Self, PageError> {
         let client_id = params.require("client_id")?;
         let provider = &visitor.provider;
         let client = clients::find_enabled(provider.database.read(), client_id)
             .await?
             .ok_or(PageError::UnknownClient)?;
-        let reply_to =
-            ReplyTo::establish(&params, &client).map_err(|cause| PageError::Unanswerable {
-                application: client.name().to_owned(),
-                cause,
-            })?;
-        let request = AuthorizationRequest::parse(&params, &client, &provider.config.issuer);
+        let (params, refusal) = match request_objects::resolve(provider, &client, &params).await? {
+            None => (params, None),
+            Some(Ok(merged)) => (merged, None),
+            Some(Err(refusal)) => (params, Some(refusal)),
+        };
+        let reply_to = match (ReplyTo::establish(&params, &client), &refusal) {
+            (Ok(reply_to), _) => reply_to,
+            (Err(_), Some(refusal)) => return Err(refusal.clone().into()),
+            (Err(cause), None) => {
+                let application = client.name().to_owned();
+                return Err(PageError::Unanswerable { application, cause });
+            }
+        };
+        let issuer = &provider.config.issuer;
+        let request = match refusal {
+            None => AuthorizationRequest::parse(&params, &client, issuer),
+            Some(refusal) => Err(refusal),
+        };
         Ok(Self {
             client,
             reply_to,
@@ -52,12 +65,30 @@ impl Answerable {
         })
     }
 
-    pub(super) fn refuse(&self, visitor: &Visitor, refusal: &OAuthError) -> HttpResponse {
-        self.deliver(
-            visitor,
-            self.reply_to
-                .error(&visitor.provider.config.issuer, refusal),
-        )
+    pub(super) async fn refuse(
+        &self,
+        visitor: &Visitor,
+        refusal: &OAuthError,
+    ) -> Result<HttpResponse, PageError> {
+        let issuer = &visitor.provider.config.issuer;
+        self.answer(visitor, |reply_to| reply_to.error(issuer, refusal))
+            .await
+    }
+
+    /// Answers the client, and tells it the browser's state where that is on.
+    async fn answer(
+        &self,
+        visitor: &Visitor,
+        with: impl FnOnce(ReplyTo) -> Delivery,
+    ) -> Result<HttpResponse, PageError> {
+        let state = check_session::browser_state(visitor).await?;
+        let told = state
+            .as_ref()
+            .and_then(|state| state.told_to(visitor, &self.client, &self.reply_to));
+        let mut response = self.deliver(visitor, with(self.reply_to.clone().telling(told)));
+        let cookie = state.and_then(|state| state.cookie(visitor));
+        cookies::add(&mut response, cookie)?;
+        Ok(response)
     }
 
     fn deliver(&self, visitor: &Visitor, delivery: Delivery) -> HttpResponse {
@@ -95,6 +126,20 @@ pub(super) async fn get(visitor: Visitor, request: HttpRequest) -> HttpResponse 
         .unwrap_or_else(|error: PageError| error.page(&visitor))
 }
 
+/// HEAD: refused where GET is, and nothing waits for anybody afterwards.
+pub(super) async fn head(visitor: Visitor, request: HttpRequest) -> HttpResponse {
+    let answer = async {
+        let params = Params::parse(request.query_string().as_bytes())?;
+        if !parked::is_kept(&params) {
+            Answerable::read(&visitor, params).await?;
+        }
+        Ok(there())
+    };
+    answer
+        .await
+        .unwrap_or_else(|error: PageError| error.page(&visitor))
+}
+
 /// POST. One that comes from another site brings none of our cookies: it is parked and comes back by
 /// GET, where they come along, so that nobody is asked to sign in who is signed in.
 pub(super) async fn post(visitor: Visitor, request: HttpRequest, body: Bytes) -> HttpResponse {
@@ -104,8 +149,8 @@ pub(super) async fn post(visitor: Visitor, request: HttpRequest, body: Bytes) ->
             return begin(&visitor, params).await;
         }
         // Only what could be answered is kept.
-        Answerable::read(&visitor, params.clone()).await?;
-        parked::come_back(&visitor, AUTHORIZATION, &params).await
+        let answerable = Answerable::read(&visitor, params).await?;
+        parked::come_back(&visitor, AUTHORIZATION, &answerable.params).await
     };
     answer
         .await
@@ -136,6 +181,18 @@ pub(super) async fn waiting(
     Ok((interaction, answerable))
 }
 
+/// HEAD of a page where a request waits.
+pub(super) async fn head_of_waiting(visitor: &Visitor, request: &HttpRequest) -> HttpResponse {
+    let answer = async {
+        let params = Params::parse(request.query_string().as_bytes())?;
+        waiting(visitor, &params).await?;
+        Ok(there())
+    };
+    answer
+        .await
+        .unwrap_or_else(|error: PageError| error.page(visitor))
+}
+
 /// Decides, and does what was decided.
 pub(super) async fn advance(
     visitor: &Visitor,
@@ -146,7 +203,7 @@ pub(super) async fn advance(
     let provider = &visitor.provider;
     let request = match &answerable.request {
         Ok(request) => request,
-        Err(refusal) => return Ok(answerable.refuse(visitor, refusal)),
+        Err(refusal) => return answerable.refuse(visitor, refusal).await,
     };
     let requested_at =
         interaction.map_or_else(|| provider.clock.now(), |(_, known)| known.requested_at);
@@ -163,7 +220,7 @@ pub(super) async fn advance(
             if let Some((_, interaction)) = interaction {
                 authorize::give_up(provider, interaction).await?;
             }
-            return Ok(answerable.refuse(visitor, &refusal));
+            return answerable.refuse(visitor, &refusal).await;
         }
         (NextStep::Issue { scope }, Some(session)) => {
             let granted = authorize::issue(
@@ -177,8 +234,9 @@ pub(super) async fn advance(
             );
             let granted = granted.await?.ok_or(PageError::Expired)?;
             let issuer = &provider.config.issuer;
-            let delivery = answerable.reply_to.success(issuer, granted);
-            return Ok(answerable.deliver(visitor, delivery));
+            return answerable
+                .answer(visitor, |reply_to| reply_to.success(issuer, granted))
+                .await;
         }
         (NextStep::Consent { .. }, Some(_)) => consent::PATH,
         (NextStep::SignIn(_) | NextStep::Consent { .. } | NextStep::Issue { .. }, _) => {
@@ -208,8 +266,9 @@ async fn wait_at(
     let provider = &visitor.provider;
     let known = visitor.browser_cookie.clone();
     let browser = known.clone().unwrap_or_else(|| provider.random.secret());
-    let handle =
-        authorize::park(provider, &answerable.client, &answerable.params, &browser).await?;
+    let (client, params) = (&answerable.client, &answerable.params);
+    let parked = authorize::park(provider, client, params, &browser, visitor.address).await?;
+    let handle = parked.map_err(|why| parked::not_parked(visitor, why))?;
     let mut response = see_other(&to(&handle));
     if known.is_none() {
         // Without cookies nobody can sign in; the page says so when none comes back.
@@ -231,7 +290,7 @@ pub(super) async fn cancel(
         return Err(PageError::Expired);
     }
     let refusal = OAuthError::new(ErrorCode::AccessDenied, "the person did not go on");
-    Ok(answerable.refuse(visitor, &refusal))
+    answerable.refuse(visitor, &refusal).await
 }
 
 /// The form that a page's handler reads, under the same rules as every request.

@@ -7,7 +7,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use super::authorize::{self, Answerable};
 use super::error::{PageError, html};
 use super::visitor::Visitor;
-use super::{pages, sign_in};
+use super::{logo, pages, sign_in};
 use crate::flows;
 use crate::oidc::authorization::decision::NextStep;
 use crate::oidc::params::Params;
@@ -37,6 +37,7 @@ pub(super) async fn get(visitor: Visitor, request: HttpRequest) -> HttpResponse 
         let page = pages::Consent {
             ui: visitor.ui(answerable.params.get("ui_locales")),
             application: pages::Application::of(&answerable.client),
+            about: logo::about(&visitor, &answerable.client).await,
             account: user
                 .map(|user| user.display_name().to_owned())
                 .unwrap_or_default(),
@@ -48,6 +49,11 @@ pub(super) async fn get(visitor: Visitor, request: HttpRequest) -> HttpResponse 
     answer
         .await
         .unwrap_or_else(|error: PageError| error.page(&visitor))
+}
+
+/// HEAD: refused where GET is.
+pub(super) async fn head(visitor: Visitor, request: HttpRequest) -> HttpResponse {
+    authorize::head_of_waiting(&visitor, &request).await
 }
 
 /// The form.

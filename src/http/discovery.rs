@@ -8,10 +8,10 @@ use super::cors::ANY_ORIGIN;
 use super::headers::has_current;
 use super::pages::languages;
 use super::static_files::fingerprint;
+use crate::config::{Config, RegistrationPolicy};
 use crate::flows::{Provider, keys};
 use crate::oidc::algorithm::SigningAlgorithm;
 use crate::oidc::discovery;
-use crate::oidc::issuer::Issuer;
 
 /// The provider's metadata, ready to send. It says which algorithms there are keys for, and keys come and go
 /// while we run: so there is one document for every set of algorithms.
@@ -29,14 +29,18 @@ struct Document {
 }
 
 impl Metadata {
-    pub(super) fn new(issuer: &Issuer, registers: bool) -> Self {
+    pub(super) fn new(config: &Config) -> Self {
+        let issuer = &config.issuer;
         let languages = languages();
         let languages: Vec<&str> = languages.iter().map(String::as_str).collect();
         let documents = (0..1 << SigningAlgorithm::ALL.len()).map(|number| {
             let algorithms = algorithms_of(number);
             let mut document = discovery::metadata(issuer, &algorithms, &languages);
-            if registers {
+            if config.registration.policy != RegistrationPolicy::Closed {
                 discovery::add_registration(&mut document, issuer);
+            }
+            if config.session_management {
+                discovery::add_session_management(&mut document, issuer);
             }
             let text = document.to_string();
             Document {
@@ -120,11 +124,12 @@ fn document(request: &HttpRequest, caching: &str, tag: &str, body: Bytes) -> Htt
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::oidc::issuer::Issuer;
 
     #[test]
     fn every_set_of_algorithms_has_a_document_that_names_it() {
-        let issuer = Issuer::parse("https://id.example").unwrap();
-        for (number, document) in Metadata::new(&issuer, false).documents.iter().enumerate() {
+        let config = Config::for_issuer(Issuer::parse("https://id.example").unwrap());
+        for (number, document) in Metadata::new(&config).documents.iter().enumerate() {
             let document: serde_json::Value = serde_json::from_slice(&document.body).unwrap();
             let named = &document["id_token_signing_alg_values_supported"];
             assert_eq!(*named, serde_json::json!(algorithms_of(number)));

@@ -5,14 +5,13 @@ use actix_web::web::Bytes;
 use actix_web::{HttpRequest, HttpResponse};
 
 use super::authorize::form;
-use super::cookies::Kind;
-use super::error::{PageError, html, see_other};
+use super::error::{PageError, html, see_other, there};
 use super::pages::{
     Application, Comparison, ConfirmSignOut, Details, Form, Onward, Participation, SignOutNotice,
     SignedOut,
 };
 use super::visitor::Visitor;
-use super::{leaving, parked};
+use super::{check_session, cookies, leaving, parked};
 use crate::flows::{authorize, end_session, watching};
 use crate::oidc::client::Client;
 use crate::oidc::discovery::END_SESSION;
@@ -52,6 +51,14 @@ pub(super) async fn get(visitor: Visitor, request: HttpRequest) -> HttpResponse 
     answer
         .await
         .unwrap_or_else(|error: PageError| error.page(&visitor))
+}
+
+/// HEAD: refused where GET is, and nobody is signed out.
+pub(super) async fn head(visitor: Visitor, request: HttpRequest) -> HttpResponse {
+    match Params::parse(request.query_string().as_bytes()) {
+        Ok(_) => there(),
+        Err(refusal) => PageError::from(refusal).page(&visitor),
+    }
 }
 
 /// POST. One that comes from another site brings no cookie and comes back by GET, where it does.
@@ -317,10 +324,7 @@ async fn leave(
         }
     };
     if only.is_none() {
-        let gone = Kind::Session.clear(&provider.config);
-        response
-            .add_cookie(&gone)
-            .map_err(|_invalid| PageError::NotFound)?;
+        cookies::add(&mut response, check_session::signed_out(provider))?;
     }
     Ok(response)
 }
@@ -332,6 +336,11 @@ fn already_out(visitor: &Visitor, known: &Request, then: Then) -> HttpResponse {
         Then::SignedOutPage { link } => link,
     };
     let (notice, details) = unfit(&known.decision);
+    let sign_in_again = known
+        .client
+        .as_ref()
+        .filter(|_| link.is_none())
+        .and_then(|client| Onward::sign_in(client, &visitor.provider.config.issuer));
     let page = SignedOut {
         ui: visitor.ui(known.request.ui_locales.first().map(String::as_str)),
         was_signed_in: false,
@@ -342,6 +351,7 @@ fn already_out(visitor: &Visitor, known: &Request, then: Then) -> HttpResponse {
             href: link.location(),
             application: known.client.as_ref().map(|client| client.name().to_owned()),
         }),
+        sign_in_again,
         status_href: None,
         again_href: None,
         now: visitor.provider.clock.now(),

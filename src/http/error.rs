@@ -207,6 +207,13 @@ pub(super) fn see_other(location: &str) -> HttpResponse {
         .finish()
 }
 
+/// What HEAD is told where GET shows a page, or does something that HEAD does not: it is there, and nothing happens.
+pub(super) fn there() -> HttpResponse {
+    HttpResponse::Ok()
+        .content_type(ContentType::html())
+        .finish()
+}
+
 /// What stands nowhere in the routes.
 pub(super) async fn not_found(visitor: Visitor) -> impl Responder {
     PageError::NotFound.page(&visitor)

@@ -8,7 +8,7 @@ use actix_web::http::header::{
     X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use actix_web::middleware::Next;
-use actix_web::{Error, HttpRequest, web};
+use actix_web::{Error, HttpRequest, HttpResponse, web};
 
 use crate::flows::Provider;
 
@@ -27,6 +27,23 @@ pub(super) fn framing_policy(origins: &[String]) -> String {
     format!("{POLICY}; connect-src 'self'; frame-src {frames}")
 }
 
+/// The policy of the one page that others may frame. It shows nothing and takes nothing: there is nothing to click on
+/// by mistake.
+const FRAMED_POLICY: &str =
+    "default-src 'none'; script-src 'self'; base-uri 'none'; form-action 'none'";
+
+/// An answer that others' pages may frame.
+struct MayBeFramed;
+
+/// Lets every page frame this one.
+pub(super) fn let_be_framed(response: &mut HttpResponse) {
+    let policy = HeaderValue::from_static(FRAMED_POLICY);
+    response
+        .headers_mut()
+        .insert(CONTENT_SECURITY_POLICY, policy);
+    response.extensions_mut().insert(MayBeFramed);
+}
+
 /// Adds what is missing: a handler that knows better has said so already.
 pub(super) async fn secure(
     request: ServiceRequest,
@@ -36,9 +53,12 @@ pub(super) async fn secure(
         .app_data::<web::Data<Provider>>()
         .is_some_and(|provider| !provider.config.issuer.is_loopback_http());
     let mut response = next.call(request).await?;
+    let may_be_framed = response.response().extensions().contains::<MayBeFramed>();
     let headers = response.headers_mut();
     set(headers, CONTENT_SECURITY_POLICY, POLICY);
-    set(headers, X_FRAME_OPTIONS, "DENY");
+    if !may_be_framed {
+        set(headers, X_FRAME_OPTIONS, "DENY");
+    }
     set(headers, X_CONTENT_TYPE_OPTIONS, "nosniff");
     // With `no-referrer` the Origin of our own forms would be null.
     set(headers, REFERRER_POLICY, "strict-origin");

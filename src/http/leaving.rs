@@ -8,7 +8,7 @@ use actix_web::web::Bytes;
 
 use super::authorize::form;
 use super::cookies::Kind;
-use super::error::{PageError, html, see_other};
+use super::error::{PageError, html, see_other, there};
 use super::headers::framing_policy;
 use super::pages::{self, Departure, Here, LeavingStatus, Onward, SignedOut};
 use super::receipts::{Receipt, receipts};
@@ -86,6 +86,15 @@ pub(super) async fn get(visitor: Visitor) -> HttpResponse {
     answer
         .await
         .unwrap_or_else(|error: PageError| error.page(&visitor))
+}
+
+/// HEAD: sent on where GET is, and no application is asked for that.
+pub(super) async fn head(visitor: Visitor) -> HttpResponse {
+    match watched(&visitor).await {
+        Ok(Some(_)) => there(),
+        Ok(None) => see_other(&visitor.path(SIGNED_OUT_PATH)),
+        Err(error) => error.page(&visitor),
+    }
 }
 
 /// A page that asks for its status, and frames these origins.
@@ -166,11 +175,13 @@ pub(super) async fn signed_out(visitor: Visitor) -> HttpResponse {
         }
         let now = visitor.provider.clock.now();
         let watched = watched(&visitor).await?;
-        let (departures, onward) = match &watched {
-            Some((leaving, receipts)) => {
-                (departures(receipts, now), onward(&visitor, leaving).await?)
-            }
-            None => (Vec::new(), None),
+        let (departures, onward, sign_in_again) = match &watched {
+            Some((leaving, receipts)) => (
+                departures(receipts, now),
+                onward(&visitor, leaving).await?,
+                sign_in_again(&visitor, leaving).await?,
+            ),
+            None => (Vec::new(), None, None),
         };
         let open = departures
             .iter()
@@ -183,6 +194,7 @@ pub(super) async fn signed_out(visitor: Visitor) -> HttpResponse {
             departures,
             notice: None,
             details: None,
+            sign_in_again: sign_in_again.filter(|_| onward.is_none()),
             onward,
             now,
         };
@@ -222,6 +234,16 @@ async fn onward(visitor: &Visitor, leaving: &Leaving) -> Result<Option<Onward>, 
     };
     let application = known.map(|known| known.client.name().to_owned());
     Ok(Some(Onward { href, application }))
+}
+
+/// Back in, for somebody whom the application that asked has nowhere to send.
+async fn sign_in_again(visitor: &Visitor, leaving: &Leaving) -> Result<Option<Onward>, PageError> {
+    let provider = &visitor.provider;
+    let known = match &leaving.client_id {
+        Some(client_id) => clients::find_enabled(provider.database.read(), client_id).await?,
+        None => None,
+    };
+    Ok(known.and_then(|client| Onward::sign_in(&client, &provider.config.issuer)))
 }
 
 fn departures(receipts: &[Receipt], now: crate::clock::Timestamp) -> Vec<Departure> {

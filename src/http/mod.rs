@@ -9,6 +9,7 @@ pub mod static_files;
 mod account;
 mod authorize;
 mod body;
+mod check_session;
 mod consent;
 mod cookies;
 mod cors;
@@ -20,6 +21,7 @@ mod headers;
 mod health;
 mod landing;
 mod leaving;
+mod logo;
 mod parked;
 mod receipts;
 mod registration;
@@ -30,7 +32,6 @@ mod userinfo;
 mod visitor;
 
 use actix_web::dev::HttpServiceFactory;
-use actix_web::http::Method;
 use actix_web::http::header::{ALLOW, HeaderValue};
 use actix_web::middleware::from_fn;
 use actix_web::web::{self, ServiceConfig};
@@ -49,6 +50,7 @@ pub struct Routes {
     prefix: String,
     registers: bool,
     metadata: web::Data<discovery::Metadata>,
+    session_management: bool,
 }
 
 impl Routes {
@@ -59,7 +61,8 @@ impl Routes {
         Self {
             prefix: issuer.path().to_owned(),
             registers,
-            metadata: web::Data::new(discovery::Metadata::new(issuer, registers)),
+            metadata: web::Data::new(discovery::Metadata::new(&provider.config)),
+            session_management: provider.config.session_management,
         }
     }
 
@@ -77,6 +80,12 @@ impl Routes {
         }
         app.service(public(&below(paths::JWKS), discovery::jwks));
 
+        let is_checked = self.session_management;
+        let checked = move |app: &mut ServiceConfig| {
+            if is_checked {
+                app.service(get_and_head(paths::CHECK_SESSION, check_session::get));
+            }
+        };
         // What people see: refusals are pages too. It has every address that nothing else has.
         let pages = web::scope("")
             .wrap(from_fn(body::of_pages))
@@ -84,25 +93,25 @@ impl Routes {
                 methods(paths::AUTHORIZATION, "GET, HEAD, POST")
                     .route(web::get().to(authorize::get))
                     .route(web::post().to(authorize::post))
-                    .route(head()),
+                    .route(web::head().to(authorize::head)),
             )
             .service(
                 methods(sign_in::PATH, "GET, HEAD, POST")
                     .route(web::get().to(sign_in::get))
                     .route(web::post().to(sign_in::post))
-                    .route(head()),
+                    .route(web::head().to(sign_in::head)),
             )
             .service(
                 methods(consent::PATH, "GET, HEAD, POST")
                     .route(web::get().to(consent::get))
                     .route(web::post().to(consent::post))
-                    .route(head()),
+                    .route(web::head().to(consent::head)),
             )
             .service(
                 methods(paths::END_SESSION, "GET, HEAD, POST")
                     .route(web::get().to(end_session::get))
                     .route(web::post().to(end_session::post))
-                    .route(head()),
+                    .route(web::head().to(end_session::head)),
             )
             .service(
                 methods(end_session::CONFIRM_PATH, "POST")
@@ -111,7 +120,7 @@ impl Routes {
             .service(
                 methods(leaving::PATH, "GET, HEAD")
                     .route(web::get().to(leaving::get))
-                    .route(head()),
+                    .route(web::head().to(leaving::head)),
             )
             .service(get_and_head(leaving::STATUS_PATH, leaving::status))
             .service(
@@ -119,7 +128,12 @@ impl Routes {
                     .route(web::post().to(leaving::acknowledge)),
             )
             .service(get_and_head(leaving::SIGNED_OUT_PATH, leaving::signed_out))
+            .service(get_and_head(
+                &format!("{}/{{fingerprint}}", logo::PATH),
+                logo::get,
+            ))
             .configure(account::configure)
+            .configure(checked)
             .service(get_and_head("/", landing::get))
             .default_service(web::to(error::not_found));
         let all = web::scope(&self.prefix)
@@ -146,7 +160,7 @@ impl Routes {
             .service(
                 methods_for_programs(paths::USERINFO, "GET, HEAD, POST, OPTIONS")
                     .route(web::get().to(userinfo::get))
-                    .route(web::head().to(userinfo::get))
+                    .route(web::head().to(userinfo::head))
                     .route(web::post().to(userinfo::post))
                     .route(cors::preflight())
                     .wrap(from_fn(body::of_programs))
@@ -216,13 +230,4 @@ where
         .route(web::head().to(handler))
         .route(cors::preflight())
         .wrap(from_fn(span::count))
-}
-
-/// HEAD where GET would change something: it is there, and nothing happens.
-fn head() -> actix_web::Route {
-    web::method(Method::HEAD).to(|| async {
-        HttpResponse::Ok()
-            .content_type("text/html; charset=utf-8")
-            .finish()
-    })
 }

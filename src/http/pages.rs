@@ -4,8 +4,10 @@
 //! Texts live in `locales/`, markup in `templates/`. Everything that comes from outside is escaped by the template;
 //! every `href` and `action` handed in here must be a path of this provider or a URI that a client registered.
 
+mod about;
 mod account;
 mod browser;
+mod check_session;
 mod consent;
 mod departure;
 mod error;
@@ -19,10 +21,14 @@ mod tests;
 mod ui;
 
 use crate::oidc::client::Client;
+use crate::oidc::initiate_login::initiate_login;
+use crate::oidc::issuer::Issuer;
+pub use about::About;
 pub use account::{
     Account, AccountNotice, ChangePassword, ConsentRow, Part, PasswordNotice, SessionRow, SignOut,
     SignOuts,
 };
+pub use check_session::CheckSession;
 pub use consent::Consent;
 pub use departure::{Departure, DepartureState, Lasts};
 pub use error::{Comparison, Details, ErrorPage, Problem};
@@ -99,4 +105,18 @@ pub struct Onward {
     pub href: String,
     /// The name of the application that it belongs to; absent for our own pages.
     pub application: Option<String>,
+}
+
+impl Onward {
+    /// To sign in at the client, if it has an address for that (Core §4).
+    pub fn sign_in(client: &Client, issuer: &Issuer) -> Option<Self> {
+        Some(Self {
+            href: initiate_login(client, issuer)?,
+            application: Some(client.name().to_owned()),
+        })
+    }
+
+    fn name(&self) -> &str {
+        self.application.as_deref().unwrap_or_default()
+    }
 }

@@ -5,7 +5,7 @@ use actix_web::{HttpRequest, HttpResponse};
 
 use super::error::{PageError, see_other};
 use super::visitor::Visitor;
-use crate::flows::authorize;
+use crate::flows::authorize::{self, NotParked};
 use crate::oidc::error::OAuthError;
 use crate::oidc::params::Params;
 
@@ -26,6 +26,11 @@ pub(super) async fn of_get(visitor: &Visitor, request: &HttpRequest) -> Result<P
     }
 }
 
+/// Whether a GET brings back a kept POST. Only GET may look: it is kept for one look.
+pub(super) fn is_kept(params: &Params) -> bool {
+    params.get(PARKED).is_some()
+}
+
 /// The parameters of a POST: in its body alone.
 ///
 /// # Errors
@@ -40,7 +45,7 @@ pub(super) fn of_post(request: &HttpRequest, body: &[u8]) -> Result<Params, Page
 /// Keeps a POST and sends the browser to bring it back to `path`.
 ///
 /// # Errors
-/// When the database fails, or there are too many from this address.
+/// When the database fails, there are too many from this address, or it is too long.
 pub(super) async fn come_back(
     visitor: &Visitor,
     path: &str,
@@ -48,8 +53,18 @@ pub(super) async fn come_back(
 ) -> Result<HttpResponse, PageError> {
     let provider = &visitor.provider;
     let parked = authorize::park_post(provider, params, visitor.address).await?;
-    let handle = parked.map_err(|again_at| PageError::TooOften(again_at - provider.clock.now()))?;
+    let handle = parked.map_err(|why| not_parked(visitor, why))?;
     Ok(see_other(
         &visitor.path(&format!("{path}?{PARKED}={handle}")),
     ))
+}
+
+/// The page that says why a request was not kept.
+pub(super) fn not_parked(visitor: &Visitor, why: NotParked) -> PageError {
+    match why {
+        NotParked::TooOften(again_at) => {
+            PageError::TooOften(again_at - visitor.provider.clock.now())
+        }
+        NotParked::TooLong => PageError::TooLong,
+    }
 }

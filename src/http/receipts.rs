@@ -11,6 +11,7 @@ use crate::clock::Timestamp;
 use crate::flows::Provider;
 use crate::oidc::client::ClientMetadata;
 use crate::oidc::logout::{Channel, DeliveryState, frontchannel};
+use crate::oidc::uri;
 use crate::store::clients;
 use crate::store::deliveries::Delivery;
 
@@ -95,14 +96,14 @@ impl Receipt {
         if !frontchannel::may_ask(delivery.channel, delivery.state, delivery.attempts) {
             return None;
         }
-        let uri = self.metadata.frontchannel_logout_uri.as_deref()?;
+        let logout_uri = self.metadata.frontchannel_logout_uri.as_deref()?;
         let sid = delivery.sid.to_string();
         Some(Frame {
             delivery_id: delivery.id,
             framed: Framed {
                 id: delivery.id.to_string(),
-                url: frontchannel::frame_url(uri, &provider.config.issuer, &sid),
-                origin: frontchannel::origin(uri)?,
+                url: frontchannel::frame_url(logout_uri, &provider.config.issuer, &sid),
+                origin: uri::origin(logout_uri)?,
                 sid,
             },
         })

@@ -6,10 +6,10 @@ use actix_web::{HttpRequest, HttpResponse};
 use secrecy::SecretString;
 
 use super::authorize::{self, Answerable};
-use super::cookies::Kind;
 use super::error::{PageError, html};
 use super::pages::{self, Application, Form, SignInNotice};
 use super::visitor::Visitor;
+use super::{check_session, cookies, logo};
 use crate::flows::sign_in::{Attempt, SignIn, sign_in};
 use crate::oidc::params::Params;
 
@@ -28,21 +28,21 @@ pub(super) async fn get(visitor: Visitor, request: HttpRequest) -> HttpResponse 
             .and_then(|request| request.login_hint.clone());
         // Somebody who is signed in sees why they are asked again.
         let notice = visitor.session().await?.map(|_| SignInNotice::Again);
-        Ok(page(
-            &visitor,
-            &answerable,
-            &params,
-            &hint.unwrap_or_default(),
-            notice,
-        ))
+        let username = hint.unwrap_or_default();
+        Ok(page(&visitor, &answerable, &params, &username, notice).await)
     };
     answer
         .await
         .unwrap_or_else(|error: PageError| error.page(&visitor))
 }
 
+/// HEAD: refused where GET is.
+pub(super) async fn head(visitor: Visitor, request: HttpRequest) -> HttpResponse {
+    authorize::head_of_waiting(&visitor, &request).await
+}
+
 /// The form.
-pub(super) async fn post(visitor: Visitor, body: Bytes) -> HttpResponse {
+pub(super) async fn post(mut visitor: Visitor, body: Bytes) -> HttpResponse {
     let answer = async {
         let form = authorize::form(&body)?;
         let (interaction, answerable) = authorize::waiting(&visitor, &form).await?;
@@ -58,21 +58,18 @@ pub(super) async fn post(visitor: Visitor, body: Bytes) -> HttpResponse {
             address: visitor.address,
             user_agent: &visitor.user_agent,
             cookie: visitor.session_cookie.as_deref(),
+            known: visitor.known_cookie.as_deref(),
         };
         let notice = match sign_in(&visitor.provider, &attempt).await? {
-            SignIn::Done { cookie } => {
-                let session = visitor.session_of(&cookie).await?;
-                let config = &visitor.provider.config;
-                let lifetime = config.session.absolute.num_seconds();
-                let cookie = Kind::Session.set(config, cookie, Some(lifetime));
+            SignIn::Done(given) => {
+                let session = visitor.session_of(&given.session).await?;
+                let signed_in = check_session::signed_in(&mut visitor, given);
                 let mut response =
                     authorize::advance(&visitor, answerable, Some((handle, &interaction)), session)
                         .await
                         // They are signed in, whatever happens to the request.
                         .unwrap_or_else(|error| error.page(&visitor));
-                response
-                    .add_cookie(&cookie)
-                    .map_err(|_invalid| PageError::Expired)?;
+                cookies::add(&mut response, signed_in)?;
                 return Ok(response);
             }
             SignIn::Refused => SignInNotice::WrongCredentials,
@@ -80,14 +77,14 @@ pub(super) async fn post(visitor: Visitor, body: Bytes) -> HttpResponse {
                 wait: again_at - visitor.provider.clock.now(),
             },
         };
-        Ok(page(&visitor, &answerable, &form, username, Some(notice)))
+        Ok(page(&visitor, &answerable, &form, username, Some(notice)).await)
     };
     answer
         .await
         .unwrap_or_else(|error: PageError| error.page(&visitor))
 }
 
-fn page(
+async fn page(
     visitor: &Visitor,
     answerable: &Answerable,
     params: &Params,
@@ -102,6 +99,7 @@ fn page(
     let page = pages::SignIn {
         ui: visitor.ui(answerable.params.get("ui_locales")),
         application: Some(Application::of(&answerable.client)),
+        about: logo::about(visitor, &answerable.client).await,
         form: form(visitor, PATH, handle, handle),
         username: username.to_owned(),
         notice,

@@ -15,7 +15,7 @@ struct StaticFile {
     bytes: &'static [u8],
 }
 
-const FILES: [StaticFile; 5] = [
+const FILES: [StaticFile; 6] = [
     StaticFile {
         name: "exeunt.css",
         media_type: "text/css; charset=utf-8",
@@ -25,6 +25,11 @@ const FILES: [StaticFile; 5] = [
         name: "leaving.js",
         media_type: "text/javascript; charset=utf-8",
         bytes: include_bytes!("../../static/leaving.js"),
+    },
+    StaticFile {
+        name: "check_session.js",
+        media_type: "text/javascript; charset=utf-8",
+        bytes: include_bytes!("../../static/check_session.js"),
     },
     StaticFile {
         name: "form_post.js",

@@ -12,9 +12,14 @@ use crate::oidc::error::{ErrorCode, OAuthError};
 use crate::oidc::params::Params;
 use crate::oidc::scope::OPENID;
 
-/// GET and HEAD, with the token in the header.
+/// GET, with the token in the header.
 pub(super) async fn get(provider: web::Data<Provider>, request: HttpRequest) -> HttpResponse {
-    answer(&provider, bearer(&request)).await
+    answer(&provider, bearer(&request), true).await
+}
+
+/// HEAD, which is told the same and keeps no session from idling.
+pub(super) async fn head(provider: web::Data<Provider>, request: HttpRequest) -> HttpResponse {
+    answer(&provider, bearer(&request), false).await
 }
 
 /// POST, with the token in the header or in the form.
@@ -32,7 +37,7 @@ pub(super) async fn post(
             let refusal = OAuthError::invalid_request("the token is sent in more than one way");
             challenge(Some(&refusal))
         }
-        (in_header, in_form) => answer(&provider, in_header.or(in_form)).await,
+        (in_header, in_form) => answer(&provider, in_header.or(in_form), true).await,
     }
 }
 
@@ -45,11 +50,11 @@ pub(super) fn bearer(request: &HttpRequest) -> Option<String> {
         .then(|| token.trim().to_owned())
 }
 
-async fn answer(provider: &Provider, token: Option<String>) -> HttpResponse {
+async fn answer(provider: &Provider, token: Option<String>, is_used: bool) -> HttpResponse {
     let Some(token) = token else {
         return challenge(None);
     };
-    match access::check(provider, &token).await {
+    match access::check(provider, &token, is_used).await {
         Ok(Ok((claims, user))) if claims.scope.contains(OPENID) => {
             HttpResponse::Ok().json(for_scope(&user.told(), &claims.sub, &claims.scope))
         }

@@ -23,6 +23,10 @@ pub(super) struct Visitor {
     pub session_cookie: Option<String>,
     pub browser_cookie: Option<String>,
     pub leaving_cookie: Option<String>,
+    pub known_cookie: Option<String>,
+    pub state_cookie: Option<String>,
+    /// Whether the answer is for a frame in somebody's page.
+    pub is_framed: bool,
     pub address: IpAddr,
     pub user_agent: String,
     pub request_id: String,
@@ -61,19 +65,25 @@ impl FromRequest for Visitor {
             .extensions()
             .get::<ClientAddress>()
             .map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |address| address.0);
-        let (session_cookie, browser_cookie, leaving_cookie) = (
+        let (session_cookie, browser_cookie, leaving_cookie, state_cookie) = (
             Kind::Session.read(request, config),
             Kind::Browser.read(request, config),
             Kind::Leaving.read(request, config),
+            Kind::State.read(request, config),
         );
+        let is_framed = header(HeaderName::from_static("sec-fetch-dest"))
+            .is_some_and(|destination| matches!(destination.as_str(), "iframe" | "frame"));
         ready(Ok(Self {
-            provider,
             session_cookie,
             browser_cookie,
             leaving_cookie,
+            known_cookie: Kind::Known.read(request, config),
+            state_cookie,
+            is_framed,
             address,
             user_agent: header(USER_AGENT).unwrap_or_default(),
             request_id: request_id.unwrap_or_default(),
+            provider,
             accept_language: header(ACCEPT_LANGUAGE),
             same_site,
         }))

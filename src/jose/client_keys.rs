@@ -1,12 +1,12 @@
-//! Clients' own keys: the JWKS they register and the assertions they sign (`private_key_jwt`, RFC 7523).
+//! Clients' own public keys: the JWKS that they register or publish (RFC 7517).
 
 use aws_lc_rs::signature::{self, ParsedPublicKey};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jsonwebtoken::{Algorithm, DecodingKey, crypto};
-use serde_json::{Map, Value};
+use jsonwebtoken::DecodingKey;
+use serde_json::Value;
 
-use super::strict::Parts;
+use super::strict;
 use crate::oidc::algorithm::SigningAlgorithm;
 
 /// More keys than a client in rotation needs, few enough that trying each costs nothing.
@@ -15,64 +15,24 @@ const MOST_KEYS: usize = 20;
 /// Members that only a private or shared key has (RFC 7518 §6, RFC 8037 §2).
 const PRIVATE_MEMBERS: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
 
-/// Header members that would let the token bring or point to its own key, or change how it is read.
-const REFUSED_HEADERS: [&str; 8] = ["crit", "b64", "zip", "jwk", "jku", "x5u", "x5c", "enc"];
-
-/// Why an assertion is not signed by the client.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum AssertionError {
-    /// It is not a compact JWS, or a very long one.
-    #[error("the client assertion is not a signed JWT")]
-    Malformed,
-    /// Its header asks for something that is not supported or not safe.
-    #[error("the header of the client assertion has a member that is not accepted")]
-    Header,
-    /// Its `alg` is not one of RS256, PS256, ES256 and EdDSA.
-    #[error("the client assertion must be signed with RS256, PS256, ES256 or EdDSA")]
-    Algorithm,
-    /// No key of the client fits its `alg` and `kid`.
-    #[error("no key of the client fits the `alg` and `kid` of the assertion")]
-    NoKey,
-    /// None of the client's keys made the signature.
-    #[error("the signature of the client assertion is wrong")]
-    Signature,
-    /// A claim occurs twice or has a wrong JSON type.
-    #[error("a claim of the client assertion occurs twice or has a wrong type")]
-    Claims,
+/// The bytes at a client's `jwks_uri` as a JWKS, if they are one: keys that do not do, for whatever reason, are passed
+/// over when they are needed, since clients publish keys for others too.
+pub fn read_client_jwks(json: &[u8]) -> Option<Value> {
+    let jwks = strict::object(json)?;
+    let keys = jwks.get("keys").and_then(Value::as_array)?;
+    (keys.len() <= MOST_KEYS).then_some(Value::Object(jwks))
 }
 
-/// The claims of an assertion that one of the client's keys signed. Only the signature and the JSON types are
-/// checked here; issuer, subject, audience, times and `jti` are rules of their own.
-pub fn verify_client_assertion(
-    jwks: &Value,
-    assertion: &str,
-) -> Result<Map<String, Value>, AssertionError> {
-    let parts = Parts::read(assertion).ok_or(AssertionError::Malformed)?;
-    if REFUSED_HEADERS
+/// The keys of the set that fit an algorithm and, where one is named, a `kid`.
+pub(super) fn candidates<'a>(
+    jwks: &'a Value,
+    kid: Option<&'a Value>,
+    algorithm: SigningAlgorithm,
+) -> impl Iterator<Item = DecodingKey> + 'a {
+    keys_of(jwks)
         .iter()
-        .any(|name| parts.header.contains_key(*name))
-    {
-        return Err(AssertionError::Header);
-    }
-    let algorithm: SigningAlgorithm = parts
-        .header_text("alg")
-        .and_then(SigningAlgorithm::from_name)
-        .ok_or(AssertionError::Algorithm)?;
-    let kid = parts.header.get("kid");
-    let mut candidates = keys_of(jwks)
-        .iter()
-        .filter(|key| kid.is_none() || key.get("kid") == kid)
-        .filter_map(|key| usable_key(key, algorithm).ok())
-        .peekable();
-    candidates.peek().ok_or(AssertionError::NoKey)?;
-    let message = parts.message.as_bytes();
-    let signed = candidates.any(|key| {
-        crypto::verify(parts.signature, message, &key, library_name(algorithm)).unwrap_or(false)
-    });
-    if !signed {
-        return Err(AssertionError::Signature);
-    }
-    parts.claims().ok_or(AssertionError::Claims)
+        .filter(move |key| kid.is_none() || key.get("kid") == kid)
+        .filter_map(move |key| usable_key(key, algorithm).ok())
 }
 
 /// Checks a JWKS that a client registers. The error says what to mend, naming the key by its place.
@@ -214,34 +174,15 @@ fn check_rsa(modulus: &[u8], exponent: &[u8]) -> Result<(), &'static str> {
     )
 }
 
-const fn library_name(algorithm: SigningAlgorithm) -> Algorithm {
-    match algorithm {
-        SigningAlgorithm::RS256 => Algorithm::RS256,
-        SigningAlgorithm::PS256 => Algorithm::PS256,
-        SigningAlgorithm::ES256 => Algorithm::ES256,
-        SigningAlgorithm::EdDSA => Algorithm::EdDSA,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
-    use super::super::tests::{forge, key};
+    use super::super::tests::key;
     use super::*;
-
-    const ALL: [SigningAlgorithm; 4] = SigningAlgorithm::ALL;
 
     fn jwk(algorithm: SigningAlgorithm) -> Value {
         key(algorithm).public_jwk().clone()
-    }
-
-    fn assertion(algorithm: SigningAlgorithm, more: &str) -> String {
-        forge(
-            &key(algorithm),
-            &format!(r#"{{"alg":"{algorithm}"{more}}}"#),
-            r#"{"jti":"1"}"#,
-        )
     }
 
     fn set(keys: &[Value]) -> Value {
@@ -253,78 +194,6 @@ mod tests {
         let mut key = jwk(algorithm);
         key[name] = value;
         set(&[key])
-    }
-
-    #[test]
-    fn a_client_signs_with_any_of_its_keys() {
-        let jwks = set(&ALL.map(jwk));
-        for algorithm in ALL {
-            let kid = format!(r#","kid":"{}""#, key(algorithm).kid());
-            for more in ["", kid.as_str(), r#","typ":"JWT""#] {
-                let claims = verify_client_assertion(&jwks, &assertion(algorithm, more)).unwrap();
-                assert_eq!(claims["jti"], "1");
-            }
-        }
-    }
-
-    /// Attack 30: the algorithm must be one of ours and fit the key, and the header brings no key and no `crit`.
-    #[test]
-    fn an_assertion_chooses_neither_its_algorithm_nor_its_key() {
-        let jwks = set(&[jwk(SigningAlgorithm::RS256)]);
-        let signed = |header: &str| {
-            verify_client_assertion(&jwks, &forge(&key(SigningAlgorithm::RS256), header, "{}"))
-        };
-        assert!(signed(r#"{"alg":"RS256"}"#).is_ok());
-        for alg in ["none", "HS256", "RS384", "nOnE"] {
-            let refused = signed(&format!(r#"{{"alg":"{alg}"}}"#));
-            assert_eq!(refused, Err(AssertionError::Algorithm), "{alg}");
-        }
-        for alg in ["PS256", "ES256", "EdDSA"] {
-            let refused = signed(&format!(r#"{{"alg":"{alg}"}}"#));
-            assert_eq!(refused, Err(AssertionError::NoKey), "{alg}");
-        }
-        for name in REFUSED_HEADERS {
-            let refused = signed(&format!(r#"{{"alg":"RS256","{name}":{{}}}}"#));
-            assert_eq!(refused, Err(AssertionError::Header), "{name}");
-        }
-        for kid in [r#""../key""#, r#""' OR 1=1""#, "1", "null"] {
-            let refused = signed(&format!(r#"{{"alg":"RS256","kid":{kid}}}"#));
-            assert_eq!(refused, Err(AssertionError::NoKey), "{kid}");
-        }
-        let stranger = set(&[jwk(SigningAlgorithm::PS256)]);
-        let token = assertion(SigningAlgorithm::RS256, "");
-        assert_eq!(
-            verify_client_assertion(&stranger, &token),
-            Err(AssertionError::NoKey)
-        );
-    }
-
-    /// Attack 31: claims of the wrong JSON type are refused in assertions too.
-    #[test]
-    fn an_assertion_whose_expiry_is_no_number_is_refused() {
-        let jwks = set(&[jwk(SigningAlgorithm::EdDSA)]);
-        let token = forge(
-            &key(SigningAlgorithm::EdDSA),
-            r#"{"alg":"EdDSA"}"#,
-            r#"{"exp":"9"}"#,
-        );
-        assert_eq!(
-            verify_client_assertion(&jwks, &token),
-            Err(AssertionError::Claims)
-        );
-    }
-
-    /// Attack 33: an ECDSA signature of zeros is no signature.
-    #[test]
-    fn a_signature_of_zeros_is_refused() {
-        for algorithm in ALL {
-            let token = assertion(algorithm, "");
-            let (message, signature) = token.rsplit_once('.').unwrap();
-            let length = URL_SAFE_NO_PAD.decode(signature).unwrap().len();
-            let token = format!("{message}.{}", URL_SAFE_NO_PAD.encode(vec![0; length]));
-            let refused = verify_client_assertion(&set(&[jwk(algorithm)]), &token);
-            assert_eq!(refused, Err(AssertionError::Signature));
-        }
     }
 
     /// Attack 33: keys that are weak, off their curve, or meant for encryption do not verify, and are named when
@@ -380,8 +249,10 @@ mod tests {
             ),
         ];
         for (algorithm, jwks, word) in cases {
-            let refused = verify_client_assertion(&jwks, &assertion(algorithm, ""));
-            assert_eq!(refused, Err(AssertionError::NoKey), "{word}");
+            assert!(
+                candidates(&jwks, None, algorithm).next().is_none(),
+                "{word}"
+            );
             let told = check_client_jwks(&jwks).unwrap_err();
             assert!(told.contains(word), "{told}");
         }
@@ -411,6 +282,28 @@ mod tests {
         for (jwks, word) in cases {
             let told = check_client_jwks(&jwks).unwrap_err();
             assert!(told.contains(word), "{told}");
+        }
+    }
+    /// Attack 33: of keys that a client publishes for others too, those that do are used, and no other.
+    #[test]
+    fn of_a_published_jwks_the_keys_that_do_are_used() {
+        use SigningAlgorithm::{ES256, EdDSA};
+        let private = changed(ES256, "d", json!("AQAB"))["keys"][0].clone();
+        let published = set(&[json!({ "kty": "new" }), json!(1), private, jwk(EdDSA)]);
+        let jwks = read_client_jwks(published.to_string().as_bytes()).unwrap();
+        assert_eq!(candidates(&jwks, None, ES256).count(), 0);
+        assert_eq!(candidates(&jwks, None, EdDSA).count(), 1);
+        assert!(read_client_jwks(br#"{"keys":[]}"#).is_some());
+        let many = set(&vec![jwk(EdDSA); 21]).to_string();
+        for none in [
+            "",
+            "[]",
+            "{}",
+            r#"{"keys":{}}"#,
+            r#"{"keys":[],"keys":[]}"#,
+            &many,
+        ] {
+            assert_eq!(read_client_jwks(none.as_bytes()), None, "{none:.40}");
         }
     }
 }

@@ -32,6 +32,10 @@ pub enum HashPurpose {
     Handle,
     /// Form tokens against cross-site request forgery.
     Csrf,
+    /// The cookie by which a browser is known to have been a person's.
+    KnownBrowser,
+    /// The state of a browser in which somebody is signed in.
+    BrowserState,
 }
 
 impl HashPurpose {
@@ -45,6 +49,8 @@ impl HashPurpose {
             Self::RegistrationAccessToken => "hash registration access token",
             Self::Handle => "hash handle",
             Self::Csrf => "hash csrf",
+            Self::KnownBrowser => "hash known browser",
+            Self::BrowserState => "hash browser state",
         }
     }
 }

@@ -3,6 +3,7 @@
 //! What holds or touches a private key, a shared secret or a password belongs here. What a token must *say* does not:
 //! those rules are pure and live in `oidc`; the rows that keep keys and hashes live in `store`.
 
+pub mod client_jwt;
 pub mod client_keys;
 pub mod jws;
 pub mod keys;
@@ -14,10 +15,11 @@ mod strict;
 #[cfg(test)]
 mod tests;
 
-pub use client_keys::{AssertionError, check_client_jwks, verify_client_assertion};
+pub use client_jwt::{ClientJwt, ClientJwtError};
+pub use client_keys::{check_client_jwks, read_client_jwks};
 pub use jws::{JwsError, SigningFailed, sign, verify_own};
 pub use keys::{KeyError, SigningKey, StoredKey};
-pub use master::{HashPurpose, MasterKey};
+pub use master::{HashPurpose, MasterKey, OpenError};
 pub use password::{PasswordError, PasswordHash, PasswordPool};
 pub use ring::{Jwks, KeyRing};
 pub use schedule::Schedule;

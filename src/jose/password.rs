@@ -1,6 +1,7 @@
 //! Passwords: argon2id hashes, made and compared in a bounded number of threads.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _, phc};
 use argon2::{Algorithm, Argon2, Params, Version};
@@ -80,6 +81,21 @@ impl PasswordHash {
         &self.0
     }
 
+    /// How those begin that are made here. Any other is to be made anew once the password is known.
+    pub const OURS: &str = "$argon2id$v=19$m=19456,t=2,p=1$";
+
+    /// Whether it has the cost of those that are made here.
+    pub fn is_as_ours(&self) -> bool {
+        self.0.starts_with(Self::OURS)
+    }
+
+    /// What a comparison with it costs: KiB times passes.
+    fn work(&self) -> u64 {
+        let hash = phc::PasswordHash::new(&self.0).ok();
+        let params = hash.and_then(|hash| Params::try_from(&hash).ok());
+        params.as_ref().map_or(0, work)
+    }
+
     fn matches(&self, password: &str) -> bool {
         phc::PasswordHash::new(&self.0).is_ok_and(|hash| {
             argon2id()
@@ -94,6 +110,10 @@ impl PasswordHash {
 pub struct PasswordPool {
     permits: Arc<Semaphore>,
     random: Arc<dyn Random>,
+    /// What every comparison costs.
+    due: AtomicU64,
+    /// What they have cost so far.
+    done: Arc<AtomicU64>,
 }
 
 impl PasswordPool {
@@ -102,7 +122,22 @@ impl PasswordPool {
         Self {
             permits: Arc::new(Semaphore::new(threads)),
             random,
+            due: AtomicU64::new(work(&Params::DEFAULT)),
+            done: Arc::default(),
         }
+    }
+
+    /// From now on every comparison costs as much as one with the dearest of these, or of our own: otherwise its time
+    /// would tell who is known (attack 83).
+    pub fn be_as_dear_as<'a>(&self, stored: impl Iterator<Item = &'a PasswordHash>) {
+        let dearest = stored.map(PasswordHash::work).max().unwrap_or_default();
+        let due = dearest.max(work(&Params::DEFAULT));
+        self.due.store(due, Ordering::Relaxed);
+    }
+
+    /// What all comparisons have cost so far: KiB times passes.
+    pub fn work_done(&self) -> u64 {
+        self.done.load(Ordering::Relaxed)
     }
 
     /// Hashes a new password with a fresh salt.
@@ -115,7 +150,7 @@ impl PasswordPool {
     }
 
     /// Whether `password` is the one behind `stored`. Without a stored hash (an unknown person, or one without a
-    /// password) the answer is no, after the same work.
+    /// password) the answer is no. The work is the same in every case.
     pub async fn verify(
         &self,
         password: &SecretString,
@@ -123,9 +158,17 @@ impl PasswordPool {
     ) -> Result<bool, PasswordError> {
         let password = normalise(password)?;
         let stored = stored.cloned();
-        self.blocking(move || match stored {
-            Some(stored) => Ok(stored.matches(password.expose_secret())),
-            None => hash_with_salt(password.expose_secret(), &[0; 16]).map(|_unused| false),
+        let due = self.due.load(Ordering::Relaxed);
+        let done = Arc::clone(&self.done);
+        self.blocking(move || {
+            let password = password.expose_secret();
+            let (is_right, spent) = match stored {
+                Some(stored) => (stored.matches(password), stored.work()),
+                None => (false, 0),
+            };
+            let rest = spend(password, due.saturating_sub(spent))?;
+            done.fetch_add(spent + rest, Ordering::Relaxed);
+            Ok(is_right)
         })
         .await?
     }
@@ -166,6 +209,32 @@ fn hash_with_salt(password: &str, salt: &[u8]) -> Result<PasswordHash, PasswordE
     Ok(PasswordHash(hash.to_string()))
 }
 
+/// Hashes for nothing, at this cost; answers what it was. It is done in pieces of the memory that our own hashes take.
+fn spend(password: &str, cost: u64) -> Result<u64, PasswordError> {
+    let memory = u64::from(Params::DEFAULT.m_cost());
+    let mut spent = 0;
+    for (memory, passes) in [(memory, cost / memory), (cost % memory, 1)] {
+        // Argon2 takes no less than 8 KiB, and that little is no work.
+        if memory < 8 || passes == 0 {
+            continue;
+        }
+        let whole = |number: u64| u32::try_from(number).map_err(|_vast| PasswordError::Failed);
+        let params = Params::new(whole(memory)?, whole(passes)?, 1, None)
+            .map_err(|_refused| PasswordError::Failed)?;
+        let mut unused = [0; 32];
+        Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
+            .hash_password_into(password.as_bytes(), &[0; 16], &mut unused)
+            .map_err(|_refused| PasswordError::Failed)?;
+        spent += memory * passes;
+    }
+    Ok(spent)
+}
+
+/// KiB times passes: lanes share the memory.
+fn work(params: &Params) -> u64 {
+    u64::from(params.m_cost()) * u64::from(params.t_cost())
+}
+
 /// OWASP's choice, which is also the crate's default: 19 MiB, two passes, one lane.
 fn argon2id() -> Argon2<'static> {
     Argon2::new(Algorithm::Argon2id, Version::V0x13, Params::DEFAULT)
@@ -185,6 +254,7 @@ mod tests {
         let pool = pool();
         let hash = pool.hash(&"correct horse".into()).await.unwrap();
         assert!(hash.as_str().starts_with("$argon2id$v=19$m=19456,t=2,p=1$"));
+        assert!(hash.is_as_ours());
         assert_eq!(PasswordHash::parse(hash.as_str()), Ok(hash.clone()));
         assert_eq!(
             pool.verify(&"correct horse".into(), Some(&hash)).await,
@@ -202,13 +272,37 @@ mod tests {
     async fn without_a_stored_hash_no_password_is_right() {
         let pool = pool();
         assert_eq!(pool.verify(&"guess".into(), None).await, Ok(false));
-        // The work is the same: a hash at the cost of those that are stored.
-        let stand_in = hash_with_salt("guess", &[0; 16]).unwrap();
-        assert!(
-            stand_in
-                .as_str()
-                .starts_with("$argon2id$v=19$m=19456,t=2,p=1$")
-        );
+        // The work is the same: that of a hash at the cost of those that are stored.
+        assert_eq!(pool.work_done(), 2 * 19_456);
+    }
+
+    /// Attack 83: hashes that cost more or less than ours don't tell who has one.
+    #[tokio::test]
+    async fn every_comparison_costs_what_the_dearest_does() {
+        let pool = pool();
+        let ours = pool.hash(&"secret words".into()).await.unwrap();
+        let other = |cost: &str| {
+            let hash =
+                "$argon2id$v=19$COST$c29tZXNhbHRzb21l$uJAfEInYSnAsAVDoEL7QnqqSqSZfFCPMB0tzOvCjY0s";
+            PasswordHash::parse(&hash.replace("COST", cost)).unwrap()
+        };
+        let (cheap, dear) = (other("m=1024,t=1,p=1"), other("m=20000,t=5,p=2"));
+        assert!(!cheap.is_as_ours() && !dear.is_as_ours());
+        let stored = [Some(&ours), Some(&cheap), None];
+        for stored in stored {
+            let before = pool.work_done();
+            assert_eq!(pool.verify(&"guess".into(), stored).await, Ok(false));
+            assert_eq!(pool.work_done() - before, 2 * 19_456);
+        }
+        pool.be_as_dear_as([&cheap, &dear].into_iter());
+        for stored in [Some(&dear), Some(&ours), Some(&cheap), None] {
+            let before = pool.work_done();
+            assert_eq!(pool.verify(&"guess".into(), stored).await, Ok(false));
+            assert_eq!(pool.work_done() - before, 100_000);
+        }
+        pool.be_as_dear_as(std::iter::empty());
+        let right = pool.verify(&"secret words".into(), Some(&ours)).await;
+        assert_eq!(right, Ok(true));
     }
 
     /// Attack 91: one password in two notations is one password.

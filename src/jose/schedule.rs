@@ -45,6 +45,21 @@ impl Schedule {
         }
     }
 
+    /// From when a key of an algorithm that has these keys needs to be announced, so that the newest of them signs for
+    /// no longer than `rotate_after`: `ahead` before that. None where one is announced already, or all have an end.
+    pub fn due_at(
+        keys: &[Self],
+        now: Timestamp,
+        rotate_after: TimeDelta,
+        ahead: TimeDelta,
+    ) -> Option<Timestamp> {
+        let going_on = keys.iter().filter(|key| key.retire_at.is_none());
+        let newest = going_on.max_by_key(|key| key.sign_from)?;
+        newest
+            .may_sign(now)
+            .then(|| newest.sign_from + rotate_after - ahead)
+    }
+
     /// Whether the JWKS shows the key, which is also when its signatures are accepted.
     pub fn is_published(&self, now: Timestamp) -> bool {
         self.publish_at <= now && !self.is_retired(now)
@@ -85,6 +100,20 @@ mod tests {
         let first = Schedule::at_once(noon());
         assert!(first.may_sign(noon()) && first.is_published(noon()));
         assert!(!first.is_published(noon() - INSTANT));
+    }
+
+    #[test]
+    fn a_successor_is_due_before_the_newest_key_is_too_old_and_only_once() {
+        let old = Schedule::at_once(noon());
+        let day = TimeDelta::days(1);
+        let due = |keys: &[Schedule], now| Schedule::due_at(keys, now, day, MAX_AGE);
+        assert_eq!(due(&[old], noon()), Some(noon() + day - MAX_AGE));
+        let next = Schedule::announced(noon() + day - MAX_AGE, MAX_AGE);
+        let old = old.superseded_by(&next, LIFE);
+        assert_eq!(due(&[old, next], noon() + day - INSTANT), None);
+        let again = noon() + day * 2 - MAX_AGE;
+        assert_eq!(due(&[old, next], noon() + day), Some(again));
+        assert_eq!(due(&[old], noon()), None);
     }
 
     #[test]

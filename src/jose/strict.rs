@@ -21,14 +21,19 @@ pub(super) struct Parts<'a> {
 }
 
 impl<'a> Parts<'a> {
-    /// Takes `token` apart and reads its header; `None` when it is not a compact JWS of a sensible size.
+    /// Takes a signed `token` apart and reads its header; `None` when it is not a compact JWS of a sensible size.
     pub(super) fn read(token: &'a str) -> Option<Self> {
+        Self::take_apart(token).filter(|parts| !parts.signature.is_empty())
+    }
+
+    /// As [`Parts::read`], though nobody may have signed it (RFC 7515 §6).
+    pub(super) fn take_apart(token: &'a str) -> Option<Self> {
         if token.len() > LONGEST_TOKEN {
             return None;
         }
         let (message, signature) = token.rsplit_once('.')?;
         let (header, payload) = message.split_once('.')?;
-        if payload.contains('.') || signature.is_empty() {
+        if payload.contains('.') {
             return None;
         }
         let header_json = URL_SAFE_NO_PAD.decode(header).ok()?;
@@ -76,7 +81,7 @@ fn has_right_type(name: &str, value: &Value) -> bool {
 }
 
 /// Reads a JSON object in which no object, at any depth, has two members of one name.
-fn object(json: &[u8]) -> Option<Map<String, Value>> {
+pub(super) fn object(json: &[u8]) -> Option<Map<String, Value>> {
     match serde_json::from_slice::<Unambiguous>(json).ok()?.0 {
         Value::Object(members) => Some(members),
         _ => None,

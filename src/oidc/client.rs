@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::oidc::algorithm::SigningAlgorithm;
+use crate::oidc::algorithm::{ClientAlgorithm, SigningAlgorithm};
 use crate::oidc::duration::Lifetime;
 
 /// Metadata under the names of OpenID registration, and a few settings of our own.
@@ -26,9 +26,21 @@ pub struct ClientMetadata {
     pub grant_types: Vec<GrantType>,
     /// How it proves who it is at the token endpoint.
     pub token_endpoint_auth_method: ClientAuthMethod,
+    /// What its assertions are signed with; absent: any algorithm that its keys or its secret do for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub token_endpoint_auth_signing_alg: Option<ClientAlgorithm>,
     /// Its public keys, by value.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub jwks: Option<serde_json::Value>,
+    /// Where it publishes them instead.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub jwks_uri: Option<String>,
+    /// Where its request objects may be fetched, compared as exact strings.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub request_uris: Vec<String>,
+    /// What its request objects are signed with; absent: any algorithm, or none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request_object_signing_alg: Option<ClientAlgorithm>,
     /// The scopes it may ask for, separated by spaces; absent: every scope that we know.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scope: Option<String>,
@@ -44,6 +56,9 @@ pub struct ClientMetadata {
     pub frontchannel_logout_uri: Option<String>,
     /// Whether that page needs `iss` and `sid`.
     pub frontchannel_logout_session_required: bool,
+    /// Where it begins a sign-in that somebody else wants (Core §4).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub initiate_login_uri: Option<String>,
     /// Its home page.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub client_uri: Option<String>,
@@ -94,13 +109,18 @@ impl Default for ClientMetadata {
             response_types: vec!["code".to_owned()],
             grant_types: vec![GrantType::AuthorizationCode],
             token_endpoint_auth_method: ClientAuthMethod::ClientSecretBasic,
+            token_endpoint_auth_signing_alg: None,
             jwks: None,
+            jwks_uri: None,
+            request_uris: Vec::new(),
+            request_object_signing_alg: None,
             scope: None,
             id_token_signed_response_alg: SigningAlgorithm::RS256,
             backchannel_logout_uri: None,
             backchannel_logout_session_required: false,
             frontchannel_logout_uri: None,
             frontchannel_logout_session_required: false,
+            initiate_login_uri: None,
             client_uri: None,
             logo_uri: None,
             policy_uri: None,
@@ -188,7 +208,9 @@ pub enum ClientAuthMethod {
     ClientSecretBasic,
     /// The secret in the form.
     ClientSecretPost,
-    /// An assertion signed with the client's key (RFC 7523).
+    /// An assertion signed with the secret (RFC 7523).
+    ClientSecretJwt,
+    /// An assertion signed with the client's key.
     PrivateKeyJwt,
     /// Nothing: a public client.
     None,
@@ -196,12 +218,30 @@ pub enum ClientAuthMethod {
 
 impl ClientAuthMethod {
     /// Every method that we support.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 5] = [
         Self::ClientSecretBasic,
         Self::ClientSecretPost,
+        Self::ClientSecretJwt,
         Self::PrivateKeyJwt,
         Self::None,
     ];
+
+    /// Whether it takes a secret.
+    pub fn uses_secret(self) -> bool {
+        matches!(
+            self,
+            Self::ClientSecretBasic | Self::ClientSecretPost | Self::ClientSecretJwt
+        )
+    }
+}
+
+/// What is kept of a client's secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum KeptSecret {
+    /// Its keyed hash, of one that is only compared.
+    Hashed(String),
+    /// The secret itself, sealed under the master key: one that signs is a key.
+    Sealed(String),
 }
 
 /// A client that may be spoken with.
@@ -209,8 +249,8 @@ impl ClientAuthMethod {
 pub struct Client {
     /// Its name in the protocol.
     pub client_id: String,
-    /// The keyed hash of its secret, if it has one.
-    pub client_secret_hash: Option<String>,
+    /// Its secret, if it has one.
+    pub secret: Option<KeptSecret>,
     /// What it registered, checked when it was.
     pub metadata: ClientMetadata,
 }

@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use crate::oidc::algorithm::SigningAlgorithm;
+use crate::oidc::algorithm::{ClientAlgorithm, SigningAlgorithm};
 use crate::oidc::authorization::decision::ACR_PASSWORD;
 use crate::oidc::authorization::{Prompt, ResponseMode, ResponseType};
 use crate::oidc::claims;
@@ -25,6 +25,8 @@ pub const USERINFO: &str = "/userinfo";
 pub const JWKS: &str = "/jwks";
 /// The end session endpoint.
 pub const END_SESSION: &str = "/end_session";
+/// The page that applications frame, where Session Management is on.
+pub const CHECK_SESSION: &str = "/check_session";
 /// The client registration endpoint, where clients may register themselves.
 pub const REGISTRATION: &str = "/register";
 
@@ -55,6 +57,10 @@ pub fn metadata(issuer: &Issuer, algorithms: &[SigningAlgorithm], ui_locales: &[
                 .flat_map(|(_, names)| names.iter().copied()),
         )
         .collect();
+    let signed = ClientAlgorithm::ALL
+        .into_iter()
+        .filter(|algorithm| *algorithm != ClientAlgorithm::None);
+    let signed: Vec<_> = signed.collect();
     json!({
         "issuer": issuer.as_str(),
         "authorization_endpoint": issuer.endpoint(AUTHORIZATION),
@@ -69,13 +75,15 @@ pub fn metadata(issuer: &Issuer, algorithms: &[SigningAlgorithm], ui_locales: &[
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": algorithms,
         "token_endpoint_auth_methods_supported": ClientAuthMethod::ALL,
-        "token_endpoint_auth_signing_alg_values_supported": SigningAlgorithm::ALL,
+        "token_endpoint_auth_signing_alg_values_supported": signed,
         "acr_values_supported": [ACR_PASSWORD],
         "claim_types_supported": ["normal"],
         "claims_supported": claims,
         "claims_parameter_supported": false,
-        "request_parameter_supported": false,
-        "request_uri_parameter_supported": false,
+        "request_parameter_supported": true,
+        "request_uri_parameter_supported": true,
+        "require_request_uri_registration": true,
+        "request_object_signing_alg_values_supported": ClientAlgorithm::ALL,
         "code_challenge_methods_supported": ["S256"],
         "prompt_values_supported": Prompt::ALL.map(Prompt::as_str),
         "ui_locales_supported": ui_locales,
@@ -85,6 +93,11 @@ pub fn metadata(issuer: &Issuer, algorithms: &[SigningAlgorithm], ui_locales: &[
         "frontchannel_logout_supported": true,
         "frontchannel_logout_session_supported": true,
     })
+}
+
+/// What it says too where Session Management is on (Session Management 1.0 §3.3; `end_session_endpoint` is there).
+pub fn add_session_management(metadata: &mut Value, issuer: &Issuer) {
+    metadata["check_session_iframe"] = json!(issuer.endpoint(CHECK_SESSION));
 }
 
 /// Says where clients register themselves (Registration 1.0 §3), of a provider where they may.
@@ -174,8 +187,19 @@ mod tests {
             "consent",
             "select_account"
           ],
-          "request_parameter_supported": false,
-          "request_uri_parameter_supported": false,
+          "request_object_signing_alg_values_supported": [
+            "none",
+            "RS256",
+            "PS256",
+            "ES256",
+            "EdDSA",
+            "HS256",
+            "HS384",
+            "HS512"
+          ],
+          "request_parameter_supported": true,
+          "request_uri_parameter_supported": true,
+          "require_request_uri_registration": true,
           "response_modes_supported": [
             "query",
             "fragment",
@@ -204,6 +228,7 @@ mod tests {
           "token_endpoint_auth_methods_supported": [
             "client_secret_basic",
             "client_secret_post",
+            "client_secret_jwt",
             "private_key_jwt",
             "none"
           ],
@@ -211,7 +236,10 @@ mod tests {
             "RS256",
             "PS256",
             "ES256",
-            "EdDSA"
+            "EdDSA",
+            "HS256",
+            "HS384",
+            "HS512"
           ],
           "ui_locales_supported": [
             "en",

@@ -34,10 +34,10 @@ pub enum ErrorCode {
     ConsentRequired,
     /// `prompt=none`, and the person would have to choose an account (Core §3.1.2.6).
     AccountSelectionRequired,
-    /// `request` is not supported (Core §3.1.2.6).
-    RequestNotSupported,
-    /// `request_uri` is not supported (Core §3.1.2.6).
-    RequestUriNotSupported,
+    /// The request object is not sound (Core §3.1.2.6).
+    InvalidRequestObject,
+    /// `request_uri` leads to no request object (Core §3.1.2.6).
+    InvalidRequestUri,
     /// `registration` is not supported (Core §3.1.2.6).
     RegistrationNotSupported,
     /// A redirect URI can't be registered (RFC 7591 §3.2.2).
@@ -72,8 +72,8 @@ impl ErrorCode {
             Self::LoginRequired => "login_required",
             Self::ConsentRequired => "consent_required",
             Self::AccountSelectionRequired => "account_selection_required",
-            Self::RequestNotSupported => "request_not_supported",
-            Self::RequestUriNotSupported => "request_uri_not_supported",
+            Self::InvalidRequestObject => "invalid_request_object",
+            Self::InvalidRequestUri => "invalid_request_uri",
             Self::RegistrationNotSupported => "registration_not_supported",
             Self::InvalidRedirectUri => "invalid_redirect_uri",
             Self::InvalidClientMetadata => "invalid_client_metadata",

@@ -8,9 +8,11 @@
 //! | OpenID Connect Core §3.1.2, RFC 6749 §4.1, RFC 9207 | [`authorization`] |
 //! | OpenID Connect Core §2, §3.1.3, §9, §12, RFC 6749 §5, RFC 7523, RFC 9068 | [`token`] |
 //! | RP-Initiated, Back-Channel and Front-Channel Logout 1.0 | [`logout`] |
+//! | Session Management 1.0 | [`session_state`] |
+//! | OpenID Connect Core §4 | [`initiate_login`] |
 //! | OpenID Connect Core §5.1, §5.4 | [`claims`] |
 //! | OpenID Connect Discovery §3, RFC 8414 | [`discovery`], [`issuer`] |
-//! | Dynamic Client Registration §2, RFC 7591 §2, RFC 8252 | [`client`], [`registration`] |
+//! | Dynamic Client Registration §2, RFC 7591 §2, RFC 8252 | [`client`], [`registration`], [`logo`] |
 //! | RFC 6749 §3.3 | [`scope`] |
 //! | RFC 7636 | [`pkce`] |
 //! | RFC 8707 | [`resource`] |
@@ -22,12 +24,15 @@ pub mod client;
 pub mod discovery;
 pub mod duration;
 pub mod error;
+pub mod initiate_login;
 pub mod issuer;
+pub mod logo;
 pub mod logout;
 pub mod params;
 pub mod pkce;
 pub mod registration;
 pub mod resource;
 pub mod scope;
+pub mod session_state;
 pub mod token;
 pub mod uri;

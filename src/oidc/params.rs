@@ -1,5 +1,5 @@
-//! Request parameters: each at most once, empty ones absent, unknown ones ignored (RFC 6749 §3.1); none with a NUL,
-//! which no parameter needs and not every database can keep.
+//! Request parameters: each at most once, empty ones absent, unknown ones ignored (RFC 6749 §3.1), all in UTF-8 (appendix
+//! B); none with a NUL, which no parameter needs and not every database can keep.
 
 use crate::oidc::error::OAuthError;
 
@@ -15,10 +15,14 @@ impl Params {
     ///
     /// # Errors
     /// `invalid_request` when a parameter other than `resource` (RFC 8707 §2) stands twice or has a
-    /// NUL, or when there is more than [`MOST_BYTES`].
+    /// NUL, when something is no UTF-8, or when there is more than [`MOST_BYTES`].
     pub fn parse(text: &[u8]) -> Result<Self, OAuthError> {
         if text.len() > MOST_BYTES {
             return Err(OAuthError::invalid_request("the request is too long"));
+        }
+        // What is read in another's place is another value: two that differ would be the same.
+        if std::str::from_utf8(&unescaped(text)).is_err() {
+            return Err(OAuthError::invalid_request("the parameters are no UTF-8"));
         }
         Self::from_pairs(
             url::form_urlencoded::parse(text)
@@ -67,6 +71,13 @@ impl Params {
             .map(|(_, value)| value.as_str())
     }
 
+    /// Every name with its value, in order.
+    pub fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
     /// The value of `name`.
     ///
     /// # Errors
@@ -82,6 +93,28 @@ impl Params {
             .extend_pairs(&self.0)
             .finish()
     }
+}
+
+/// The bytes that `%` and two digits stand for, beside all others. Names, values and what is between them stay together:
+/// the signs between them begin and continue no character.
+fn unescaped(text: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((first, after)) = rest.split_first() {
+        let digit = |index: usize| char::from(*after.get(index)?).to_digit(16);
+        let escaped = (*first == b'%').then(|| Some(digit(0)? * 16 + digit(1)?));
+        match escaped.flatten().and_then(|byte| u8::try_from(byte).ok()) {
+            Some(byte) => {
+                bytes.push(byte);
+                rest = &after[2..];
+            }
+            None => {
+                bytes.push(*first);
+                rest = after;
+            }
+        }
+    }
+    bytes
 }
 
 #[cfg(test)]
@@ -106,6 +139,26 @@ mod tests {
     #[test]
     fn a_parameter_with_a_nul_is_refused() {
         assert!(Params::parse(b"nonce=a%00b").is_err());
+    }
+
+    /// Attack 8: bytes that are no text, or characters written too long: readers replace them, each in its own way.
+    #[test]
+    fn parameters_that_are_no_utf8_are_refused_whole() {
+        for text in [
+            &b"state=%FF"[..],
+            b"state=\xff",
+            b"%C3=x",
+            b"state=%C3&nonce=%A4",
+            b"state=%ED%A0%80",
+            b"state=%C0%AF",
+        ] {
+            assert!(Params::parse(text).is_err(), "{text:?}");
+        }
+        for text in ["state=%C3%A4", "state=\u{e4}", "state=%", "state=%4"] {
+            assert!(Params::parse(text.as_bytes()).is_ok(), "{text:?}");
+        }
+        let read = Params::parse("state=%C3%A4%zz".as_bytes()).unwrap();
+        assert_eq!(read.get("state"), Some("\u{e4}%zz"));
     }
 
     #[test]

@@ -2,18 +2,22 @@
 //! specifications), wherever it comes from: file, command line or the client itself.
 
 mod backchannel;
+mod client_keys;
 pub mod dynamic;
+mod initiate_login;
+mod outward;
+mod request_objects;
 
 use std::collections::BTreeMap;
 
 use ipnet::IpNet;
-use serde_json::Value;
 
 use crate::oidc::authorization::ResponseType;
 use crate::oidc::client::{ApplicationType, ClientAuthMethod, ClientMetadata, GrantType};
-use crate::oidc::logout::frontchannel;
 use crate::oidc::scope::{ADMINISTRATION, OPENID, Scope};
 use crate::oidc::uri;
+
+pub use client_keys::secret_problem;
 
 /// The most characters of what people read.
 const LONGEST_NAME: usize = 128;
@@ -52,13 +56,18 @@ pub fn check(metadata: &ClientMetadata, has_secret: bool, networks: &Networks) -
         grant_types(metadata),
         response_types(metadata),
         token_endpoint_auth_method(metadata, has_secret),
-        jwks(metadata),
+        client_keys::token_endpoint_auth_signing_alg(metadata),
+        client_keys::jwks(metadata),
+        client_keys::jwks_uri(metadata, networks),
+        request_objects::request_uris(metadata, networks),
+        request_objects::request_object_signing_alg(metadata),
         scope(metadata),
         frontchannel_logout_uri(metadata),
         backchannel::logout_uri(metadata, networks),
         backchannel::private_networks(metadata, networks),
         backchannel::logout_token_subject(metadata),
         backchannel::logout_give_up_after(metadata),
+        initiate_login::initiate_login_uri(metadata),
         pages(metadata),
         client_name(metadata),
         contacts(metadata),
@@ -71,7 +80,12 @@ pub fn check(metadata: &ClientMetadata, has_secret: bool, networks: &Networks) -
 pub fn looks_at(field: &str) -> &'static [&'static str] {
     match field {
         "redirect_uris" | "post_logout_redirect_uris" => &["application_type"],
-        "grant_types" | "jwks" => &["token_endpoint_auth_method"],
+        "grant_types" => &["token_endpoint_auth_method"],
+        "token_endpoint_auth_signing_alg" => &["token_endpoint_auth_method"],
+        "jwks" => &["token_endpoint_auth_method", "jwks_uri"],
+        "request_uris" => &["private_networks"],
+        "request_object_signing_alg" => &["token_endpoint_auth_method", "jwks", "jwks_uri"],
+        "jwks_uri" => &["jwks", "private_networks"],
         "backchannel_logout_uri" => &["token_endpoint_auth_method", "private_networks"],
         "response_types" | "scope" => &["grant_types"],
         "token_endpoint_auth_method" => &["client_secret", "client_secret_hash"],
@@ -206,50 +220,15 @@ fn response_types(metadata: &ClientMetadata) -> Vec<Problem> {
 
 /// A secret where one is used, and nowhere else (Core §9).
 fn token_endpoint_auth_method(metadata: &ClientMetadata, has_secret: bool) -> Vec<Problem> {
-    let by_secret = matches!(
-        metadata.token_endpoint_auth_method,
-        ClientAuthMethod::ClientSecretBasic | ClientAuthMethod::ClientSecretPost
-    );
-    let message = match (by_secret, has_secret) {
+    let message = match (
+        metadata.token_endpoint_auth_method.uses_secret(),
+        has_secret,
+    ) {
         (true, false) => "this method needs a client_secret",
         (false, true) => "this method uses no client_secret; remove it",
         _ => return Vec::new(),
     };
     vec![Problem::new("token_endpoint_auth_method", message)]
-}
-
-/// Public keys, by value (Registration §2, RFC 7517 §5).
-fn jwks(metadata: &ClientMetadata) -> Vec<Problem> {
-    let field = "jwks";
-    let needed = metadata.token_endpoint_auth_method == ClientAuthMethod::PrivateKeyJwt;
-    let Some(jwks) = &metadata.jwks else {
-        let missing = Problem::new(field, "private_key_jwt needs the client's public keys");
-        return if needed { vec![missing] } else { Vec::new() };
-    };
-    let keys = jwks.get("keys").and_then(Value::as_array);
-    let Some(keys) = keys.filter(|keys| !keys.is_empty()) else {
-        return vec![Problem::new(
-            field,
-            "must have a member keys with at least one key",
-        )];
-    };
-    let private = ["d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"];
-    let is_private = |key: &Value| private.iter().any(|name| key.get(name).is_some());
-    let mut problems = Vec::new();
-    if keys.iter().any(is_private) {
-        problems.push(Problem::new(
-            field,
-            "holds a private key; only public ones belong here",
-        ));
-    }
-    let asymmetric = |key: &Value| matches!(key["kty"].as_str(), Some("RSA" | "EC" | "OKP"));
-    if !keys.iter().all(asymmetric) {
-        problems.push(Problem::new(
-            field,
-            "the kty of every key must be RSA, EC or OKP",
-        ));
-    }
-    problems
 }
 
 /// RFC 7591 §2.
@@ -299,8 +278,8 @@ fn frontchannel_logout_uri(metadata: &ClientMetadata) -> Vec<Problem> {
     if let Err(problem) = return_uri(text, ApplicationType::Web) {
         return vec![Problem::new(field, problem)];
     }
-    let origin = frontchannel::origin(text);
-    let same = |known: &String| frontchannel::origin(known) == origin;
+    let origin = uri::origin(text);
+    let same = |known: &String| uri::origin(known) == origin;
     if metadata.redirect_uris.iter().any(same) {
         Vec::new()
     } else {

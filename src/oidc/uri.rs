@@ -47,6 +47,12 @@ pub fn is_loopback(uri: &Url) -> bool {
     }
 }
 
+/// Scheme, host and port (RFC 6454 §4); none if it has no such origin.
+pub fn origin(uri: &str) -> Option<String> {
+    let origin = Url::parse(uri).ok()?.origin();
+    origin.is_tuple().then(|| origin.ascii_serialization())
+}
+
 /// `uri` with `parameters` after the query that it has, of which not a byte changes.
 ///
 /// A space becomes `%20`, which both ways of reading a query understand.

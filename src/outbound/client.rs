@@ -12,6 +12,7 @@ use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderName, LOCATION, RETRY_AFTER};
 use reqwest::{Certificate, Client, RequestBuilder, Response, redirect, retry};
 use url::Url;
 
+use super::freshness::fresh_for;
 use super::guard::{Guard, Refused};
 use super::resolver::{GuardedResolver, Resolver};
 use crate::clock::Timestamp;
@@ -54,6 +55,8 @@ pub struct Answer {
     pub retry_after: Option<RetryAfter>,
     /// Where a redirect, which is not followed, points to, as sent.
     pub location: Option<String>,
+    /// For how long it may be kept, if it says so (RFC 9111 §4.2).
+    pub fresh_for: Option<TimeDelta>,
     /// `Content-Type` as sent.
     pub content_type: Option<String>,
     /// The body; empty after [`Outbound::post_form`], which does not read it.
@@ -305,6 +308,7 @@ fn answer(response: &Response, body: Vec<u8>) -> Answer {
         status: response.status().as_u16(),
         retry_after: header(RETRY_AFTER).and_then(RetryAfter::parse),
         location: header(LOCATION).map(str::to_owned),
+        fresh_for: fresh_for(response.headers()),
         content_type: header(CONTENT_TYPE).map(str::to_owned),
         body,
     }

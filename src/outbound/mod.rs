@@ -3,6 +3,7 @@
 //! Whatever opens a connection to someone else belongs here. What is sent, and what an answer means, does not.
 
 pub mod client;
+mod freshness;
 pub mod guard;
 pub mod resolver;
 #[cfg(test)]

@@ -5,7 +5,7 @@ use sea_orm::{ActiveValue::Set, ConnectionTrait, QueryOrder as _, QuerySelect as
 
 use super::{StoreError, millis, time, time_or_none};
 use crate::clock::Timestamp;
-use crate::oidc::client::Client;
+use crate::oidc::client::{Client, KeptSecret};
 
 #[derive(Debug, Clone, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "clients")]
@@ -13,6 +13,7 @@ struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     client_id: String,
     client_secret_hash: Option<String>,
+    client_secret_sealed: Option<String>,
     metadata: String,
     declared: bool,
     created_at: i64,
@@ -49,7 +50,10 @@ impl TryFrom<Model> for KnownClient {
         Ok(Self {
             client: Client {
                 client_id: row.client_id,
-                client_secret_hash: row.client_secret_hash,
+                secret: match (row.client_secret_sealed, row.client_secret_hash) {
+                    (Some(sealed), _) => Some(KeptSecret::Sealed(sealed)),
+                    (None, hash) => hash.map(KeptSecret::Hashed),
+                },
                 metadata: serde_json::from_str(&row.metadata)
                     .map_err(|_damaged| StoreError::Damaged("client metadata"))?,
             },
@@ -157,9 +161,15 @@ pub async fn list(db: &impl ConnectionTrait) -> Result<Vec<KnownClient>, StoreEr
 /// # Errors
 /// When the database fails.
 pub async fn save(db: &impl ConnectionTrait, known: &KnownClient) -> Result<(), StoreError> {
+    let (hash, sealed) = match &known.client.secret {
+        None => (None, None),
+        Some(KeptSecret::Hashed(hash)) => (Some(hash.clone()), None),
+        Some(KeptSecret::Sealed(sealed)) => (None, Some(sealed.clone())),
+    };
     let row = ActiveModel {
         client_id: Set(known.client.client_id.clone()),
-        client_secret_hash: Set(known.client.client_secret_hash.clone()),
+        client_secret_hash: Set(hash),
+        client_secret_sealed: Set(sealed),
         metadata: Set(serde_json::to_string(&known.client.metadata)
             .map_err(|_unwritable| StoreError::Damaged("client metadata"))?),
         declared: Set(known.declared),
@@ -171,6 +181,7 @@ pub async fn save(db: &impl ConnectionTrait, known: &KnownClient) -> Result<(), 
     let update = sea_orm::sea_query::OnConflict::column(Column::ClientId)
         .update_columns([
             Column::ClientSecretHash,
+            Column::ClientSecretSealed,
             Column::Metadata,
             Column::Declared,
             Column::CreatedAt,

@@ -1,10 +1,13 @@
 //! The only holder of connections.
 
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::str::FromStr as _;
 use std::time::Duration;
 
 use exeunt_migrations::{Migrator, MigratorTrait as _};
 use sea_orm::sqlx;
-use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
+use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sea_orm::{
     ConnectOptions, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
     RuntimeErr, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait as _,
@@ -92,12 +95,13 @@ pub struct Database {
 
 impl Database {
     /// Connects to `url` (`sqlite://path` or `postgres://...`) with at most `connections` at once.
-    /// A SQLite file that is absent is made.
+    /// A SQLite file that is absent is made, readable by its owner alone.
     ///
     /// # Errors
     /// When nothing answers there.
     pub async fn open(url: &str, connections: u32) -> Result<Self, StoreError> {
         if url.starts_with("sqlite:") {
+            make_private(url);
             let writer = sea_orm::Database::connect(sqlite(url, 1, false)).await?;
             let readers = sea_orm::Database::connect(sqlite(url, connections, true)).await?;
             return Ok(Self {
@@ -196,6 +200,19 @@ impl Database {
         // Closing can fail only for connections that are gone already.
         let _ = self.readers.close().await;
         let _ = self.writer.close().await;
+    }
+}
+
+/// SQLite makes a file as the umask has it, readable by everybody as a rule; beside it `-wal` and `-shm` with the mode
+/// that the file has by then. An empty file is a database to it.
+fn make_private(url: &str) {
+    if let Ok(options) = SqliteConnectOptions::from_str(url) {
+        // It may be there already; whatever else is wrong SQLite says better.
+        let _ = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(options.get_filename());
     }
 }
 

@@ -20,6 +20,7 @@ pub mod grants;
 pub mod initial_access_tokens;
 pub mod interactions;
 pub mod leavings;
+pub mod logos;
 pub mod marks;
 pub mod orders;
 pub mod parked_requests;

@@ -1,7 +1,7 @@
 //! `passwords`: apart from people, so that a person may have none.
 
 use sea_orm::entity::prelude::*;
-use sea_orm::{ActiveValue::Set, ConnectionTrait};
+use sea_orm::{ActiveValue::Set, ConnectionTrait, QuerySelect as _};
 
 use super::{StoreError, millis, time};
 use crate::clock::Timestamp;
@@ -25,6 +25,8 @@ impl ActiveModelBehavior for ActiveModel {}
 pub struct Password {
     /// An argon2id PHC string.
     pub hash: String,
+    /// When it was set.
+    pub set_at: Timestamp,
     /// A keyed hash of the value that the configuration last declared: it tells a changed
     /// declaration from a password that the person has changed since.
     pub declared_fingerprint: Option<String>,
@@ -39,10 +41,14 @@ pub async fn find(
     user_id: Uuid,
 ) -> Result<Option<Password>, StoreError> {
     let row = Entity::find_by_id(user_id).one(db).await?;
-    Ok(row.map(|row| Password {
-        hash: row.hash,
-        declared_fingerprint: row.declared_fingerprint,
-    }))
+    row.map(|row| {
+        Ok(Password {
+            hash: row.hash,
+            set_at: time(row.changed_at)?,
+            declared_fingerprint: row.declared_fingerprint,
+        })
+    })
+    .transpose()
 }
 
 /// Sets the password of `user_id`.
@@ -53,12 +59,11 @@ pub async fn save(
     db: &impl ConnectionTrait,
     user_id: Uuid,
     password: &Password,
-    now: Timestamp,
 ) -> Result<(), StoreError> {
     let row = ActiveModel {
         user_id: Set(user_id),
         hash: Set(password.hash.clone()),
-        changed_at: Set(millis(now)),
+        changed_at: Set(millis(password.set_at)),
         declared_fingerprint: Set(password.declared_fingerprint.clone()),
     };
     let update = sea_orm::sea_query::OnConflict::column(Column::UserId)
@@ -71,16 +76,39 @@ pub async fn save(
     Ok(())
 }
 
-/// When the password of `user_id` was last set.
+/// Keeps the same password of `user_id` under another hash.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn changed_at(
+pub async fn save_hash(
     db: &impl ConnectionTrait,
     user_id: Uuid,
-) -> Result<Option<Timestamp>, StoreError> {
-    let row = Entity::find_by_id(user_id).one(db).await?;
-    row.map(|row| time(row.changed_at)).transpose()
+    hash: &str,
+) -> Result<(), StoreError> {
+    Entity::update_many()
+        .col_expr(Column::Hash, Expr::value(hash))
+        .filter(Column::UserId.eq(user_id))
+        .exec(db)
+        .await?;
+    Ok(())
+}
+
+/// The hashes that were declared, and have not been made anew here since.
+///
+/// # Errors
+/// When the database fails.
+pub async fn declared_hashes(
+    db: &impl ConnectionTrait,
+    but_those_with: &str,
+) -> Result<Vec<String>, StoreError> {
+    Ok(Entity::find()
+        .select_only()
+        .column(Column::Hash)
+        .filter(Column::DeclaredFingerprint.is_not_null())
+        .filter(Column::Hash.not_like(format!("{but_those_with}%")))
+        .into_tuple()
+        .all(db)
+        .await?)
 }
 
 /// Forgets the password of `user_id`.

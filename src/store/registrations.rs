@@ -59,10 +59,9 @@ impl TryFrom<Model> for Registration {
     }
 }
 
-/// Nothing hangs on the client `c`, which nobody need be told of then.
+/// Nothing hangs on the client `c`, which nobody need be told of then. A consent of which no grant came goes with it.
 const NOTHING_HANGS_ON_IT: &str = "NOT EXISTS (SELECT 1 FROM grants WHERE grants.client_id = c.client_id) \
      AND NOT EXISTS (SELECT 1 FROM participants WHERE participants.client_id = c.client_id) \
-     AND NOT EXISTS (SELECT 1 FROM consents WHERE consents.client_id = c.client_id) \
      AND NOT EXISTS (SELECT 1 FROM logout_deliveries WHERE logout_deliveries.client_id = c.client_id)";
 
 /// Keeps a new registration; its client is kept already.

@@ -20,6 +20,7 @@ struct Model {
     disabled_at: Option<i64>,
     declared: bool,
     deleted_at: Option<i64>,
+    deleted_name: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, EnumIter, DeriveRelation)]
@@ -202,6 +203,7 @@ pub async fn save(db: &impl ConnectionTrait, user: &User) -> Result<(), StoreErr
         disabled_at: Set(user.disabled_at.map(millis)),
         declared: Set(user.declared),
         deleted_at: Set(None),
+        deleted_name: Set(None),
     };
     let update = sea_orm::sea_query::OnConflict::column(Column::Id)
         .update_columns([
@@ -220,11 +222,16 @@ pub async fn save(db: &impl ConnectionTrait, user: &User) -> Result<(), StoreErr
 }
 
 /// The person is gone for good: what was known about them is wiped, and the name they signed in with is free. The row
-/// stays, so that the `sub` is never used again.
+/// stays, so that the `sub` is never used again; and `declared_name`, a keyed hash of the name where a file has it still.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn bury(db: &impl ConnectionTrait, id: Uuid, now: Timestamp) -> Result<(), StoreError> {
+pub async fn bury(
+    db: &impl ConnectionTrait,
+    id: Uuid,
+    declared_name: Option<String>,
+    now: Timestamp,
+) -> Result<(), StoreError> {
     let now = millis(now);
     Entity::update_many()
         // A name begins with no space, so that nobody can have this one.
@@ -235,7 +242,39 @@ pub async fn bury(db: &impl ConnectionTrait, id: Uuid, now: Timestamp) -> Result
         // Who is gone is shut out, wherever that is asked.
         .col_expr(Column::DisabledAt, Expr::value(now))
         .col_expr(Column::DeletedAt, Expr::value(now))
+        .col_expr(Column::DeletedName, Expr::value(declared_name))
         .filter(Column::Id.eq(id))
+        .exec(db)
+        .await?;
+    Ok(())
+}
+
+/// The keyed hashes of the names of those who were deleted while a file declared them.
+///
+/// # Errors
+/// When the database fails.
+pub async fn deleted_names(db: &impl ConnectionTrait) -> Result<Vec<String>, StoreError> {
+    let names: Vec<Option<String>> = Entity::find()
+        .select_only()
+        .column(Column::DeletedName)
+        .filter(Column::DeletedName.is_not_null())
+        .into_tuple()
+        .all(db)
+        .await?;
+    Ok(names.into_iter().flatten().collect())
+}
+
+/// Forgets these of [`deleted_names`].
+///
+/// # Errors
+/// When the database fails.
+pub async fn forget_deleted_names(
+    db: &impl ConnectionTrait,
+    names: &[String],
+) -> Result<(), StoreError> {
+    Entity::update_many()
+        .col_expr(Column::DeletedName, Expr::value(None::<String>))
+        .filter(Column::DeletedName.is_in(names))
         .exec(db)
         .await?;
     Ok(())

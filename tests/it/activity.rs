@@ -73,6 +73,55 @@ async fn an_idle_session_ends_and_one_that_is_used_goes_on() {
     provider.stop().await;
 }
 
+/// How exactly a use is noted follows how long a session may idle.
+#[actix_web::test]
+async fn a_session_that_may_idle_for_half_a_minute_goes_on_while_it_is_used_every_ten_seconds() {
+    let wish = ledger().await.manual_clock().configure(|config| {
+        config.session.idle = Some(TimeDelta::seconds(30));
+    });
+    let (provider, party, ada) = start_as(wish).await;
+    let token = party.tokens(&ada, &[]).await.get("access_token");
+    for call in 1..=6 {
+        provider.advance(TimeDelta::seconds(10));
+        assert_eq!(party.userinfo(&token).await.status, 200, "call {call}");
+    }
+    for call in 1..=6 {
+        provider.advance(TimeDelta::seconds(10));
+        let page = ada.get(&provider.url("/account")).await;
+        assert_eq!(page.page(), "page-account", "look {call}");
+    }
+    provider.advance(TimeDelta::milliseconds(30_001));
+    assert_eq!(party.userinfo(&token).await.status, 401);
+    assert!(!is_signed_in(&party, &ada).await);
+    provider.stop().await;
+}
+
+#[actix_web::test]
+async fn to_ask_by_head_keeps_no_session_from_idling() {
+    let wish = ledger().await.manual_clock().configure(|config| {
+        config.session.idle = Some(TimeDelta::seconds(30));
+    });
+    let (provider, party, ada) = start_as(wish).await;
+    let token = party.tokens(&ada, &[]).await.get("access_token");
+    let (userinfo, account) = (provider.url("/userinfo"), provider.url("/account"));
+    let head = async |statuses: [u16; 2]| {
+        let request = ada.client().head(&userinfo).bearer_auth(&token);
+        let answers = [
+            ada.send(&userinfo, request).await,
+            ada.send(&account, ada.client().head(&account)).await,
+        ];
+        assert_eq!(answers.map(|answer| answer.status.as_u16()), statuses);
+    };
+    for _ in 0..3 {
+        provider.advance(TimeDelta::seconds(10));
+        head([200, 200]).await;
+    }
+    provider.advance(TimeDelta::milliseconds(1));
+    head([401, 303]).await;
+    assert!(!is_signed_in(&party, &ada).await);
+    provider.stop().await;
+}
+
 #[actix_web::test]
 async fn a_session_lasts_until_the_second_it_expires() {
     let wish = ledger().await.manual_clock().configure(|config| {

@@ -3,7 +3,7 @@
 use exeunt::oidc::client::ClientAuthMethod;
 use url::Url;
 
-use crate::support::ledger::{HOME, assert_stays, error, ledger, open, sign_in};
+use crate::support::ledger::{HOME, assert_stays, error, json_error, ledger, open, sign_in};
 use crate::support::provider::{Provider, metadata};
 use crate::support::relying_party::RelyingParty;
 use crate::support::visitor::Visitor;
@@ -74,7 +74,7 @@ async fn a_parameter_that_stands_twice_is_refused_on_a_page() {
 }
 
 /// Attack 15 (CVE-2026-7571): a response type that the client has not. Attack 19: a request object
-/// that nobody checks. Attack 13: the PKCE method that protects nothing.
+/// that is none. Attack 13: the PKCE method that protects nothing.
 #[actix_web::test]
 async fn what_is_wrong_otherwise_is_told_to_the_application() {
     let (provider, party, ada) = start().await;
@@ -92,12 +92,12 @@ async fn what_is_wrong_otherwise_is_told_to_the_application() {
         (&[("max_age", "-1")], "invalid_request"),
         (&[("max_age", "x")], "invalid_request"),
         (
-            &[("request", "eyJhbGciOiJub25lIn0.e30.")],
-            "request_not_supported",
+            &[("request", "eyJhbGciOiJub25lIn0.e30.x")],
+            "invalid_request_object",
         ),
         (
             &[("request_uri", "https://evil.example")],
-            "request_uri_not_supported",
+            "invalid_request_uri",
         ),
         (&[("registration", "{}")], "registration_not_supported"),
         (&[("resource", "https://api.example")], "invalid_target"),
@@ -282,5 +282,43 @@ async fn a_nul_is_refused_or_carried_and_never_breaks_anything() {
         let answer = party.sign_in(&ada, &[(name, "a\0b")]).await;
         assert_ne!(answer.status, 500, "{name}");
     }
+    provider.stop().await;
+}
+
+/// RFC 6749 appendix B, and attack 8: bytes that are no UTF-8, which would be replaced, and come back as another value.
+#[actix_web::test]
+async fn parameters_that_are_no_utf8_are_an_invalid_request_at_every_door() {
+    let (provider, party, ada) = start().await;
+    for state in ["%FF", "%C3", "%C0%AF", "%ED%A0%80"] {
+        let asked = party.authorize_url(&[]);
+        let answer = ada.get(&format!("{asked}&padding={state}")).await;
+        assert_stays(&answer, state);
+        assert!(answer.body.contains("invalid_request"), "{state}");
+        for (path, form) in [
+            ("/authorize", "client_id=ledger&state="),
+            ("/sign-in", "username=ada&password="),
+            ("/end_session", "state="),
+        ] {
+            let (url, body) = (provider.url(path), format!("{form}{state}"));
+            let request = ada.client().post(&url).body(body);
+            let answer = ada.send(&url, request).await;
+            assert_stays(&answer, path);
+            assert!(answer.body.contains("invalid_request"), "{path} {state}");
+        }
+        for (path, form) in [
+            ("/token", "grant_type=authorization_code&code="),
+            ("/userinfo", "access_token="),
+        ] {
+            let (url, body) = (provider.url(path), format!("{form}{state}"));
+            let form = "application/x-www-form-urlencoded";
+            let request = ada.client().post(&url).header("content-type", form);
+            let answer = ada.send(&url, request.body(body)).await;
+            assert_eq!(answer.status, 400, "{path} {state}");
+            assert_eq!(json_error(&answer), "invalid_request", "{path} {state}");
+        }
+    }
+    let page = open(&ada, &party.authorize_url(&[("state", "\u{e4}")])).await;
+    let answer = sign_in(&ada, &page).await;
+    assert_eq!(answer.parameter("state").as_deref(), Some("\u{e4}"));
     provider.stop().await;
 }

@@ -1,7 +1,5 @@
 //! How clients prove who they are (RFC 6749 §2.3, Core §9, RFC 7523).
 
-use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::TimeDelta;
@@ -10,44 +8,13 @@ use exeunt::oidc::client::{ClientAuthMethod, ClientMetadata, GrantType};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
+use crate::support::client_key::ClientKey;
 use crate::support::ledger::{HOME, json_error, ledger_with};
 use crate::support::provider::{Provider, SECRET, metadata};
 use crate::support::visitor::{Answer, Visitor};
 
 const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 const GRANT: (&str, &str) = ("grant_type", "client_credentials");
-
-/// A client's own key.
-struct ClientKey(EcdsaKeyPair);
-
-impl ClientKey {
-    fn generate() -> Self {
-        Self(EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap())
-    }
-
-    fn jwk(&self) -> Value {
-        let point = self.0.public_key().as_ref();
-        json!({
-            "kty": "EC", "crv": "P-256", "kid": "k1", "use": "sig",
-            "x": URL_SAFE_NO_PAD.encode(&point[1..33]), "y": URL_SAFE_NO_PAD.encode(&point[33..]),
-        })
-    }
-
-    fn sign(&self, header: &Value, claims: &Value) -> String {
-        let [header, claims] =
-            [header, claims].map(|part| URL_SAFE_NO_PAD.encode(part.to_string()));
-        let message = format!("{header}.{claims}");
-        let signature = self
-            .0
-            .sign(&SystemRandom::new(), message.as_bytes())
-            .unwrap();
-        format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature))
-    }
-}
-
-fn header() -> Value {
-    json!({ "alg": "ES256", "kid": "k1" })
-}
 
 /// The claims of a sound assertion.
 fn claims(provider: &Provider, jti: &str) -> Value {
@@ -111,7 +78,7 @@ async fn each_client_authenticates_in_the_way_that_it_registered() {
     let provider = start(&key, false).await;
     let url = provider.url("/token");
     let secret = ("client_secret", SECRET);
-    let assertion = key.sign(&header(), &claims(&provider, "1"));
+    let assertion = key.sign(&key.header(), &claims(&provider, "1"));
     for answer in [
         post(&url, Some(("ledger", SECRET)), &[GRANT]).await,
         post(
@@ -147,7 +114,7 @@ async fn no_other_way_is_accepted_and_never_two_at_once() {
     let provider = start(&key, false).await;
     let url = provider.url("/token");
     let (secret, almost) = (("client_secret", SECRET), &SECRET[1..]);
-    let assertion = key.sign(&header(), &claims(&provider, "1"));
+    let assertion = key.sign(&key.header(), &claims(&provider, "1"));
     let asserted = [
         ("client_assertion_type", ASSERTION_TYPE),
         ("client_assertion", assertion.as_str()),
@@ -264,7 +231,7 @@ async fn the_audience_is_one_string_that_is_ours() {
         {
             let mut claims = claims(&provider, &number.to_string());
             claims["aud"] = aud.clone();
-            let answer = assert(&url, &key.sign(&header(), &claims)).await;
+            let answer = assert(&url, &key.sign(&key.header(), &claims)).await;
             if good {
                 assert_eq!(answer.status, 200, "{aud}: {answer:?}");
             } else {
@@ -286,7 +253,7 @@ async fn an_assertion_is_good_for_one_use_wherever_and_whenever_it_comes() {
         provider.url("/token"),
         format!("http://{}/token", node.address()),
     ];
-    let assertion = key.sign(&header(), &claims(&provider, "once"));
+    let assertion = key.sign(&key.header(), &claims(&provider, "once"));
     let attempts = (0..20).map(|turn| assert(&urls[turn % 2], &assertion));
     let answers = join_all(attempts).await;
     let (won, lost): (Vec<_>, Vec<_>) =
@@ -298,7 +265,7 @@ async fn an_assertion_is_good_for_one_use_wherever_and_whenever_it_comes() {
     node.stop().await;
     let provider = provider.restart(|_| {}).await;
     assert_refused(&assert(&urls[0], &assertion).await, "after a restart");
-    let same_name_again = key.sign(&header(), &claims(&provider, "once"));
+    let same_name_again = key.sign(&key.header(), &claims(&provider, "once"));
     assert_refused(&assert(&urls[0], &same_name_again).await, "signed again");
     provider.stop().await;
 }
@@ -339,7 +306,7 @@ async fn an_assertion_says_who_for_how_long_and_by_what_name() {
         } else {
             claims[name] = value.clone();
         }
-        let answer = assert(&url, &key.sign(&header(), &claims)).await;
+        let answer = assert(&url, &key.sign(&key.header(), &claims)).await;
         assert_refused(&answer, &format!("{name} {value:.20}"));
     }
     provider.stop().await;
@@ -365,20 +332,20 @@ async fn only_a_registered_key_signs_for_a_client() {
     .into_iter()
     .enumerate()
     {
-        let mut header = header();
+        let mut header = key.header();
         header[name] = value.clone();
         let answer = assert(&url, &key.sign(&header, &claims(number))).await;
         assert_refused(&answer, &format!("{name} {value}"));
     }
-    let mut with_own_key = header();
+    let mut with_own_key = key.header();
     with_own_key["jwk"] = stranger.jwk();
-    for header in [header(), with_own_key] {
+    for header in [key.header(), with_own_key] {
         assert_refused(
             &assert(&url, &stranger.sign(&header, &claims(100))).await,
             "a stranger",
         );
     }
-    let sound = key.sign(&header(), &claims(100));
+    let sound = key.sign(&key.header(), &claims(100));
     let (message, _) = sound.rsplit_once('.').unwrap();
     // Attack 33 (CVE-2022-21449): a signature of zeros.
     let zeros = URL_SAFE_NO_PAD.encode([0; 64]);

@@ -3,10 +3,11 @@
 use exeunt::config::{Config, Credential};
 use exeunt::flows::people;
 use secrecy::SecretString;
+use serde_json::Value;
 
-use crate::support::ledger::{ledger, open, sign_in_as};
+use crate::support::ledger::{add_grace, ledger, open, sign_in_as};
 use crate::support::provider::{PASSWORD, Provider, metadata, provider};
-use crate::support::relying_party::{Ear, RelyingParty};
+use crate::support::relying_party::{Ear, RelyingParty, Tokens};
 use crate::support::visitor::Visitor;
 
 const ANOTHER: &str = "the difference engine";
@@ -80,6 +81,44 @@ async fn who_was_shut_out_stays_so_even_with_another_password_in_the_file() {
         .restart(|config| declare_password(config, ANOTHER))
         .await;
     assert!(!gets_in(&provider, "ada", ANOTHER).await);
+    provider.stop().await;
+}
+
+/// The `sub` of grace, who signs in; none where she can't.
+async fn sub_of_grace(provider: &Provider) -> Option<Value> {
+    let (party, visitor) = (RelyingParty::of(provider, "ledger"), Visitor::default());
+    let page = open(&visitor, &party.authorize_url(&[])).await;
+    let answer = sign_in_as(&visitor, &page, "grace", PASSWORD).await;
+    let answer = party.redeem(&answer.parameter("code")?, &[]).await;
+    let tokens = Tokens { all: answer.json() };
+    Some(tokens.id_claims(&provider.issuer).await["sub"].clone())
+}
+
+/// P3: a person who is gone does not come back because a file that was read before is read again.
+#[actix_web::test]
+async fn p3_who_was_deleted_stays_so_until_the_file_has_let_them_go() {
+    let provider = ledger().await.configure(add_grace).start().await;
+    let before = sub_of_grace(&provider).await;
+    assert!(before.is_some());
+    let deleted = people::delete_user(provider.flows(), "Grace").await;
+    deleted.unwrap().unwrap();
+    assert_eq!(sub_of_grace(&provider).await, None);
+    let mut provider = provider;
+    for _ in 0..2 {
+        provider = provider
+            .restart(|config| config.users[1].claims.name = Some("Grace Hopper".to_owned()))
+            .await;
+        assert_eq!(sub_of_grace(&provider).await, None);
+    }
+    let provider = provider
+        .restart(|config| config.users.truncate(1))
+        .await
+        .restart(add_grace)
+        .await;
+    let after = sub_of_grace(&provider).await;
+    assert!(after.is_some());
+    assert_ne!(after, before, "somebody new");
+    assert!(gets_in(&provider, "ada", PASSWORD).await);
     provider.stop().await;
 }
 

@@ -2,6 +2,7 @@
 
 use exeunt::config::{Config, RegistrationPolicy};
 
+use crate::support::admin::{Desk, administered_provider};
 use crate::support::ledger::ledger;
 use crate::support::visitor::{Answer, Visitor};
 
@@ -53,6 +54,41 @@ async fn what_needs_no_cookie_may_be_read_by_every_origin_without_credentials() 
     provider.stop().await;
 }
 
+/// Another site's page in an administrator's browser, which may hold a token.
+#[actix_web::test]
+async fn nothing_of_the_administrators_may_be_read_by_any_origin() {
+    let provider = administered_provider().await;
+    let desk = Desk::of(&provider).await;
+    for path in [
+        "/admin/v1/sessions",
+        "/admin/v1/users",
+        "/admin/v1/deliveries",
+        "/admin/v1/openapi.json",
+        "/metrics",
+        "/nowhere",
+    ] {
+        for method in ["GET", "POST", "OPTIONS"] {
+            let answer = ask(method, &provider.admin_url(path)).await;
+            assert_reads_nothing(&answer, &format!("{method} {path}"));
+        }
+        let visitor = Visitor::default();
+        let url = provider.admin_url(path);
+        let request = visitor.client().get(&url).header("origin", ORIGIN);
+        let answer = visitor.send(&url, request.bearer_auth(&desk.token)).await;
+        assert_reads_nothing(&answer, &format!("with a token: {path}"));
+    }
+    provider.stop().await;
+}
+
+fn assert_reads_nothing(answer: &Answer, what: &str) {
+    for name in answer.headers.keys() {
+        assert!(
+            !name.as_str().starts_with("access-control-"),
+            "{what}: {name}"
+        );
+    }
+}
+
 #[actix_web::test]
 async fn what_is_the_persons_own_or_registers_clients_may_be_read_by_no_other_origin() {
     let open = |config: &mut Config| config.registration.policy = RegistrationPolicy::Open;
@@ -63,14 +99,24 @@ async fn what_is_the_persons_own_or_registers_clients_may_be_read_by_no_other_or
         "/sign-in",
         "/consent",
         "/end_session",
+        "/end_session/confirm",
+        "/leaving",
+        "/leaving/status",
+        "/leaving/acknowledge",
+        "/signed-out",
+        "/account",
+        "/account/sign-in",
+        "/account/password",
+        "/account/end-everything",
+        "/healthz",
+        "/readyz",
         "/nowhere",
         "/register",
         "/register/nobody",
     ] {
         for method in ["GET", "POST", "OPTIONS"] {
             let answer = ask(method, &provider.url(path)).await;
-            let allowed = answer.header("access-control-allow-origin");
-            assert_eq!(allowed, "", "{method} {path}");
+            assert_reads_nothing(&answer, &format!("{method} {path}"));
         }
     }
     provider.stop().await;

@@ -1,17 +1,26 @@
 //! The demo's applications and its rehearsal, with the real provider.
 
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, TcpListener};
 use std::sync::Arc;
 
 use exeunt::clock::SystemClock;
-use exeunt::demo::{Applications, Options, Person, Place, rehearse};
+use exeunt::demo::{Application, Applications, Options, Person, Place, rehearse};
+use exeunt::oidc::client::ClientMetadata;
 use exeunt::oidc::registration::{self, Networks};
 use exeunt::random::OsRandom;
+use url::Url;
 
+use crate::support::ledger::{open, sign_in};
 use crate::support::provider::{PASSWORD, Provider, SECRET, provider};
+use crate::support::visitor::Visitor;
 
 /// A provider that knows ada, and the applications that are registered with it.
 async fn stage() -> (Provider, Applications) {
+    stage_with(|_, _| {}).await
+}
+
+/// The same, with other metadata than the applications'.
+async fn stage_with(change: impl Fn(&str, &mut ClientMetadata)) -> (Provider, Applications) {
     let mut wish = provider().await;
     let place = Place {
         port: 0,
@@ -34,9 +43,24 @@ async fn stage() -> (Provider, Applications) {
             ..Networks::default()
         };
         assert_eq!(registration::check(&client.metadata, true, &loopback), []);
-        wish = wish.client(&client.client_id, client.metadata);
+        let mut metadata = client.metadata;
+        change(&client.client_id, &mut metadata);
+        wish = wish.client(&client.client_id, metadata);
     }
     (wish.start().await, applications)
+}
+
+fn at(application: &Application, path: &str) -> String {
+    format!("{}{path}", application.base_url)
+}
+
+/// Where the provider sends people who want to go there.
+fn initiate_login(application: &Application, provider: &Provider) -> String {
+    let mut url = Url::parse(&at(application, "/initiate-login")).unwrap();
+    url.query_pairs_mut()
+        .append_pair("iss", &provider.issuer)
+        .append_pair("target_link_uri", &at(application, "/"));
+    url.into()
 }
 
 fn ada(password: &str) -> Person {
@@ -67,12 +91,67 @@ async fn the_rehearsal_ends_well_when_every_application_was_told() {
     provider.stop().await;
 }
 
+/// P7: that everyone was told is said of nobody who can't be reached. It takes ten seconds: the rehearsal is patient.
+#[actix_web::test]
+async fn the_rehearsal_fails_when_an_application_is_never_reachable() {
+    // Nobody listens there, and nobody will.
+    let nowhere = TcpListener::bind("127.0.0.1:0").unwrap();
+    let nowhere = format!("http://{}/backchannel", nowhere.local_addr().unwrap());
+    let fails = async |client_id: &str, failure: &str| {
+        let (provider, applications) = stage_with(|known, metadata| {
+            if known == client_id {
+                metadata.backchannel_logout_uri = Some(nowhere.clone());
+            }
+        })
+        .await;
+        let (result, out) = rehearsed(&applications, &ada(PASSWORD)).await;
+        assert_eq!(result, Err(failure.to_owned()), "{out}");
+        assert!(!out.contains("Every application was told"), "{out}");
+        applications.stop().await;
+        provider.stop().await;
+    };
+    tokio::join!(
+        fails("ledger", "Ledger was not told"),
+        fails("atlas", "nobody tried to tell Atlas"),
+    );
+}
+
 #[actix_web::test]
 async fn the_rehearsal_fails_when_nobody_can_sign_in() {
     let (provider, applications) = stage().await;
     let (result, out) = rehearsed(&applications, &ada("not her password")).await;
     assert!(result.is_err(), "{out}");
     assert!(!out.contains("Every application was told"));
+    applications.stop().await;
+    provider.stop().await;
+}
+
+/// Core §4: from the account's page into an application, without a password and without a page between.
+#[actix_web::test]
+async fn a_sign_in_that_begins_on_the_account_page_ends_at_the_application() {
+    let (provider, applications) = stage().await;
+    let visitor = Visitor::default();
+    let begun = visitor.get(&at(&applications.atlas, "/sign-in")).await;
+    let page = visitor.follow(begun, &provider.issuer).await;
+    let back = sign_in(&visitor, &page).await;
+    visitor.get(&back.location().unwrap()).await;
+    assert_eq!(applications.atlas.signed_in_sessions(), 1);
+
+    // Another browser of the same person's, where only the provider knows them.
+    let elsewhere = Visitor::default();
+    let page = open(&elsewhere, &provider.url("/account")).await;
+    let page = sign_in(&elsewhere, &page).await;
+    assert_eq!(page.page(), "page-account");
+    let links = page.attributes("a.open", "href");
+    assert_eq!(links, [""; 0], "no part in this session yet");
+    let begin = initiate_login(&applications.atlas, &provider);
+    let answer = elsewhere.get(&begin).await;
+    let answer = elsewhere.follow(answer, &provider.issuer).await;
+    let answer = elsewhere.get(&answer.location().unwrap()).await;
+    assert_eq!(answer.status, 303);
+    assert_eq!(applications.atlas.signed_in_sessions(), 2);
+    let page = open(&elsewhere, &provider.url("/account")).await;
+    assert_eq!(page.attributes("a.open", "href"), [begin]);
     applications.stop().await;
     provider.stop().await;
 }

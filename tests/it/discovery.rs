@@ -187,13 +187,59 @@ async fn head_does_nothing_where_get_would_begin_something() {
     let provider = ledger().await.start().await;
     let visitor = Visitor::default();
     let query = "?response_type=code&client_id=ledger&scope=openid&redirect_uri=https%3A%2F%2Fledger.example%2Fcallback";
-    for path in ["/authorize", "/sign-in", "/consent", "/end_session"] {
+    for path in ["/authorize", "/end_session", "/account/sign-in"] {
         let url = provider.url(&format!("{path}{query}"));
         let head = visitor.send(&url, visitor.client().head(&url)).await;
         assert_eq!(head.status, 200, "{path}");
         assert_eq!(head.location(), None, "{path}");
         assert_eq!(head.header("set-cookie"), "", "{path}");
     }
+    let page = open(&visitor, &provider.url(&format!("/authorize{query}"))).await;
+    assert_eq!(page.page(), "page-sign-in");
+    let head = visitor.send(&page.url, visitor.client().head(&page.url));
+    assert_eq!(head.await.status, 200);
+    provider.stop().await;
+}
+
+#[actix_web::test]
+async fn head_is_refused_and_sent_on_where_get_is() {
+    let provider = ledger().await.start().await;
+    let visitor = Visitor::default();
+    let same_as_get = async |path: &str, status: u16| {
+        let url = provider.url(path);
+        let head = visitor.send(&url, visitor.client().head(&url)).await;
+        let get = visitor.get(&url).await;
+        assert_eq!(
+            (head.status, get.status.as_u16()),
+            (get.status, status),
+            "{path}"
+        );
+        assert_eq!(head.location(), get.location(), "{path}");
+        assert_eq!(head.body, "", "{path}");
+    };
+    for path in [
+        "/authorize",
+        "/authorize?client_id=nobody",
+        "/authorize?client_id=ledger&redirect_uri=https%3A%2F%2Fevil.example",
+        "/authorize?client_id=ledger&client_id=ledger",
+        "/sign-in",
+        "/sign-in?interaction=x",
+        "/consent",
+        "/consent?interaction=x",
+        "/end_session?state=a&state=b",
+    ] {
+        same_as_get(path, 400).await;
+    }
+    let signed_in_alone = ["/account", "/account/password", "/account/sign-outs"];
+    for path in signed_in_alone.into_iter().chain(["/leaving"]) {
+        same_as_get(path, 303).await;
+    }
+    let page = visitor.get(&provider.url("/account/sign-in")).await;
+    sign_in(&visitor, &page).await;
+    for path in signed_in_alone {
+        same_as_get(path, 200).await;
+    }
+    same_as_get("/account/sign-in", 303).await;
     provider.stop().await;
 }
 

@@ -1,5 +1,6 @@
 //! P1: what could not be written is never said to be so.
 
+use exeunt::flows::keys;
 use exeunt::oidc::client::ClientMetadata;
 
 use crate::support::people::account;
@@ -14,6 +15,49 @@ fn asks_for_consent(_: &str, ear: &Ear) -> ClientMetadata {
         scope: Some("openid".to_owned()),
         ..by_server(ear)
     }
+}
+
+/// What watches the server must learn that it can't work, and that it lives all the same.
+#[actix_web::test]
+async fn a_server_whose_database_is_gone_is_alive_and_not_ready() {
+    let scene = Scene::of(&["ledger"]).await;
+    let visitor = Visitor::default();
+    let ask = async |path: &str| visitor.get(&scene.provider.url(path)).await;
+    let ready = ask("/readyz").await;
+    assert_eq!(
+        (ready.status.as_u16(), ready.body.as_str()),
+        (200, "ready\n")
+    );
+    let database = scene.provider.flows().database.clone();
+    database.close().await;
+    let url = scene.provider.url("/readyz");
+    let head = visitor.send(&url, visitor.client().head(&url)).await;
+    assert_eq!(head.status, 503);
+    let ready = ask("/readyz").await;
+    assert_eq!(
+        (ready.status.as_u16(), ready.body.as_str()),
+        (503, "no database\n")
+    );
+    assert_eq!(ask("/healthz").await.status, 200);
+    scene.provider.stop().await;
+}
+
+#[actix_web::test]
+async fn a_server_without_a_key_to_sign_with_is_not_ready() {
+    let scene = Scene::of(&["ledger"]).await;
+    let visitor = Visitor::default();
+    let url = scene.provider.url("/readyz");
+    assert_eq!(visitor.get(&url).await.status, 200);
+    scene.sql("UPDATE signing_keys SET retire_at = 1").await;
+    keys::reload_if_changed(scene.provider.flows(), -1)
+        .await
+        .unwrap();
+    let ready = visitor.get(&url).await;
+    assert_eq!(
+        (ready.status.as_u16(), ready.body.as_str()),
+        (503, "no keys\n")
+    );
+    scene.provider.stop().await;
 }
 
 fn claims_nothing(what: &str, answer: &Answer) {

@@ -25,7 +25,13 @@ mod certificates;
 #[cfg(test)]
 mod client_authentication;
 #[cfg(test)]
+mod client_keys;
+#[cfg(test)]
+mod client_secret_jwt;
+#[cfg(test)]
 mod command_line;
+#[cfg(test)]
+mod compose;
 #[cfg(test)]
 mod configuration;
 #[cfg(test)]
@@ -63,11 +69,17 @@ mod http2;
 #[cfg(test)]
 mod in_a_browser;
 #[cfg(test)]
+mod initiate_login;
+#[cfg(test)]
 mod keys;
+#[cfg(test)]
+mod keys_by_age;
 #[cfg(test)]
 mod layering;
 #[cfg(test)]
 mod lock_order;
+#[cfg(test)]
+mod logos;
 mod lost_answers;
 #[cfg(test)]
 mod prompts;
@@ -84,11 +96,15 @@ mod refresh;
 #[cfg(test)]
 mod registration;
 #[cfg(test)]
+mod request_objects;
+#[cfg(test)]
 mod response_types;
 #[cfg(test)]
 mod screenshots;
 #[cfg(test)]
 mod secrets;
+#[cfg(test)]
+mod session_management;
 #[cfg(test)]
 mod sessions;
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::time::Duration;
 use exeunt::flows::people::{self, NotDone};
 use exeunt::flows::{declare, deliver_logouts, end_session};
 use exeunt::jose::HashPurpose;
-use exeunt::oidc::client::Client;
+use exeunt::oidc::client::{Client, KeptSecret};
 use exeunt::oidc::logout::DeliveryState;
 use exeunt::store::orders::OrderScope;
 use exeunt::store::participants::{self, Participant};
@@ -31,7 +31,9 @@ async fn add(provider: &Provider, ear: &Ear) -> Result<(), NotDone> {
     let flows = provider.flows();
     let client = Client {
         client_id: "visiting".to_owned(),
-        client_secret_hash: Some(flows.master.hash(HashPurpose::ClientSecret, SECRET)),
+        secret: Some(KeptSecret::Hashed(
+            flows.master.hash(HashPurpose::ClientSecret, SECRET),
+        )),
         metadata: by_server(ear),
     };
     people::add_client(flows, client).await.unwrap()
@@ -113,7 +115,7 @@ async fn p2_who_holds_an_application_joins_it_before_it_is_shut_out_and_is_named
     declare::apply(&provider).await.unwrap();
     let client = Client {
         client_id: "visiting".to_owned(),
-        client_secret_hash: None,
+        secret: None,
         metadata: metadata("https://visiting.example"),
     };
     people::add_client(&provider, client)

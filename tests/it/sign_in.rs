@@ -1,5 +1,7 @@
 //! The sign-in page: who gets in, how often one may try, and what the browser is given.
 
+use exeunt::config::Credential;
+
 use crate::support::ledger::{HOME, ledger, open, sign_in, sign_in_as};
 use crate::support::provider::{PASSWORD, Provider, Wish};
 use crate::support::relying_party::RelyingParty;
@@ -205,7 +207,6 @@ async fn a_name_is_the_same_in_every_notation() {
 /// Attack 91: passwords that are long, empty, or of characters with two notations; names with a NUL.
 #[actix_web::test]
 async fn odd_names_and_passwords_are_read_whole_or_refused_and_break_nothing() {
-    use exeunt::config::Credential;
     let wish = ledger().await.configure(|config| {
         let password = "p\u{e4}ssw\u{f6}rd \u{1f600}".to_owned();
         config.users[0].password = Some(Credential::Plain(password.into()));
@@ -233,4 +234,58 @@ async fn odd_names_and_passwords_are_read_whole_or_refused_and_break_nothing() {
     let answer = sign_in_as(&ada, &page, "ada", "pa\u{308}sswo\u{308}rd \u{1f600}").await;
     assert!(answer.parameter("code").is_some(), "{answer:?}");
     provider.stop().await;
+}
+
+/// Attack 83: somebody whose declared hash costs more or less than ours, and so takes longer or shorter to refuse.
+#[actix_web::test]
+async fn a_hash_from_elsewhere_gives_nobody_away_and_is_made_anew_at_the_first_sign_in() {
+    let wish = ledger().await.configure(|config| {
+        for (username, memory, passes) in [("grace", 1024, 1), ("edith", 40_000, 3)] {
+            let mut user = config.users[0].clone();
+            user.username = username.to_owned();
+            user.password = Some(Credential::Hash(hash(memory, passes).into()));
+            config.users.push(user);
+        }
+    });
+    let (provider, party, visitor) = start_as(wish).await;
+    let dearest = 40_000 * 3;
+    assert_eq!(costs_of_a_refusal(&provider, &party).await, [dearest; 4]);
+    for name in ["edith", "grace"] {
+        let page = open(&visitor, &party.authorize_url(&[("prompt", "login")])).await;
+        let answer = sign_in_as(&visitor, &page, name, PASSWORD).await;
+        assert!(answer.parameter("code").is_some(), "{name}");
+    }
+    let provider = provider.restart(|_| {}).await;
+    let ours = 19_456 * 2;
+    assert_eq!(costs_of_a_refusal(&provider, &party).await, [ours; 4]);
+    let edith = Visitor::default();
+    let page = page(&party, &edith).await;
+    let answer = sign_in_as(&edith, &page, "edith", PASSWORD).await;
+    assert!(answer.parameter("code").is_some(), "{answer:?}");
+    provider.stop().await;
+}
+
+/// What it costs to refuse ada, grace, edith, and somebody who is not known.
+async fn costs_of_a_refusal(provider: &Provider, party: &RelyingParty) -> [u64; 4] {
+    let visitor = Visitor::default();
+    let page = page(party, &visitor).await;
+    let passwords = &provider.flows().passwords;
+    let mut costs = [0; 4];
+    for (cost, name) in costs.iter_mut().zip(["ada", "grace", "edith", "nobody"]) {
+        let before = passwords.work_done();
+        let answer = sign_in_as(&visitor, &page, name, "wrong").await;
+        assert_eq!(answer.page(), "page-sign-in", "{name}");
+        *cost = passwords.work_done() - before;
+    }
+    costs
+}
+
+/// Ada's password at another cost.
+fn hash(memory: u32, passes: u32) -> String {
+    use argon2::password_hash::PasswordHasher as _;
+    use argon2::{Algorithm, Argon2, Params, Version};
+    let params = Params::new(memory, passes, 1, None).unwrap();
+    let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
+    let hash = argon2.hash_password_with_salt(PASSWORD.as_bytes(), b"a salt of one's own");
+    hash.unwrap().to_string()
 }

@@ -136,9 +136,10 @@ async fn enter(provider: &Provider, username: &str, number: usize) -> String {
         address: IpAddr::V4(Ipv4Addr::new(10, 0, high, low)),
         user_agent: "measure",
         cookie: None,
+        known: None,
     };
     match sign_in(provider, &attempt).await.unwrap() {
-        SignIn::Done { cookie } => cookie,
+        SignIn::Done(cookies) => cookies.session,
         SignIn::Refused | SignIn::TooOften(_) => panic!("{username} can't sign in"),
     }
 }

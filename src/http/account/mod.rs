@@ -13,10 +13,10 @@ use actix_web::HttpResponse;
 use actix_web::web::{self, Bytes, ServiceConfig};
 
 use super::authorize::form;
-use super::error::{PageError, see_other};
+use super::error::{PageError, see_other, there};
+use super::methods;
 use super::pages::Form;
 use super::visitor::Visitor;
-use super::{head, methods};
 use crate::oidc::params::Params;
 use crate::store::sessions::Session;
 
@@ -35,29 +35,38 @@ pub(super) fn configure(app: &mut ServiceConfig) {
     app.service(
         methods(PATH, "GET, HEAD")
             .route(web::get().to(overview::get))
-            .route(head()),
+            .route(web::head().to(head)),
     )
     .service(
         methods(SIGN_IN, "GET, HEAD, POST")
             .route(web::get().to(sign_in::get))
             .route(web::post().to(sign_in::post))
-            .route(head()),
+            .route(web::head().to(sign_in::head)),
     )
     .service(
         methods(PASSWORD, "GET, HEAD, POST")
             .route(web::get().to(password::get))
             .route(web::post().to(password::post))
-            .route(head()),
+            .route(web::head().to(head)),
     )
     .service(
         methods(SIGN_OUTS, "GET, HEAD")
             .route(web::get().to(sign_outs::get))
-            .route(head()),
+            .route(web::head().to(head)),
     )
     .service(methods(END_SESSION, "POST").route(web::post().to(session::end)))
     .service(methods(END_ALL, "POST").route(web::post().to(session::end_all)))
     .service(methods(LEAVE, "POST").route(web::post().to(application::leave)))
     .service(methods(WITHDRAW, "POST").route(web::post().to(consents::withdraw)));
+}
+
+/// HEAD of a page of somebody who is signed in: sent on where GET is, and no session is kept from idling.
+async fn head(visitor: Visitor) -> HttpResponse {
+    match visitor.session().await {
+        Ok(Some(_)) => there(),
+        Ok(None) => to_sign_in(&visitor),
+        Err(error) => PageError::from(error).page(&visitor),
+    }
 }
 
 /// What the form of an act is about: the act, and who was shown it. One who has signed in since, in another

@@ -15,6 +15,7 @@ use crate::http::pages::{
 };
 use crate::http::receipts::receipts;
 use crate::http::visitor::Visitor;
+use crate::oidc::initiate_login::initiate_login;
 use crate::oidc::params::Params;
 use crate::oidc::scope::{STANDARD, Scope};
 use crate::store::deliveries::{self, Delivery};
@@ -69,8 +70,8 @@ async fn page(
         .map(|part| part.client_id.clone())
         .chain(allowed.iter().map(|(client_id, _)| client_id.clone()))
         .collect();
-    let applications: HashMap<String, Application> = clients::find_all(db, &client_ids)
-        .await?
+    let named = clients::find_all(db, &client_ids).await?;
+    let applications: HashMap<String, Application> = named
         .iter()
         .map(|known| {
             (
@@ -86,6 +87,11 @@ async fn page(
             name: client_id.to_owned(),
         })
     };
+    let open = |client_id: &str| {
+        let mut named = named.iter();
+        let known = named.find(|known| known.client.client_id == client_id)?;
+        initiate_login(&known.client, &provider.config.issuer)
+    };
     let sessions = known
         .iter()
         .map(|session| SessionRow {
@@ -99,6 +105,7 @@ async fn page(
                 .filter(|part| part.session_id == session.id)
                 .map(|part| Part {
                     application: application(&part.client_id),
+                    open: open(&part.client_id),
                     leave: act(visitor, LEAVE, here).with("sid", part.sid.to_string()),
                 })
                 .collect(),
@@ -109,6 +116,7 @@ async fn page(
         .iter()
         .map(|(client_id, consent)| ConsentRow {
             application: application(client_id),
+            open: open(client_id),
             scopes: in_reading_order(&consent.scope),
             withdraw: act(visitor, WITHDRAW, here).with("client_id", client_id.clone()),
         })
@@ -175,8 +183,8 @@ async fn notice(
         }));
     }
     if params.get("password").is_some() {
-        let changed_at = passwords::changed_at(db, here.user_id).await?;
-        if changed_at.is_some_and(|at| (now - at).num_minutes() < NEWS) {
+        let password = passwords::find(db, here.user_id).await?;
+        if password.is_some_and(|known| (now - known.set_at).num_minutes() < NEWS) {
             return Ok(Some(AccountNotice::PasswordChanged));
         }
     }

@@ -8,10 +8,10 @@ use secrecy::SecretString;
 use super::{PASSWORD, PATH, act, acting, to_sign_in};
 use crate::config::check_password;
 use crate::flows::account::{NewPassword, PasswordChange, change_password};
-use crate::http::cookies::Kind;
 use crate::http::error::{PageError, html, see_other};
 use crate::http::pages::{ChangePassword, PasswordNotice};
 use crate::http::visitor::Visitor;
+use crate::http::{check_session, cookies};
 use crate::store::sessions::Session;
 use crate::store::users;
 
@@ -29,7 +29,7 @@ pub(super) async fn get(visitor: Visitor) -> HttpResponse {
 }
 
 /// The form.
-pub(super) async fn post(visitor: Visitor, body: Bytes) -> HttpResponse {
+pub(super) async fn post(mut visitor: Visitor, body: Bytes) -> HttpResponse {
     let answer = async {
         let Some((session, form)) = acting(&visitor, PASSWORD, &body).await? else {
             return Ok(to_sign_in(&visitor));
@@ -44,16 +44,14 @@ pub(super) async fn post(visitor: Visitor, body: Bytes) -> HttpResponse {
             current: &SecretString::from(form.get("current-password").unwrap_or_default()),
             new: &SecretString::from(new),
             address: visitor.address,
+            known: visitor.known_cookie.as_deref(),
         };
         let provider = &visitor.provider;
         let notice = match change_password(provider, &wanted).await? {
-            PasswordChange::Done { cookie } => {
-                let lifetime = provider.config.session.absolute.num_seconds();
-                let cookie = Kind::Session.set(&provider.config, cookie, Some(lifetime));
+            PasswordChange::Done(given) => {
+                let signed_in = check_session::signed_in(&mut visitor, given);
                 let mut response = see_other(&visitor.path(&format!("{PATH}?password=changed")));
-                response
-                    .add_cookie(&cookie)
-                    .map_err(|_invalid| PageError::Expired)?;
+                cookies::add(&mut response, signed_in)?;
                 return Ok(response);
             }
             PasswordChange::Refused => PasswordNotice::Wrong,

@@ -8,10 +8,9 @@ use super::{END_ALL, END_SESSION, PATH, acting, to_sign_in};
 use crate::clock::Timestamp;
 use crate::flows::end_session;
 use crate::flows::watching::Watched;
-use crate::http::cookies::Kind;
 use crate::http::error::{PageError, see_other};
-use crate::http::leaving;
 use crate::http::visitor::Visitor;
+use crate::http::{check_session, cookies, leaving};
 use crate::oidc::logout::{Cause, DeliveryState};
 use crate::store::sessions::{self, Session};
 
@@ -94,8 +93,6 @@ async fn leave(
         began_at,
     };
     let mut response = leaving::show(visitor, path, watched).await?;
-    response
-        .add_cookie(&Kind::Session.clear(&provider.config))
-        .map_err(|_invalid| PageError::NotFound)?;
+    cookies::add(&mut response, check_session::signed_out(provider))?;
     Ok(response)
 }

@@ -8,9 +8,10 @@ use secrecy::SecretString;
 use super::{PATH, SIGN_IN};
 use crate::flows::sign_in::{Attempt, SignIn, sign_in};
 use crate::http::authorize::form;
-use crate::http::cookies::Kind;
-use crate::http::error::{PageError, html, see_other};
-use crate::http::pages::{self, Form, SignInNotice};
+use crate::http::check_session;
+use crate::http::cookies::{self, Kind};
+use crate::http::error::{PageError, html, see_other, there};
+use crate::http::pages::{self, About, Form, SignInNotice};
 use crate::http::visitor::Visitor;
 
 /// The page.
@@ -36,8 +37,17 @@ pub(super) async fn get(mut visitor: Visitor) -> HttpResponse {
     answer.unwrap_or_else(|error| error.page(&visitor))
 }
 
+/// HEAD: sent on where GET is.
+pub(super) async fn head(visitor: Visitor) -> HttpResponse {
+    match visitor.session().await {
+        Ok(Some(_)) => see_other(&visitor.path(PATH)),
+        Ok(None) => there(),
+        Err(error) => PageError::from(error).page(&visitor),
+    }
+}
+
 /// The form.
-pub(super) async fn post(visitor: Visitor, body: Bytes) -> HttpResponse {
+pub(super) async fn post(mut visitor: Visitor, body: Bytes) -> HttpResponse {
     let answer = async {
         let form = form(&body)?;
         visitor.check_form(&form, SIGN_IN)?;
@@ -48,16 +58,13 @@ pub(super) async fn post(visitor: Visitor, body: Bytes) -> HttpResponse {
             address: visitor.address,
             user_agent: &visitor.user_agent,
             cookie: visitor.session_cookie.as_deref(),
+            known: visitor.known_cookie.as_deref(),
         };
         let notice = match sign_in(&visitor.provider, &attempt).await? {
-            SignIn::Done { cookie } => {
-                let config = &visitor.provider.config;
-                let lifetime = config.session.absolute.num_seconds();
-                let cookie = Kind::Session.set(config, cookie, Some(lifetime));
+            SignIn::Done(given) => {
+                let signed_in = check_session::signed_in(&mut visitor, given);
                 let mut response = see_other(&visitor.path(PATH));
-                response
-                    .add_cookie(&cookie)
-                    .map_err(|_invalid| PageError::Expired)?;
+                cookies::add(&mut response, signed_in)?;
                 return Ok(response);
             }
             SignIn::Refused => SignInNotice::WrongCredentials,
@@ -80,6 +87,7 @@ fn page(visitor: &Visitor, username: &str, notice: Option<SignInNotice>) -> Http
     let page = pages::SignIn {
         ui: visitor.ui(None),
         application: None,
+        about: About::default(),
         form: Form::to(visitor.path(SIGN_IN)).with("csrf", visitor.csrf(SIGN_IN)),
         username: username.to_owned(),
         notice,

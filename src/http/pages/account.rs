@@ -58,6 +58,8 @@ pub struct SessionRow {
 pub struct Part {
     /// Which application.
     pub application: Application,
+    /// Goes there, signed in, where it has an address for that.
+    pub open: Option<String>,
     /// Ends it.
     pub leave: Form,
 }
@@ -67,6 +69,8 @@ pub struct Part {
 pub struct ConsentRow {
     /// Which application.
     pub application: Application,
+    /// Goes there, signed in, where it has an address for that.
+    pub open: Option<String>,
     /// The scope values; those without words of ours are shown as they are.
     pub scopes: Vec<String>,
     /// Takes it back.

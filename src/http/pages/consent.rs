@@ -2,7 +2,7 @@
 
 use askama::Template;
 
-use super::{Application, Form, Ui};
+use super::{About, Application, Form, Ui};
 
 /// The page that asks whether an application may have what it asks for. Posts `decision=allow` or `decision=deny`.
 #[derive(Debug, Clone, Template)]
@@ -12,6 +12,8 @@ pub struct Consent {
     pub ui: Ui,
     /// Who asks.
     pub application: Application,
+    /// What it says of itself.
+    pub about: About,
     /// Whose data it is: the name, or the username.
     pub account: String,
     /// The scope values asked for; those without words of ours are shown as they are.

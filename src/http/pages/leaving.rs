@@ -119,6 +119,8 @@ pub struct SignedOut {
     pub details: Option<Details>,
     /// The registered URI of the application, if there is somewhere to go.
     pub onward: Option<Onward>,
+    /// Where to sign in again at the application, if there is nowhere to go and it has an address for that.
+    pub sign_in_again: Option<Onward>,
     /// Path of the endpoint that answers [`LeavingStatus`] as JSON, if something is still open.
     pub status_href: Option<String>,
     /// Path of this page, if it can be shown again.

@@ -3,7 +3,7 @@
 use askama::Template;
 use chrono::TimeDelta;
 
-use super::{Application, Form, Ui};
+use super::{About, Application, Form, Ui};
 
 /// The page that asks for a username and a password. Its fields are `username` and `password`; a second form with the
 /// same hidden fields posts `action=cancel`.
@@ -14,6 +14,8 @@ pub struct SignIn {
     pub ui: Ui,
     /// Where the person is going; none to their account here, and then there is nothing to cancel.
     pub application: Option<Application>,
+    /// What it says of itself.
+    pub about: About,
     /// Carries `csrf`, and `interaction` where an application asks.
     pub form: Form,
     /// What was typed before, or the `login_hint`; may be empty.

@@ -30,6 +30,15 @@ fn application(name: &str) -> Application {
     }
 }
 
+fn about() -> About {
+    About {
+        logo: Some("/op/logo/x".to_owned()),
+        client_uri: Some("https://ledger.example/".to_owned()),
+        policy_uri: Some("https://ledger.example/?a=1&b=2".to_owned()),
+        tos_uri: Some(EVIL.to_owned()),
+    }
+}
+
 fn form() -> Form {
     Form::to("/op/x")
         .with("interaction", EVIL)
@@ -98,6 +107,7 @@ fn sign_in(notice: Option<SignInNotice>) -> SignIn {
     SignIn {
         ui: ui(),
         application: Some(application(EVIL)),
+        about: about(),
         form: form(),
         username: EVIL.to_owned(),
         notice,
@@ -148,6 +158,7 @@ fn signed_out(departures: Vec<Departure>, notice: Option<SignOutNotice>) -> Sign
         notice,
         details: notice.map(|_| details(None)),
         onward: notice.map(|_| onward()),
+        sign_in_again: Some(onward()),
         status_href: notice.is_none().then(|| "/op/leaving/status".to_owned()),
         again_href: notice.is_none().then(|| "/op/leaving".to_owned()),
         now: noon(),
@@ -172,6 +183,7 @@ fn every_page() -> Vec<String> {
     let consent = Consent {
         ui: ui(),
         application: application(EVIL),
+        about: about(),
         account: EVIL.to_owned(),
         scopes: scopes.chain([EVIL]).map(str::to_owned).collect(),
         form: form(),
@@ -234,6 +246,7 @@ fn every_page() -> Vec<String> {
 fn account_pages() -> Vec<Result<String, askama::Error>> {
     let part = || Part {
         application: application(EVIL),
+        open: Some("https://ledger.example/?a=1&b=2".to_owned()),
         leave: form(),
     };
     let session = |id: &str, here| SessionRow {
@@ -264,6 +277,7 @@ fn account_pages() -> Vec<Result<String, askama::Error>> {
         .map(|notice| {
             let consent = ConsentRow {
                 application: application(EVIL),
+                open: None,
                 scopes: vec!["openid".to_owned(), EVIL.to_owned()],
                 withdraw: form(),
             };

@@ -2,6 +2,7 @@
 //! nothing may be redirected, then [`AuthorizationRequest`], then [`decision`], then [`response`].
 
 pub mod decision;
+pub mod request_object;
 pub mod response;
 mod response_type;
 
@@ -22,6 +23,7 @@ pub struct ReplyTo {
     redirect_uri: String,
     state: Option<String>,
     response_mode: ResponseMode,
+    session_state: Option<String>,
 }
 
 /// Why a request can't be answered at the client, only on a page of ours (RFC 6749 §4.1.2.1).
@@ -78,6 +80,7 @@ impl ReplyTo {
                 None => ResponseMode::Query,
                 Some(mode) => mode,
             },
+            session_state: None,
         })
     }
 
@@ -191,12 +194,13 @@ pub struct AuthorizationRequest {
 }
 
 impl AuthorizationRequest {
-    /// Reads a request whose client and [`ReplyTo`] are known, rule by rule.
+    /// Reads a request whose client and [`ReplyTo`] are known, rule by rule. If it had a request object, that has been
+    /// merged into it ([`request_object::merge`]).
     ///
     /// # Errors
     /// The refusal of the first rule broken, to be answered through the [`ReplyTo`].
     pub fn parse(params: &Params, client: &Client, issuer: &Issuer) -> Result<Self, OAuthError> {
-        refuse_unsupported_parameters(params)?;
+        refuse_registration(params)?;
         let response_type = ResponseType::of_request(params, client)?;
         check_response_mode(params, response_type)?;
         resource::check(params, client, issuer)?;
@@ -220,21 +224,13 @@ impl AuthorizationRequest {
     }
 }
 
-/// Parameters that would change the request's meaning and that we can't read (Core §3.1.2.6).
-fn refuse_unsupported_parameters(params: &Params) -> Result<(), OAuthError> {
-    let unsupported = [
-        ("request", ErrorCode::RequestNotSupported),
-        ("request_uri", ErrorCode::RequestUriNotSupported),
-        ("registration", ErrorCode::RegistrationNotSupported),
-    ];
-    match unsupported
-        .iter()
-        .find(|(name, _)| params.get(name).is_some())
-    {
+/// A parameter that would change the request's meaning and that we can't read (Core §7.2.1).
+fn refuse_registration(params: &Params) -> Result<(), OAuthError> {
+    match params.get("registration") {
         None => Ok(()),
-        Some((name, error)) => Err(OAuthError::new(
-            *error,
-            format!("the parameter {name} is not supported"),
+        Some(_) => Err(OAuthError::new(
+            ErrorCode::RegistrationNotSupported,
+            "the parameter registration is not supported",
         )),
     }
 }

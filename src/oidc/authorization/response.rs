@@ -31,6 +31,14 @@ pub struct Granted {
 }
 
 impl ReplyTo {
+    /// The same, whose answers tell the browser's state too: successes and refusals (Session Management 1.0 §2, §3.1).
+    pub fn telling(self, session_state: Option<String>) -> Self {
+        Self {
+            session_state,
+            ..self
+        }
+    }
+
     /// The answer that brings what was granted (Core §3.1.2.5, §3.2.2.5, §3.3.2.5).
     pub fn success(&self, issuer: &Issuer, granted: Granted) -> Delivery {
         let mut fields = Vec::new();
@@ -64,6 +72,9 @@ impl ReplyTo {
             fields.push(("state", state.clone()));
         }
         fields.push(("iss", issuer.as_str().to_owned()));
+        if let Some(session_state) = &self.session_state {
+            fields.push(("session_state", session_state.clone()));
+        }
         match self.response_mode {
             ResponseMode::Query => Delivery::Redirect(uri::with_query(&self.redirect_uri, &fields)),
             ResponseMode::Fragment => {

@@ -9,7 +9,7 @@ pub(crate) fn issuer() -> Issuer {
 pub(crate) fn client() -> Client {
     Client {
         client_id: "ledger".to_owned(),
-        client_secret_hash: Some("hash".to_owned()),
+        secret: None,
         metadata: ClientMetadata {
             redirect_uris: vec!["https://a.example/cb".to_owned()],
             grant_types: vec![GrantType::AuthorizationCode, GrantType::RefreshToken],
@@ -225,14 +225,6 @@ fn a_scope_without_openid_or_malformed_is_refused() {
 
 #[test]
 fn what_would_change_the_requests_meaning_is_refused_rather_than_ignored() {
-    assert_eq!(
-        refusal("scope=openid&request=x"),
-        ErrorCode::RequestNotSupported
-    );
-    assert_eq!(
-        refusal("scope=openid&request_uri=x"),
-        ErrorCode::RequestUriNotSupported
-    );
     assert_eq!(
         refusal("scope=openid&registration=x"),
         ErrorCode::RegistrationNotSupported

@@ -1,7 +1,5 @@
 //! The page of an application that is framed when a session ends (Front-Channel Logout 1.0 §2, §3).
 
-use url::Url;
-
 use super::{Channel, DeliveryState};
 use crate::oidc::issuer::Issuer;
 use crate::oidc::uri;
@@ -28,12 +26,6 @@ pub fn frame_url(frontchannel_logout_uri: &str, issuer: &Issuer, sid: &str) -> S
         frontchannel_logout_uri,
         &[("iss", issuer.as_str().to_owned()), ("sid", sid.to_owned())],
     )
-}
-
-/// Scheme, host and port of a registered URI, for `frame-src`; none if it has no such origin.
-pub fn origin(frontchannel_logout_uri: &str) -> Option<String> {
-    let origin = Url::parse(frontchannel_logout_uri).ok()?.origin();
-    origin.is_tuple().then(|| origin.ascii_serialization())
 }
 
 #[cfg(test)]
@@ -65,7 +57,7 @@ mod tests {
     /// Attack 60: a `frame-src` that lets in more than the registered origin.
     #[test]
     fn the_origin_is_that_and_no_more() {
-        let origin_of = |uri| origin(uri);
+        let origin_of = uri::origin;
         assert_eq!(
             origin_of("https://a.example:8443/out?x").unwrap(),
             "https://a.example:8443"

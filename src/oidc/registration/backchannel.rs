@@ -1,14 +1,9 @@
-//! Where logout tokens may be sent, as far as a URI alone can tell.
-
-use std::net::IpAddr;
+//! Where logout tokens may be sent, and what they say.
 
 use chrono::TimeDelta;
-use ipnet::IpNet;
-use url::Host;
 
-use super::{Networks, Problem};
+use super::{Networks, Problem, outward};
 use crate::oidc::client::{ClientAuthMethod, ClientMetadata, LogoutTokenSubject};
-use crate::oidc::uri;
 
 /// Where logout tokens are posted (Back-Channel Logout §2.2): https, or plain http on this machine,
 /// or, for a client that authenticates, inside a private network that outbound connections may reach.
@@ -19,12 +14,7 @@ pub(super) fn logout_uri(metadata: &ClientMetadata, networks: &Networks) -> Vec<
         return Vec::new();
     };
     let public_client = metadata.token_endpoint_auth_method == ClientAuthMethod::None;
-    let named = metadata
-        .private_networks
-        .iter()
-        .filter_map(|name| networks.named.get(name));
-    let allowed: Vec<IpNet> = named.flatten().chain(&networks.everyone).copied().collect();
-    match check(text, public_client, &allowed) {
+    match outward::check(text, !public_client, &outward::allowed(metadata, networks)) {
         Ok(()) => Vec::new(),
         Err(problem) => vec![Problem::new("backchannel_logout_uri", problem)],
     }
@@ -66,55 +56,5 @@ pub(super) fn logout_give_up_after(metadata: &ClientMetadata) -> Vec<Problem> {
             )]
         }
         _ => Vec::new(),
-    }
-}
-
-fn check(text: &str, public_client: bool, private_networks: &[IpNet]) -> Result<(), String> {
-    let url = uri::absolute(text)?;
-    let address = match url.host() {
-        Some(Host::Ipv4(address)) => Some(IpAddr::V4(address)),
-        Some(Host::Ipv6(address)) => Some(address.to_canonical()),
-        _ => None,
-    };
-    let allowed = |address: &IpAddr| private_networks.iter().any(|net| net.contains(address));
-    let unreachable = || {
-        "neither outbound.allow_private_networks nor a network that private_networks names has its address"
-            .to_owned()
-    };
-    match url.scheme() {
-        "https" => {}
-        "http" if uri::is_loopback(&url) => {}
-        "http" if public_client || private_networks.is_empty() => {
-            return Err(
-                "plain http is for this machine and for allowed private networks; use https"
-                    .to_owned(),
-            );
-        }
-        "http" if address.is_some_and(|address| !allowed(&address)) => return Err(unreachable()),
-        "http" => {}
-        _ => return Err("use https".to_owned()),
-    }
-    match address {
-        Some(address) if is_private(address) && !allowed(&address) => Err(unreachable()),
-        _ => Ok(()),
-    }
-}
-
-/// Addresses that only someone inside could mean. The guarded client knows every special range; these
-/// are the ones that are registered by mistake or by malice.
-fn is_private(address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(address) => {
-            address.is_private()
-                || address.is_loopback()
-                || address.is_link_local()
-                || address.is_unspecified()
-        }
-        IpAddr::V6(address) => {
-            address.is_loopback()
-                || address.is_unspecified()
-                || address.is_unique_local()
-                || address.is_unicast_link_local()
-        }
     }
 }

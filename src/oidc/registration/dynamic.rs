@@ -15,7 +15,7 @@ use crate::oidc::scope::{ADMINISTRATION, STANDARD, Scope};
 
 /// The metadata that a client may set itself: a list of what may be set, so that a setting of ours is not to
 /// be had by writing its name into the request. What stands nowhere here is ignored (RFC 7591 §2).
-const REGISTRABLE: [&str; 21] = [
+const REGISTRABLE: [&str; 25] = [
     "client_name",
     "application_type",
     "redirect_uris",
@@ -23,7 +23,11 @@ const REGISTRABLE: [&str; 21] = [
     "response_types",
     "grant_types",
     "token_endpoint_auth_method",
+    "token_endpoint_auth_signing_alg",
     "jwks",
+    "jwks_uri",
+    "request_uris",
+    "request_object_signing_alg",
     "scope",
     "id_token_signed_response_alg",
     "backchannel_logout_uri",
@@ -41,7 +45,7 @@ const REGISTRABLE: [&str; 21] = [
 
 /// Metadata that asks for a protection which we do not have, with the values that ask for none. A client must
 /// not go without it unawares, which is what ignoring it would come to.
-const UNMET: [(&str, &[&str]); 14] = [
+const UNMET: [(&str, &[&str]); 13] = [
     ("id_token_encrypted_response_alg", &[]),
     ("id_token_encrypted_response_enc", &[]),
     ("userinfo_encrypted_response_alg", &[]),
@@ -49,7 +53,6 @@ const UNMET: [(&str, &[&str]); 14] = [
     ("request_object_encryption_alg", &[]),
     ("request_object_encryption_enc", &[]),
     ("userinfo_signed_response_alg", &["none"]),
-    ("request_object_signing_alg", &[]),
     ("subject_type", &["public"]),
     ("sector_identifier_uri", &[]),
     ("tls_client_certificate_bound_access_tokens", &["false"]),
@@ -109,7 +112,6 @@ impl RegistrationRequest {
         software_statement(&members)?;
         let (metadata, mut problems) = read(&members);
         problems.extend(unmet(&members));
-        problems.extend(keys_twice(&members));
         let metadata = ClientMetadata {
             grant_types: grant_types(&members, &metadata),
             scope: scope(metadata.scope.as_deref(), &mut problems),
@@ -247,12 +249,6 @@ fn unmet(members: &Map<String, Value>) -> Vec<Problem> {
     asked
         .map(|(field, _)| Problem::new(field, "is not supported here"))
         .collect()
-}
-
-/// Registration 1.0 §2: keys by value or by address, never both.
-fn keys_twice(members: &Map<String, Value>) -> Option<Problem> {
-    let both = members.contains_key("jwks") && members.contains_key("jwks_uri");
-    both.then(|| Problem::new("jwks", "must not stand beside jwks_uri"))
 }
 
 /// The grants that it names, else those that its response types need (Registration 1.0 §2 gives a client of

@@ -1,7 +1,8 @@
 use super::*;
+use crate::oidc::algorithm::ClientAlgorithm;
 use crate::oidc::client::LogoutTokenSubject;
 use crate::oidc::duration::{self, Lifetime};
-use serde_json::json;
+use serde_json::{Value, json};
 
 fn sound() -> ClientMetadata {
     ClientMetadata {
@@ -127,14 +128,175 @@ fn a_secret_is_there_exactly_when_it_is_used() {
             jwks: Some(json!({ "keys": [{ "kty": "EC" }] })),
             ..sound()
         };
-        let uses = matches!(
+        let uses = !matches!(
             method,
-            ClientAuthMethod::ClientSecretBasic | ClientAuthMethod::ClientSecretPost
+            ClientAuthMethod::PrivateKeyJwt | ClientAuthMethod::None
         );
         for has_secret in [true, false] {
             let good = check(&metadata, has_secret, &Networks::default()).is_empty();
             assert_eq!(good, uses == has_secret, "{method:?} {has_secret}");
         }
+    }
+}
+
+/// Attack 76 (CVE-2026-1180): keys that lie where the client can't be, or that others can put there.
+#[test]
+fn published_keys_lie_at_https_or_inside_and_never_beside_registered_ones() {
+    let with = |jwks_uri: &str, networks: &Networks| {
+        let metadata = ClientMetadata {
+            token_endpoint_auth_method: ClientAuthMethod::PrivateKeyJwt,
+            jwks_uri: Some(jwks_uri.to_owned()),
+            ..sound()
+        };
+        fields(&check(&metadata, false, networks))
+    };
+    let inside = Networks {
+        everyone: vec!["10.0.0.0/8".parse().unwrap()],
+        ..Networks::default()
+    };
+    for (jwks_uri, anywhere, when_inside) in [
+        ("https://a.example/jwks", true, true),
+        ("https://a.example/jwks?x=1", true, true),
+        ("http://localhost:3000/jwks", true, true),
+        ("http://a.example/jwks", false, true),
+        ("http://10.1.2.3/jwks", false, true),
+        ("https://10.1.2.3/jwks", false, true),
+        ("https://192.168.1.1/jwks", false, false),
+        ("https://169.254.169.254/", false, false),
+        ("https://[::1]/jwks", false, false),
+        ("https://a.example/jwks#x", false, false),
+        ("https://user@a.example/jwks", false, false),
+        ("file:///etc/passwd", false, false),
+        ("ftp://a.example/", false, false),
+        ("/jwks", false, false),
+        ("", false, false),
+    ] {
+        let good = with(jwks_uri, &Networks::default()).is_empty();
+        assert_eq!(good, anywhere, "{jwks_uri}");
+        assert_eq!(
+            with(jwks_uri, &inside).is_empty(),
+            when_inside,
+            "{jwks_uri}"
+        );
+    }
+    let both = problems(|metadata| {
+        metadata.jwks = Some(json!({ "keys": [{ "kty": "EC" }] }));
+        metadata.jwks_uri = Some("https://a.example/jwks".to_owned());
+    });
+    assert_eq!(both, ["jwks_uri"]);
+}
+
+#[test]
+fn an_assertion_is_signed_in_the_way_of_its_method() {
+    use ClientAlgorithm::{EdDSA, HS256, HS512, None, RS256};
+    for (method, algorithm, good) in [
+        (ClientAuthMethod::PrivateKeyJwt, RS256, true),
+        (ClientAuthMethod::PrivateKeyJwt, EdDSA, true),
+        (ClientAuthMethod::PrivateKeyJwt, HS256, false),
+        (ClientAuthMethod::PrivateKeyJwt, None, false),
+        (ClientAuthMethod::ClientSecretJwt, HS512, true),
+        (ClientAuthMethod::ClientSecretJwt, RS256, false),
+        (ClientAuthMethod::ClientSecretJwt, None, false),
+        (ClientAuthMethod::ClientSecretBasic, RS256, true),
+        (ClientAuthMethod::ClientSecretBasic, None, false),
+    ] {
+        let metadata = ClientMetadata {
+            token_endpoint_auth_method: method,
+            token_endpoint_auth_signing_alg: Some(algorithm),
+            jwks: (method == ClientAuthMethod::PrivateKeyJwt)
+                .then(|| json!({ "keys": [{ "kty": "RSA" }] })),
+            ..sound()
+        };
+        let found = fields(&check(
+            &metadata,
+            method.uses_secret(),
+            &Networks::default(),
+        ));
+        let expected: &[&str] = if good {
+            &[]
+        } else {
+            &["token_endpoint_auth_signing_alg"]
+        };
+        assert_eq!(found, expected, "{method:?} {algorithm:?}");
+    }
+}
+
+/// Attack 75: objects that lie where the client can't be.
+#[test]
+fn request_objects_lie_where_keys_may_and_may_have_a_version() {
+    for (uri, good) in [
+        ("https://a.example/r", true),
+        (
+            "https://a.example/r#GkurKxf5T0Y-mnPFCHqWOMiZi4VS138cQO_V7PZHAdM",
+            true,
+        ),
+        ("https://a.example/r#", true),
+        ("http://localhost:3000/r#1", true),
+        ("http://a.example/r", false),
+        ("https://10.1.2.3/r#1", false),
+        ("https://a.example/r#a#b", false),
+        ("https://a.example/r#a b", false),
+        ("https://user@a.example/r", false),
+        ("urn:x", false),
+        ("#1", false),
+    ] {
+        let found = problems(|metadata| metadata.request_uris = vec![uri.to_owned()]);
+        let expected: &[&str] = if good { &[] } else { &["request_uris"] };
+        assert_eq!(found, expected, "{uri}");
+    }
+}
+
+#[test]
+fn request_objects_are_signed_with_what_the_client_has() {
+    use ClientAlgorithm::{ES256, HS256, None, RS256};
+    for (algorithm, bare, with_keys, with_secret) in [
+        (None, true, true, true),
+        (RS256, false, true, false),
+        (ES256, false, true, false),
+        (HS256, false, false, true),
+    ] {
+        let good = |change: fn(&mut ClientMetadata)| {
+            problems(|metadata| {
+                metadata.request_object_signing_alg = Some(algorithm);
+                change(metadata);
+            })
+            .is_empty()
+        };
+        assert_eq!(good(|_| ()), bare, "{algorithm:?}");
+        let published = |metadata: &mut ClientMetadata| {
+            metadata.jwks_uri = Some("https://a.example/jwks".to_owned());
+        };
+        assert_eq!(good(published), with_keys, "{algorithm:?}");
+        let signs = |metadata: &mut ClientMetadata| {
+            metadata.token_endpoint_auth_method = ClientAuthMethod::ClientSecretJwt;
+        };
+        assert_eq!(good(signs), with_secret, "{algorithm:?}");
+    }
+}
+
+#[test]
+fn a_secret_that_signs_is_as_long_as_its_algorithm_wants() {
+    use ClientAlgorithm::{HS256, HS384, HS512};
+    for (algorithm, least) in [
+        (None, 32),
+        (Some(HS256), 32),
+        (Some(HS384), 48),
+        (Some(HS512), 64),
+    ] {
+        let mut metadata = ClientMetadata {
+            token_endpoint_auth_method: ClientAuthMethod::ClientSecretJwt,
+            token_endpoint_auth_signing_alg: algorithm,
+            ..sound()
+        };
+        assert!(
+            secret_problem(&metadata, least - 1).is_some(),
+            "{algorithm:?}"
+        );
+        assert_eq!(secret_problem(&metadata, least), None, "{algorithm:?}");
+        metadata.request_object_signing_alg = Some(HS512);
+        assert!(secret_problem(&metadata, 63).is_some());
+        metadata.token_endpoint_auth_method = ClientAuthMethod::ClientSecretPost;
+        assert_eq!(secret_problem(&metadata, 1), None);
     }
 }
 

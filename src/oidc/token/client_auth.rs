@@ -14,10 +14,12 @@ use crate::oidc::params::Params;
 
 /// The one type of assertion that we read (RFC 7523 §2.2).
 pub const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+/// The `typ` of an assertion that says what it is (RFC 7523bis §4).
+pub const ASSERTION_JWT: &str = "client-authentication+jwt";
 /// The longest that an assertion may still be good for: each `jti` is remembered until then.
 pub const LONGEST_ASSERTION: TimeDelta = TimeDelta::minutes(10);
 /// How far a client's clock may be ahead of ours.
-const CLOCK_SKEW: TimeDelta = TimeDelta::seconds(30);
+pub(in crate::oidc) const CLOCK_SKEW: TimeDelta = TimeDelta::seconds(30);
 /// The most bytes of a `jti`.
 const LONGEST_JTI: usize = 256;
 
@@ -111,13 +113,16 @@ impl PresentedCredentials {
         }
     }
 
-    /// The method in use.
-    pub fn method(&self) -> ClientAuthMethod {
+    /// Whether they are of this method. What signed an assertion, nobody knows before it is verified.
+    pub fn are_of(&self, method: ClientAuthMethod) -> bool {
         match self {
-            Self::Basic { .. } => ClientAuthMethod::ClientSecretBasic,
-            Self::Post { .. } => ClientAuthMethod::ClientSecretPost,
-            Self::Assertion { .. } => ClientAuthMethod::PrivateKeyJwt,
-            Self::None { .. } => ClientAuthMethod::None,
+            Self::Basic { .. } => method == ClientAuthMethod::ClientSecretBasic,
+            Self::Post { .. } => method == ClientAuthMethod::ClientSecretPost,
+            Self::Assertion { .. } => matches!(
+                method,
+                ClientAuthMethod::ClientSecretJwt | ClientAuthMethod::PrivateKeyJwt
+            ),
+            Self::None { .. } => method == ClientAuthMethod::None,
         }
     }
 }
@@ -186,7 +191,7 @@ fn unverified_subject(assertion: &str) -> Option<String> {
 /// # Errors
 /// `invalid_client`.
 pub fn check_method(client: &Client, presented: &PresentedCredentials) -> Result<(), OAuthError> {
-    if presented.method() == client.metadata.token_endpoint_auth_method {
+    if presented.are_of(client.metadata.token_endpoint_auth_method) {
         Ok(())
     } else {
         Err(OAuthError::invalid_client(

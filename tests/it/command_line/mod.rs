@@ -1,6 +1,7 @@
 //! The program itself, as people and scripts use it: arguments in; output, exit codes and the database out.
 
 mod clients;
+mod demo;
 mod notices;
 mod people;
 mod registration;
@@ -10,6 +11,7 @@ mod test_logout;
 
 use std::io::Write as _;
 use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
@@ -188,21 +190,6 @@ fn what_is_not_a_command_is_refused_with_two_and_help_is_no_failure() {
 }
 
 #[test]
-fn the_demo_refuses_a_configuration_that_it_would_not_read() {
-    let folder = tempfile::tempdir().unwrap();
-    for line in ["demo --config x.toml", "--config x.toml demo --rehearse"] {
-        let answer: Answer = program(folder.path())
-            .args(line.split_whitespace())
-            .output()
-            .unwrap()
-            .into();
-        assert_eq!(answer.code, Some(2), "{answer:?}");
-        assert!(answer.err.contains("demo takes no --config"), "{answer:?}");
-        assert!(answer.out.is_empty(), "{answer:?}");
-    }
-}
-
-#[test]
 fn an_unknown_key_is_refused_with_its_place_and_the_nearest_known_one() {
     let stage = Stage::new("[logout]\ngrase = \"1s\"\n");
     for line in ["config check", "serve", "client list"] {
@@ -221,6 +208,33 @@ fn migrate_makes_the_database_and_nothing_else_and_may_be_repeated() {
     assert!(stage.run("migrate").out.contains("is up to date now"));
     assert!(stage.run("migrate").out.contains("was up to date already"));
     assert!(!stage.folder.path().join("exeunt.key").exists());
+}
+
+/// Attack 95: secrets that others on the machine may read.
+#[tokio::test]
+async fn the_database_and_the_key_are_readable_by_their_owner_alone() {
+    let stage = Stage::new("");
+    let modes = |names: &[&str]| {
+        let modes = names.iter().map(|name| {
+            let path = stage.folder.path().join(name);
+            let mode = std::fs::metadata(&path).unwrap().permissions().mode();
+            format!("{name} {:o}", mode & 0o777)
+        });
+        modes.collect::<Vec<_>>()
+    };
+    assert_eq!(stage.run("migrate").code, Some(0));
+    assert_eq!(modes(&["exeunt.db"]), ["exeunt.db 600"]);
+    let server = stage.serve().await;
+    assert_eq!(
+        modes(&["exeunt.db", "exeunt.db-wal", "exeunt.db-shm", "exeunt.key"]),
+        [
+            "exeunt.db 600",
+            "exeunt.db-wal 600",
+            "exeunt.db-shm 600",
+            "exeunt.key 600"
+        ]
+    );
+    assert_eq!(server.stop().0, Some(0));
 }
 
 #[test]

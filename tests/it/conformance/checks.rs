@@ -281,6 +281,16 @@ pub fn json_refusal(run: &Run<'_>, answer: &Answer, status: u16, error: &str) {
     }
 }
 
+/// Registration is refused, for one of these reasons.
+pub fn not_registered(module: &str, answer: &Answer, allowed: &[&str]) {
+    assert_eq!(answer.status, 400, "{module}: {answer:?}");
+    let kind = answer.header("content-type");
+    assert!(kind.starts_with("application/json"), "{module}: {kind}");
+    let refusal = answer.json();
+    let error = refusal["error"].as_str().unwrap_or_default();
+    assert!(allowed.contains(&error), "{module}: {refusal}");
+}
+
 /// RFC 6749 §4.1.2.1: printable ASCII without the double quote and the backslash.
 fn is_legal_text(run: &Run<'_>, text: &str) {
     let legal = |byte: u8| matches!(byte, b' '..=b'!' | b'#'..=b'[' | b']'..=b'~');

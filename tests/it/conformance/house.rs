@@ -1,12 +1,15 @@
 //! The provider that a module looks at, over https, and what the suite sees of it before any module begins.
 
 use std::collections::HashSet;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use exeunt::config::Tls;
+use exeunt::config::{Registration, RegistrationPolicy, Tls};
+use exeunt::oidc::authorization::ResponseType;
 use exeunt::oidc::claims::{Address, UserClaims};
+use exeunt::oidc::client::GrantType;
 use exeunt::oidc::issuer::Issuer;
+use exeunt::oidc::registration::dynamic::Offer;
 use openidconnect::core::{CoreJsonWebKeySet, CoreProviderMetadata};
 use reqwest::{Certificate, Client};
 use serde_json::Value;
@@ -33,6 +36,8 @@ pub struct Suite {
     pub keys: CoreJsonWebKeySet,
     /// The suite's own site.
     pub desk: Desk,
+    /// Where what registered itself is looked after, and with which token.
+    pub registered: Mutex<Vec<(String, String)>>,
     /// What the module registers beside what every module does.
     more: Value,
     client: Client,
@@ -67,6 +72,14 @@ impl Suite {
                 private_key,
             });
             config.users[0].claims = everything_about_ada();
+            config.registration = Registration {
+                policy: RegistrationPolicy::Open,
+                offer: Offer {
+                    response_types: ResponseType::ALL.to_vec(),
+                    grant_types: GrantType::ALL.to_vec(),
+                },
+                unused: None,
+            };
         });
         for variant in declared(module) {
             for (role, method) in [
@@ -88,6 +101,7 @@ impl Suite {
             metadata,
             keys,
             desk,
+            registered: Mutex::default(),
             more,
             client,
         }
@@ -102,9 +116,6 @@ impl Suite {
     pub async fn runs(&self) -> Vec<Run<'_>> {
         let mut runs = Vec::new();
         for variant in variants_of(self.module) {
-            if variant.dynamic && self.metadata["registration_endpoint"].is_null() {
-                continue;
-            }
             let party = if variant.dynamic {
                 Party::register(self, &variant, &self.more).await
             } else {
@@ -164,8 +175,15 @@ impl Suite {
         self.provider.advance(TimeDelta::seconds(seconds));
     }
 
-    /// The end.
+    /// The end: what registered itself is taken away again.
     pub async fn close(self) {
+        let registered = std::mem::take(&mut *self.registered.lock().unwrap());
+        for (url, token) in registered {
+            let visitor = self.browser();
+            let request = visitor.client().delete(&url).bearer_auth(token);
+            let answer = visitor.send(&url, request).await;
+            assert_eq!(answer.status, 204, "{}: {answer:?}", self.module);
+        }
         self.desk.close().await;
         self.provider.stop().await;
     }

@@ -57,7 +57,7 @@ fn list<'a>(metadata: &'a Value, name: &str) -> Option<Vec<&'a str>> {
 }
 
 /// Status, type, and https wherever an endpoint is named.
-async fn is_published_well(suite: &Suite) {
+pub async fn is_published_well(suite: &Suite) {
     let url = format!("{}/.well-known/openid-configuration", suite.issuer());
     let answer = suite.browser().get(&url).await;
     assert_eq!(answer.status, 200);

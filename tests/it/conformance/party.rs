@@ -113,6 +113,8 @@ pub struct Party {
     pub method: &'static str,
     /// Its secret, if it has one.
     pub secret: String,
+    /// Whom its assertions are for, if not the token endpoint.
+    pub assertion_audience: Option<String>,
 }
 
 impl Party {
@@ -128,6 +130,7 @@ impl Party {
             redirect_uri: format!("{BASE}/callback"),
             method,
             secret: SECRET.to_owned(),
+            assertion_audience: None,
         }
     }
 
@@ -147,8 +150,11 @@ impl Party {
         let managed_with = told.get("registration_access_token");
         assert_eq!(managed_at.is_some(), managed_with.is_some(), "{told}");
         if managed_at.is_some() {
-            assert!(text("registration_client_uri").starts_with("https://"));
-            assert!(!text("registration_access_token").is_empty());
+            let url = text("registration_client_uri");
+            let token = text("registration_access_token");
+            assert!(url.starts_with("https://"), "{told}");
+            assert!(!token.is_empty(), "{told}");
+            suite.registered.lock().unwrap().push((url, token));
         }
         if told.get("client_secret").is_some() {
             assert!(told["client_secret_expires_at"].is_i64(), "{told}");
@@ -158,6 +164,7 @@ impl Party {
             redirect_uri: asked["redirect_uris"][0].as_str().unwrap().to_owned(),
             method: "private_key_jwt",
             secret: text("client_secret"),
+            assertion_audience: None,
         }
     }
 
@@ -175,7 +182,8 @@ impl Party {
                 request
             }
             "private_key_jwt" => {
-                assertion = self.assertion(suite, url);
+                let audience = self.assertion_audience.as_deref();
+                assertion = self.assertion(suite, audience.unwrap_or(url));
                 fields.push(("client_assertion_type", ASSERTION_TYPE));
                 fields.push(("client_assertion", &assertion));
                 request

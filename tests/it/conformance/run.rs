@@ -31,7 +31,7 @@ impl fmt::Display for Run<'_> {
 }
 
 /// An authorization request.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Request {
     fields: Vec<(String, String)>,
 }
@@ -160,7 +160,7 @@ impl Run<'_> {
 
     /// The request that every module begins with.
     pub fn request(&self) -> Request {
-        let request = Request { fields: Vec::new() }
+        let request = Request::default()
             .with("client_id", &self.party.client_id)
             .with("redirect_uri", &self.party.redirect_uri)
             .with("scope", "openid")

@@ -25,93 +25,47 @@ const UNTESTED: &[(&str, &str)] = &[
         "oidcc-ensure-request-object-with-redirect-uri",
         "request objects are not read yet",
     ),
-    (
-        "oidcc-idtoken-rs256",
-        "there is no registration endpoint yet",
-    ),
-    (
-        "oidcc-userinfo-rs256",
-        "there is no registration endpoint yet",
-    ),
-    (
-        "oidcc-ensure-redirect-uri-in-authorization-request",
-        "there is no registration endpoint yet",
-    ),
-    (
-        "oidcc-redirect-uri-query-OK",
-        "there is no registration endpoint yet",
-    ),
-    (
-        "oidcc-redirect-uri-query-mismatch",
-        "there is no registration endpoint yet",
-    ),
-    (
-        "oidcc-redirect-uri-query-added",
-        "there is no registration endpoint yet",
-    ),
-    (
-        "oidcc-redirect-uri-regfrag",
-        "there is no registration endpoint yet",
-    ),
+    ("oidcc-userinfo-rs256", "userinfo is not signed yet"),
     (
         "oidcc-registration-logo-uri",
-        "there is no registration endpoint yet",
+        "applications' links are not shown yet",
     ),
     (
         "oidcc-registration-policy-uri",
-        "there is no registration endpoint yet",
+        "applications' links are not shown yet",
     ),
     (
         "oidcc-registration-tos-uri",
-        "there is no registration endpoint yet",
+        "applications' links are not shown yet",
     ),
-    (
-        "oidcc-registration-jwks-uri",
-        "there is no registration endpoint yet",
-    ),
+    ("oidcc-registration-jwks-uri", "`jwks_uri` is not read yet"),
     (
         "oidcc-registration-sector-uri",
-        "there is no registration endpoint yet",
+        "there are no pairwise subjects yet",
     ),
     (
         "oidcc-registration-sector-bad",
-        "there is no registration endpoint yet",
-    ),
-    (
-        "oidcc-server-rotate-keys",
-        "there is no registration endpoint yet",
+        "there are no pairwise subjects yet",
     ),
     (
         "oidcc-refresh-token-rp-key-rotation",
-        "there is no registration endpoint yet",
+        "`jwks_uri` is not read yet",
     ),
     (
         "oidcc-request-uri-unsigned",
-        "there is no registration endpoint yet",
+        "request objects are not read yet",
     ),
     (
         "oidcc-request-uri-signed-rs256",
-        "there is no registration endpoint yet",
-    ),
-    (
-        "oidcc-ensure-client-assertion-with-iss-aud-succeeds",
-        "there is no registration endpoint yet",
+        "request objects are not read yet",
     ),
     (
         "oidcc-3rd_party-init-login",
-        "there is no registration endpoint yet",
+        "`initiate_login_uri` is not kept yet",
     ),
     (
         "oidcc-3rd_party-init-login-nohttps",
-        "there is no registration endpoint yet",
-    ),
-    (
-        "oidcc-session-management-discovery-endpoint-verification",
-        "Session Management is not there yet",
-    ),
-    (
-        "oidcc-session-management-rp-initiated-logout",
-        "Session Management is not there yet",
+        "`initiate_login_uri` is not kept yet",
     ),
 ];
 

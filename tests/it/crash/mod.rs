@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use exeunt::flows::people;
 use exeunt::jose::HashPurpose;
-use exeunt::oidc::client::{Client, ClientMetadata, GrantType};
+use exeunt::oidc::client::{Client, ClientMetadata, GrantType, KeptSecret};
 use exeunt::random::{OsRandom, Random, SeededRandom};
 use futures_util::future::join_all;
 use secrecy::SecretString;
@@ -281,7 +281,7 @@ async fn prepare(house: &House, ears: &[Ear; 2], people: usize) {
     for (client_id, ear) in shared.into_iter().chain(own) {
         let client = Client {
             client_id,
-            client_secret_hash: Some(secret.clone()),
+            secret: Some(KeptSecret::Hashed(secret.clone())),
             metadata: ClientMetadata {
                 backchannel_logout_uri: Some(ear.backchannel_logout_uri()),
                 grant_types: vec![GrantType::AuthorizationCode, GrantType::RefreshToken],

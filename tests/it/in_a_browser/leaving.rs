@@ -93,6 +93,37 @@ async fn p4_the_page_stays_as_long_as_page_wait_says_and_no_longer() {
     stage.provider.stop().await;
 }
 
+/// P4: a framed page that never comes keeps the person for five seconds from when the frames start: longer than
+/// `logout.page_wait`, which is for servers, and not for ever.
+#[tokio::test]
+#[ignore = "needs Chromium: run scripts/test"]
+async fn p4_a_frame_that_hangs_keeps_the_person_for_five_seconds() {
+    let stage = Stage::open(|config| config.logout.page_wait = TimeDelta::seconds(1)).await;
+    stage.site.hang("/frontchannel");
+    let browser = Browser::launch().await;
+    let page = browser.page("about:blank").await;
+    let tokens = stage.sign_in(&page, "ledger").await;
+    stage.sign_in(&page, "gallery").await;
+    // `goto` would wait until the page has loaded, frames and all.
+    let leave = serde_json::json!(stage.sign_out_url(&tokens));
+    let sent = Instant::now();
+    page.eval::<()>(&format!("void (location.href = {leave})"))
+        .await;
+    let framed = eventually(async || {
+        let asked = stage.site.asked("/frontchannel");
+        (!asked.is_empty()).then(Instant::now)
+    });
+    let framed = framed.await.expect("the page is framed");
+    page.wait_for_url(|url| url.starts_with(&stage.home()))
+        .await;
+    // The page began between the two moments; the rest is for a busy machine.
+    let (least, most) = (sent.elapsed(), framed.elapsed());
+    assert!(least >= Duration::from_secs(5), "{least:?}");
+    assert!(most < Duration::from_secs(8), "{most:?}");
+    assert_eq!(page.console_errors(), [""; 0]);
+    stage.provider.stop().await;
+}
+
 /// P5: without scripts nothing moves by itself, and links do it all.
 #[tokio::test]
 #[ignore = "needs Chromium: run scripts/test"]

@@ -1,5 +1,6 @@
 //! What only a real browser can prove: cookies across sites, policies, frames, scripts and their absence.
 
+mod check_session;
 mod cross_site;
 mod journey;
 mod leaving;

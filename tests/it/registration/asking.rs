@@ -1,11 +1,15 @@
 //! What a client is given that registers itself.
 
+use chrono::TimeDelta;
+use exeunt::clock::Clock as _;
 use exeunt::config::RegistrationPolicy::Open;
 use exeunt::oidc::authorization::ResponseType;
 use exeunt::oidc::client::GrantType;
 use serde_json::{Value, json};
 
 use super::assert_refused;
+use crate::support::client_key::ClientKey;
+use crate::support::publisher::{Document, Publisher};
 use crate::support::registrar::{HOME, Registered, ask, least, registering, with};
 use crate::support::visitor::Visitor;
 
@@ -66,7 +70,10 @@ async fn everything_that_may_be_registered_is_kept_and_told() {
         "response_types": ["code"],
         "grant_types": ["authorization_code", "refresh_token", "client_credentials"],
         "token_endpoint_auth_method": "client_secret_post",
+        "token_endpoint_auth_signing_alg": "RS256",
         "jwks": { "keys": [ec_key()] },
+        "request_uris": [format!("{HOME}/request.jwt#1")],
+        "request_object_signing_alg": "ES256",
         "scope": "email openid",
         "id_token_signed_response_alg": "ES256",
         "backchannel_logout_uri": format!("{HOME}/backchannel"),
@@ -84,6 +91,51 @@ async fn everything_that_may_be_registered_is_kept_and_told() {
     let client = Registered::new(&provider, &wanted, None).await;
     for (name, value) in wanted.as_object().unwrap() {
         assert_eq!(client.told[name], *value, "{name}");
+    }
+    provider.stop().await;
+}
+
+/// As the suite's `oidcc-registration-jwks-uri` and `oidcc-refresh-token-rp-key-rotation` do.
+#[actix_web::test]
+async fn a_client_registers_where_its_keys_lie_and_changes_them_there() {
+    let publisher = Publisher::open().await;
+    let keys = ["k1", "k2"].map(ClientKey::called);
+    let publish =
+        |key: &ClientKey| publisher.publish("/keys", Document::Text(key.jwks().to_string(), ""));
+    let wish = registering(Open).await.manual_clock();
+    let wish = wish.configure(|config| {
+        config.registration.offer.grant_types = GrantType::ALL.to_vec();
+    });
+    let provider = wish.start().await;
+    let wanted = with(&json!({
+        "grant_types": ["authorization_code", "client_credentials"],
+        "token_endpoint_auth_method": "private_key_jwt",
+        "jwks_uri": publish(&keys[0]),
+    }));
+    let client = Registered::new(&provider, &wanted, None).await;
+    let client_id = client.get("client_id");
+    for key in &keys {
+        publish(key);
+        provider.advance(TimeDelta::seconds(60));
+        let now = provider.clock.as_ref().unwrap().now();
+        let assertion = key.sign(
+            &key.header(),
+            &json!({
+                "iss": client_id, "sub": client_id, "aud": provider.issuer, "jti": key.kid,
+                "exp": (now + TimeDelta::minutes(5)).timestamp(),
+            }),
+        );
+        let (visitor, url) = (Visitor::default(), provider.url("/token"));
+        let request = visitor.client().post(&url).form(&[
+            ("grant_type", "client_credentials"),
+            (
+                "client_assertion_type",
+                "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+            ),
+            ("client_assertion", &assertion),
+        ]);
+        let answer = visitor.send(&url, request).await;
+        assert_eq!(answer.status, 200, "{}: {answer:?}", key.kid);
     }
     provider.stop().await;
 }

@@ -156,10 +156,16 @@ async fn a_secret_comes_and_goes_with_the_way_in_which_the_client_proves_who_it_
     assert_ne!(again["client_secret"], client.told["client_secret"]);
     assert_eq!(again["client_secret"].as_str().unwrap().len(), 43);
     assert_eq!(as_a("client_secret_basic").await.get("client_secret"), None);
+    // Of the hash of the old one no key can be made.
+    let signs = as_a("client_secret_jwt").await;
+    assert_ne!(signs["client_secret"], again["client_secret"]);
+    assert_eq!(signs["client_secret"].as_str().unwrap().len(), 86);
+    assert_eq!(as_a("client_secret_jwt").await.get("client_secret"), None);
+    assert_eq!(as_a("client_secret_basic").await.get("client_secret"), None);
 
     let mut client = client;
     let old = client.told["client_secret"].clone();
-    client.told["client_secret"] = again["client_secret"].clone();
+    client.told["client_secret"] = signs["client_secret"].clone();
     client.tokens(&Visitor::default()).await;
     client.told["client_secret"] = old;
     assert_eq!(json_error(&client.redeem("x").await), "invalid_client");

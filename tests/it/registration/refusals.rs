@@ -112,10 +112,11 @@ async fn other_metadata_that_will_not_do_is_named_so_each_by_its_field() {
             "{field}: {value}: {description}"
         );
     }
-    let twice = json!({ "jwks": { "keys": [] }, "jwks_uri": format!("{HOME}/jwks") });
+    let twice =
+        json!({ "jwks": { "keys": [{ "kty": "EC" }] }, "jwks_uri": format!("{HOME}/jwks") });
     let answer = ask(&provider, &with(&twice), None).await;
     assert_refused(&answer, 400, "invalid_client_metadata");
-    assert!(description(&answer).contains("beside jwks_uri"));
+    assert!(description(&answer).contains("jwks_uri: stands beside jwks"));
     // What asks for no protection is fine.
     let harmless = json!({ "dpop_bound_access_tokens": false, "subject_type": "public" });
     Registered::new(&provider, &with(&harmless), None).await;

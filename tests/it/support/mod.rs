@@ -2,12 +2,14 @@
 
 pub mod admin;
 pub mod browser;
+pub mod client_key;
 pub mod fixtures;
 pub mod https;
 pub mod ledger;
 pub mod parts;
 pub mod people;
 pub mod provider;
+pub mod publisher;
 pub mod registrar;
 pub mod relying_party;
 pub mod scene;

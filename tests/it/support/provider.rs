@@ -1,6 +1,7 @@
 //! A provider of its own for each test: a fresh database, a port that is free, ada who can sign in.
 
-use std::net::{SocketAddr, TcpListener};
+use std::io;
+use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::sync::Arc;
 
 use chrono::{TimeDelta, Utc};
@@ -10,8 +11,10 @@ use exeunt::flows::restored;
 use exeunt::oidc::claims::UserClaims;
 use exeunt::oidc::client::ClientMetadata;
 use exeunt::oidc::issuer::Issuer;
+use exeunt::outbound::Resolver;
 use exeunt::random::{OsRandom, Random};
 use exeunt::server::{self, Marker, Running, Seams};
+use futures_util::future::BoxFuture;
 use secrecy::SecretString;
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _};
 use tempfile::TempDir;
@@ -34,6 +37,15 @@ pub struct Provider {
     /// What it was started with: to start another on the same database.
     pub config: Config,
     folder: Arc<TempDir>,
+}
+
+/// A resolver that knows one answer.
+struct Always(IpAddr);
+
+impl Resolver for Always {
+    fn resolve<'a>(&'a self, _: &'a str) -> BoxFuture<'a, io::Result<Vec<IpAddr>>> {
+        Box::pin(async move { Ok(vec![self.0]) })
+    }
 }
 
 /// How a test wants its provider.
@@ -107,11 +119,7 @@ pub fn metadata(base: &str) -> ClientMetadata {
 impl Wish {
     /// With a client that has [`SECRET`], unless it is public.
     pub fn client(mut self, client_id: &str, metadata: ClientMetadata) -> Self {
-        use exeunt::oidc::client::ClientAuthMethod::{ClientSecretBasic, ClientSecretPost};
-        let secret = matches!(
-            metadata.token_endpoint_auth_method,
-            ClientSecretBasic | ClientSecretPost
-        );
+        let secret = metadata.token_endpoint_auth_method.uses_secret();
         self.config.clients.push(DeclaredClient {
             client_id: client_id.to_owned(),
             secret: secret.then(|| Credential::Plain(SecretString::from(SECRET))),
@@ -145,6 +153,11 @@ impl Wish {
     pub fn seams(mut self, change: impl FnOnce(&mut Seams)) -> Self {
         change(&mut self.seams);
         self
+    }
+
+    /// Where every name leads to this address.
+    pub fn resolving_to(self, address: IpAddr) -> Self {
+        self.seams(|seams| seams.resolver = Arc::new(Always(address)))
     }
 
     /// With a clock that stands at the present until the test moves it.
@@ -224,12 +237,8 @@ impl Provider {
         self.running.take().unwrap().stop().await;
         change(&mut self.config);
         let listener = TcpListener::bind(self.config.listen).unwrap();
-        let mut seams = Seams::default();
-        if let Some(clock) = &self.clock {
-            seams.clock = Arc::clone(clock) as Arc<dyn Clock>;
-        }
         self.running = Some(
-            server::start_on(listener, self.config.clone(), seams)
+            server::start_on(listener, self.config.clone(), self.seams())
                 .await
                 .unwrap(),
         );
@@ -261,9 +270,18 @@ impl Provider {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let mut config = self.config.clone();
         config.listen = listener.local_addr().unwrap();
-        server::start_on(listener, config, Seams::default())
+        server::start_on(listener, config, self.seams())
             .await
             .unwrap()
+    }
+
+    /// The machine's, but for the clock where the test moves it.
+    fn seams(&self) -> Seams {
+        let mut seams = Seams::default();
+        if let Some(clock) = &self.clock {
+            seams.clock = Arc::clone(clock) as Arc<dyn Clock>;
+        }
+        seams
     }
 
     /// The folder with its database and master key.

@@ -11,6 +11,8 @@ use url::form_urlencoded;
 
 use super::browser::Page;
 
+/// Where it has a logo.
+pub const LOGO: &str = "/logo.png";
 const PAGE: &str = "<!doctype html><html lang=en><meta charset=utf-8><title>A site</title>
     <link rel=icon href=data:,><main><h1>A site of its own</h1></main></html>";
 
@@ -31,7 +33,16 @@ pub struct Site {
     /// Its address, without a slash at its end.
     pub base: String,
     asked: Arc<Mutex<Vec<Asked>>>,
-    pages: Arc<Mutex<HashMap<String, String>>>,
+    pages: Arc<Mutex<HashMap<String, Shown>>>,
+}
+
+/// What is to be seen at a path.
+#[derive(Clone)]
+enum Shown {
+    /// This page.
+    Page(String),
+    /// Nothing, for ever: there is no answer.
+    Nothing,
 }
 
 impl Site {
@@ -62,7 +73,16 @@ impl Site {
     /// Shows this script's page at `path` from now on.
     pub fn run(&self, path: &str, script: &str) {
         let page = PAGE.replace("</main>", &format!("</main><script>{script}</script>"));
-        self.pages.lock().unwrap().insert(path.to_owned(), page);
+        self.show(path, Shown::Page(page));
+    }
+
+    /// Never answers at `path` from now on.
+    pub fn hang(&self, path: &str) {
+        self.show(path, Shown::Nothing);
+    }
+
+    fn show(&self, path: &str, shown: Shown) {
+        self.pages.lock().unwrap().insert(path.to_owned(), shown);
     }
 
     /// What it was asked below `path`, in order.
@@ -99,7 +119,7 @@ impl Site {
 
 async fn answer(
     asked: web::Data<Mutex<Vec<Asked>>>,
-    pages: web::Data<Mutex<HashMap<String, String>>>,
+    pages: web::Data<Mutex<HashMap<String, Shown>>>,
     request: HttpRequest,
     body: Bytes,
 ) -> HttpResponse {
@@ -109,8 +129,18 @@ async fn answer(
         target,
         fields: form_urlencoded::parse(&body).into_owned().collect(),
     });
+    if request.path() == LOGO {
+        return HttpResponse::Ok()
+            .content_type("image/png")
+            .body(include_bytes!("logo.png").as_slice());
+    }
     let page = pages.lock().unwrap().get(request.path()).cloned();
+    let page = match page {
+        Some(Shown::Page(page)) => page,
+        Some(Shown::Nothing) => std::future::pending().await,
+        None => PAGE.to_owned(),
+    };
     HttpResponse::Ok()
         .content_type("text/html; charset=utf-8")
-        .body(page.unwrap_or_else(|| PAGE.to_owned()))
+        .body(page)
 }

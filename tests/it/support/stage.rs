@@ -7,7 +7,7 @@ use url::Url;
 use super::browser::Page;
 use super::provider::{PASSWORD, Provider, metadata, provider};
 use super::relying_party::{Ear, RelyingParty, Reply, Tokens};
-use super::site::Site;
+use super::site::{LOGO, Site};
 
 /// What Observatory may ask for: words of ours and one of its own.
 pub const CONSENT_SCOPE: &str = "openid profile email offline_access observatory.read";
@@ -46,6 +46,11 @@ impl Stage {
             ..named("Gallery")
         };
         let observatory = ClientMetadata {
+            logo_uri: Some(format!("{}{LOGO}", site.base)),
+            client_uri: Some("https://observatory.example/".to_owned()),
+            policy_uri: Some("https://observatory.example/privacy".to_owned()),
+            tos_uri: Some("https://observatory.example/terms".to_owned()),
+            initiate_login_uri: Some(format!("{}/login", site.base)),
             skip_consent: false,
             scope: Some(CONSENT_SCOPE.to_owned()),
             grant_types: vec![GrantType::AuthorizationCode, GrantType::RefreshToken],

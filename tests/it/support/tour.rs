@@ -8,10 +8,11 @@ use super::relying_party::Reply;
 use super::stage::{CONSENT_SCOPE, Stage, fill_in_password};
 
 /// The pages in the order of [`visit_every_page`].
-pub const PAGES: [&str; 18] = [
+pub const PAGES: [&str; 19] = [
     "landing",
     "error",
     "not-found",
+    "sign-in-about",
     "sign-in",
     "sign-in-refused",
     "form-post",
@@ -41,7 +42,7 @@ pub async fn visit_every_page(mut look: impl AsyncFnMut(&str, &Page)) {
     let browser = Browser::launch().await;
     let page = browser.page("about:blank").await;
     let at = |path| stage.provider.url(path);
-    let ledger = stage.party("ledger");
+    let (ledger, observatory) = (stage.party("ledger"), stage.party("observatory"));
 
     page.goto(&at("/")).await;
     look("landing", &page).await;
@@ -51,6 +52,8 @@ pub async fn visit_every_page(mut look: impl AsyncFnMut(&str, &Page)) {
     look("error", &page).await;
     page.goto(&at("/no-such-page")).await;
     look("not-found", &page).await;
+    page.goto(&observatory.authorize_url(&[])).await;
+    look("sign-in-about", &page).await;
 
     page.goto(&ledger.authorize_url(&[("response_mode", "form_post")]))
         .await;
@@ -70,7 +73,6 @@ pub async fn visit_every_page(mut look: impl AsyncFnMut(&str, &Page)) {
 
     page.goto(&at("/")).await;
     look("landing-signed-in", &page).await;
-    let observatory = stage.party("observatory");
     page.goto(&observatory.authorize_url(&[("scope", CONSENT_SCOPE), ("prompt", "consent")]))
         .await;
     look("consent", &page).await;

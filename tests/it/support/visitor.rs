@@ -322,6 +322,13 @@ impl Answer {
             .collect()
     }
 
+    /// Whether a CSS selector finds anything.
+    pub fn has(&self, selector: &str) -> bool {
+        let page = Html::parse_document(&self.body);
+        let selector = Selector::parse(selector).unwrap();
+        page.select(&selector).next().is_some()
+    }
+
     /// The text of the first thing that a CSS selector finds, white space folded.
     pub fn text(&self, selector: &str) -> Option<String> {
         let page = Html::parse_document(&self.body);

@@ -3,7 +3,7 @@
 use exeunt::flows::people;
 use exeunt::jose::HashPurpose;
 use exeunt::oidc::claims::UserClaims;
-use exeunt::oidc::client::Client;
+use exeunt::oidc::client::{Client, KeptSecret};
 use exeunt::oidc::logout::Cause;
 use exeunt::oidc::logout::termination::Artefact;
 use secrecy::SecretString;
@@ -71,7 +71,7 @@ async fn p3_what_is_let_in_again_gets_nothing_back() {
                 let secret = flows.master.hash(HashPurpose::ClientSecret, SECRET);
                 let client = Client {
                     client_id: "ledger".to_owned(),
-                    client_secret_hash: Some(secret),
+                    secret: Some(KeptSecret::Hashed(secret)),
                     metadata: by_server(&stage.ledger.ear),
                 };
                 people::add_client(flows, client).await.unwrap().unwrap();

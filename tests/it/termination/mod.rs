@@ -9,7 +9,7 @@ use exeunt::flows::{end_session, people};
 use exeunt::jose::HashPurpose;
 use exeunt::oidc::claims::UserClaims;
 use exeunt::oidc::client::GrantType::{AuthorizationCode, RefreshToken};
-use exeunt::oidc::client::{Client, ClientMetadata};
+use exeunt::oidc::client::{Client, ClientMetadata, KeptSecret};
 use exeunt::oidc::logout::Cause;
 use exeunt::oidc::logout::termination::{Artefact, Fate, Reach, fate, termination};
 use exeunt::store::consents;
@@ -78,7 +78,7 @@ impl Stage {
         let secret = flows.master.hash(HashPurpose::ClientSecret, SECRET);
         let client = Client {
             client_id: "ledger".to_owned(),
-            client_secret_hash: Some(secret),
+            secret: Some(KeptSecret::Hashed(secret)),
             metadata,
         };
         people::add_client(flows, client).await.unwrap().unwrap();

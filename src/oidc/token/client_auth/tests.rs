@@ -90,7 +90,7 @@ fn a_secret_in_the_form_and_a_bare_name_read_as_what_they_are() {
         ("ledger".to_owned(), "s".to_owned())
     );
     let bare = read(None, "client_id=ledger&client_secret=").ok().unwrap();
-    assert_eq!(bare.method(), ClientAuthMethod::None);
+    assert!(bare.are_of(ClientAuthMethod::None));
 }
 
 /// Attack 26: two methods at once, of which two readers believe different ones.
@@ -160,7 +160,7 @@ fn only_the_registered_method_is_good() {
         let mut client = client();
         client.metadata.token_endpoint_auth_method = registered;
         for presented in &presented {
-            let good = presented.method() == registered;
+            let good = presented.are_of(registered);
             assert_eq!(
                 check_method(&client, presented).is_ok(),
                 good,

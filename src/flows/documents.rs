@@ -1,0 +1,241 @@
+//! What clients publish at addresses of their own: their keys, their request objects. Fetched when it is needed, by one
+//! request for all that wait for it, and kept for as long as its server allows, within bounds.
+//!
+//! Anyone can send a request that needs such a document. So what came of the last try counts for a while, whatever it
+//! was; and what went wrong is told to our log alone: an answer that told a closed port from an open one, or repeated
+//! a word of what lies there, would let strangers look around in networks that we reach and they do not.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use chrono::TimeDelta;
+use tokio::sync::OwnedMutexGuard;
+
+use super::{FlowError, Provider};
+use crate::clock::Timestamp;
+use crate::oidc::client::Client;
+use crate::outbound::{Outbound, OutboundError};
+
+/// The longest that a document is kept, whatever its server says: its client may have to take it back.
+const LONGEST: TimeDelta = TimeDelta::days(1);
+/// How long a document is still used whose server fails to give a newer one.
+const GRACE: TimeDelta = TimeDelta::hours(1);
+/// When to ask again after there was no document.
+const AGAIN: TimeDelta = TimeDelta::seconds(10);
+/// How seldom a newer document is asked for than one that is fresh.
+const SELDOM: TimeDelta = TimeDelta::minutes(1);
+/// How many documents are kept; beyond, the ones that were needed longest ago go.
+const MOST: usize = 1000;
+
+/// What is fetched, and how it is read.
+pub struct Kind<T> {
+    /// The media type to ask for.
+    pub accept: &'static str,
+    /// The most bytes it may have.
+    pub longest: usize,
+    /// From the bytes to what is kept; none when they are something else.
+    pub read: fn(&[u8]) -> Option<T>,
+    /// The shortest that it is kept, whatever its server says.
+    pub least: TimeDelta,
+    /// How long it is kept when its server says nothing.
+    pub unsaid: TimeDelta,
+}
+
+/// Documents of one kind.
+pub struct Documents<T> {
+    kind: Kind<T>,
+    known: Mutex<Known<T>>,
+}
+
+struct Known<T> {
+    /// By client and address: what one client may reach, another may not.
+    entries: HashMap<(String, String), Used<T>>,
+    /// Counts every use, to tell which was last.
+    uses: u64,
+}
+
+struct Used<T> {
+    at: u64,
+    entry: Arc<tokio::sync::Mutex<Entry<T>>>,
+}
+
+struct Entry<T> {
+    /// When the server was last asked.
+    asked_at: Option<Timestamp>,
+    /// Likewise, if nothing came of it.
+    failed_at: Option<Timestamp>,
+    held: Option<Held<T>>,
+}
+
+struct Held<T> {
+    document: Arc<T>,
+    fresh_until: Timestamp,
+}
+
+impl<T> Entry<T> {
+    /// The document, if it is fresh or nearly so.
+    fn usable(&self, now: Timestamp) -> Option<Arc<T>> {
+        let held = self.held.as_ref();
+        held.filter(|held| now < held.fresh_until + GRACE)
+            .map(|held| Arc::clone(&held.document))
+    }
+
+    fn is_fresh(&self, now: Timestamp) -> bool {
+        let held = self.held.as_ref();
+        held.is_some_and(|held| now < held.fresh_until)
+    }
+}
+
+/// Whether `moment` was less than this ago.
+fn is_within(span: TimeDelta, moment: Option<Timestamp>, now: Timestamp) -> bool {
+    moment.is_some_and(|moment| now < moment + span)
+}
+
+/// Which document is wanted.
+enum Wanted<'a, T> {
+    /// The one that holds.
+    Current,
+    /// Another one than this, in which something was missing.
+    NewerThan(&'a Arc<T>),
+}
+
+impl<T: Send + Sync + 'static> Documents<T> {
+    /// None yet.
+    pub fn new(kind: Kind<T>) -> Self {
+        let known = Known {
+            entries: HashMap::new(),
+            uses: 0,
+        };
+        Self {
+            kind,
+            known: Mutex::new(known),
+        }
+    }
+
+    /// The document at this address of the client's; none when it can't be had.
+    ///
+    /// # Errors
+    /// When the client for the application's private networks can't be had.
+    pub(super) async fn current(
+        self: &Arc<Self>,
+        provider: &Provider,
+        client: &Client,
+        url: &str,
+    ) -> Result<Option<Arc<T>>, FlowError> {
+        self.get(provider, client, url, &Wanted::Current).await
+    }
+
+    /// A newer document than `old`; none when there is none, or it was asked for a moment ago.
+    ///
+    /// # Errors
+    /// As [`Documents::current`].
+    pub(super) async fn newer(
+        self: &Arc<Self>,
+        provider: &Provider,
+        client: &Client,
+        url: &str,
+        old: &Arc<T>,
+    ) -> Result<Option<Arc<T>>, FlowError> {
+        let wanted = Wanted::NewerThan(old);
+        let found = self.get(provider, client, url, &wanted).await?;
+        Ok(found.filter(|found| !Arc::ptr_eq(found, old)))
+    }
+
+    async fn get(
+        self: &Arc<Self>,
+        provider: &Provider,
+        client: &Client,
+        url: &str,
+        wanted: &Wanted<'_, T>,
+    ) -> Result<Option<Arc<T>>, FlowError> {
+        let now = provider.clock.now();
+        // Held while the server is asked, so that who comes meanwhile waits for that answer.
+        let entry = self.entry(client, url).lock_owned().await;
+        let settled = match wanted {
+            Wanted::Current => entry.is_fresh(now) || is_within(AGAIN, entry.failed_at, now),
+            Wanted::NewerThan(old) => {
+                let held = entry.held.as_ref();
+                let other = held.is_some_and(|held| !Arc::ptr_eq(&held.document, old));
+                other || is_within(SELDOM, entry.asked_at, now)
+            }
+        };
+        if settled {
+            return Ok(entry.usable(now));
+        }
+        let outbound = provider
+            .outbound
+            .within(&client.metadata.private_networks)?;
+        let fetch = Arc::clone(self).fetch(entry, outbound, url.to_owned(), now);
+        // In a task of its own: whoever sends a request and goes away must not undo what others wait for, nor have the
+        // server asked again.
+        Ok(tokio::spawn(fetch).await.unwrap_or_default())
+    }
+
+    async fn fetch(
+        self: Arc<Self>,
+        mut entry: OwnedMutexGuard<Entry<T>>,
+        outbound: Outbound,
+        url: String,
+        now: Timestamp,
+    ) -> Option<Arc<T>> {
+        entry.asked_at = Some(now);
+        entry.failed_at = None;
+        match self.ask(&outbound, &url).await {
+            Ok((document, fresh_for)) => {
+                let fresh_for = fresh_for.unwrap_or(self.kind.unsaid);
+                entry.held = Some(Held {
+                    document: Arc::new(document),
+                    fresh_until: now + fresh_for.clamp(self.kind.least, LONGEST),
+                });
+            }
+            Err(problem) => {
+                entry.failed_at = Some(now);
+                tracing::warn!(url, problem, "a client's document can't be had");
+            }
+        }
+        entry.usable(now)
+    }
+
+    /// The document and for how long its server lets it be kept; else what is wrong, for our log.
+    async fn ask(&self, outbound: &Outbound, url: &str) -> Result<(T, Option<TimeDelta>), String> {
+        let address = url.split_once('#').map_or(url, |(address, _)| address);
+        let answer = outbound
+            .get(address, self.kind.accept, self.kind.longest)
+            .await
+            .map_err(|error: OutboundError| error.to_string())?;
+        if answer.status != 200 {
+            return Err(format!("it is answered with status {}", answer.status));
+        }
+        let document = (self.kind.read)(&answer.body)
+            .ok_or_else(|| format!("what lies there is no {}", self.kind.accept))?;
+        Ok((document, answer.fresh_for))
+    }
+
+    fn entry(&self, client: &Client, url: &str) -> Arc<tokio::sync::Mutex<Entry<T>>> {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.uses += 1;
+        let at = known.uses;
+        let name = (client.client_id.clone(), url.to_owned());
+        if let Some(used) = known.entries.get_mut(&name) {
+            used.at = at;
+            return Arc::clone(&used.entry);
+        }
+        if known.entries.len() >= MOST {
+            let oldest = known.entries.iter().min_by_key(|(_, used)| used.at);
+            if let Some(name) = oldest.map(|(name, _)| name.clone()) {
+                known.entries.remove(&name);
+            }
+        }
+        let entry = Arc::new(tokio::sync::Mutex::new(Entry {
+            asked_at: None,
+            failed_at: None,
+            held: None,
+        }));
+        let used = Used {
+            at,
+            entry: Arc::clone(&entry),
+        };
+        known.entries.insert(name, used);
+        entry
+    }
+}

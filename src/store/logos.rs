@@ -1,0 +1,171 @@
+//! `logos`: what was fetched from the `logo_uri` of each client. A row belongs to its client alone: what one may fetch
+//! from a private network is not another's to see.
+
+use sea_orm::entity::prelude::*;
+use sea_orm::sea_query::{Condition, OnConflict};
+use sea_orm::{ActiveValue::Set, ConnectionTrait, QuerySelect as _};
+
+use super::locking::unheld;
+use super::{StoreError, millis, time};
+use crate::clock::Timestamp;
+
+#[derive(Debug, Clone, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "logos")]
+struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    client_id: String,
+    uri: String,
+    again_at: i64,
+    fingerprint: Option<String>,
+    media_type: Option<String>,
+    image: Option<Vec<u8>>,
+}
+
+#[derive(Debug, Clone, Copy, EnumIter, DeriveRelation)]
+enum Relation {}
+impl ActiveModelBehavior for ActiveModel {}
+
+/// What is known of a client's logo, without the image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Known {
+    /// When it is to be fetched again.
+    pub again_at: Timestamp,
+    /// Names the image, if there is one.
+    pub fingerprint: Option<String>,
+}
+
+/// An image as it is served.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Image {
+    /// Changes with the bytes.
+    pub fingerprint: String,
+    /// What the bytes are.
+    pub media_type: String,
+    /// The bytes.
+    pub bytes: Vec<u8>,
+}
+
+/// What was fetched for a client from this URI.
+///
+/// # Errors
+/// When the database fails.
+pub async fn find(
+    db: &impl ConnectionTrait,
+    client_id: &str,
+    uri: &str,
+) -> Result<Option<Known>, StoreError> {
+    let row: Option<(i64, Option<String>)> = Entity::find_by_id(client_id)
+        .filter(Column::Uri.eq(uri))
+        .select_only()
+        .columns([Column::AgainAt, Column::Fingerprint])
+        .into_tuple()
+        .one(db)
+        .await?;
+    row.map(|(again_at, fingerprint)| {
+        Ok(Known {
+            again_at: time(again_at)?,
+            fingerprint,
+        })
+    })
+    .transpose()
+}
+
+/// Whether the caller is the one who fetches it now; nobody else is before `until`. What was fetched from another URI
+/// is forgotten.
+///
+/// # Errors
+/// When the database fails.
+pub async fn claim(
+    db: &impl ConnectionTrait,
+    client_id: &str,
+    uri: &str,
+    now: Timestamp,
+    until: Timestamp,
+) -> Result<bool, StoreError> {
+    Entity::delete_by_id(client_id)
+        .filter(Column::Uri.ne(uri))
+        .exec(db)
+        .await?;
+    let row = ActiveModel {
+        client_id: Set(client_id.to_owned()),
+        uri: Set(uri.to_owned()),
+        again_at: Set(millis(until)),
+        fingerprint: Set(None),
+        media_type: Set(None),
+        image: Set(None),
+    };
+    let first = OnConflict::column(Column::ClientId).do_nothing().to_owned();
+    let inserted = Entity::insert(row)
+        .on_conflict(first)
+        .exec_without_returning(db)
+        .await?;
+    if inserted == 1 {
+        return Ok(true);
+    }
+    let taken = Entity::update_many()
+        .col_expr(Column::AgainAt, Expr::value(millis(until)))
+        .filter(Column::ClientId.eq(client_id))
+        .filter(Column::AgainAt.lte(millis(now)))
+        .exec(db)
+        .await?;
+    Ok(taken.rows_affected == 1)
+}
+
+/// Says what became of a fetch: the image, or that the one before it stays.
+///
+/// # Errors
+/// When the database fails.
+pub async fn keep(
+    db: &impl ConnectionTrait,
+    client_id: &str,
+    uri: &str,
+    image: Option<&Image>,
+    again_at: Timestamp,
+) -> Result<(), StoreError> {
+    let mut update = Entity::update_many()
+        .col_expr(Column::AgainAt, Expr::value(millis(again_at)))
+        .filter(Column::ClientId.eq(client_id))
+        .filter(Column::Uri.eq(uri));
+    if let Some(image) = image {
+        update = update
+            .col_expr(Column::Fingerprint, Expr::value(image.fingerprint.clone()))
+            .col_expr(Column::MediaType, Expr::value(image.media_type.clone()))
+            .col_expr(Column::Image, Expr::value(image.bytes.clone()));
+    }
+    update.exec(db).await?;
+    Ok(())
+}
+
+/// The image of that name.
+///
+/// # Errors
+/// When the database fails.
+pub async fn image(
+    db: &impl ConnectionTrait,
+    fingerprint: &str,
+) -> Result<Option<Image>, StoreError> {
+    let row = Entity::find()
+        .filter(Column::Fingerprint.eq(fingerprint))
+        .one(db)
+        .await?;
+    Ok(row.and_then(|row| {
+        Some(Image {
+            fingerprint: row.fingerprint?,
+            media_type: row.media_type?,
+            bytes: row.image?,
+        })
+    }))
+}
+
+/// Forgets logos that nobody has seen since they were to be fetched again, at a moment before this.
+///
+/// # Errors
+/// When the database fails.
+pub async fn purge(db: &impl ConnectionTrait, before: Timestamp) -> Result<(), StoreError> {
+    let unseen = Condition::all().add(Column::AgainAt.lt(millis(before)));
+    Entity::delete_many()
+        .filter(unheld::<Entity>(Column::ClientId, unseen))
+        .exec(db)
+        .await?;
+    Ok(())
+}
