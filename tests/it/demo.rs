@@ -142,16 +142,21 @@ async fn a_sign_in_that_begins_on_the_account_page_ends_at_the_application() {
     let page = open(&elsewhere, &provider.url("/account")).await;
     let page = sign_in(&elsewhere, &page).await;
     assert_eq!(page.page(), "page-account");
-    let links = page.attributes("a.open", "href");
-    assert_eq!(links, [""; 0], "no part in this session yet");
     let begin = initiate_login(&applications.atlas, &provider);
+    let links = page.attributes("a.open", "href");
+    assert_eq!(
+        links,
+        [begin.as_str()],
+        "beside its part in the other session"
+    );
     let answer = elsewhere.get(&begin).await;
     let answer = elsewhere.follow(answer, &provider.issuer).await;
     let answer = elsewhere.get(&answer.location().unwrap()).await;
     assert_eq!(answer.status, 303);
     assert_eq!(applications.atlas.signed_in_sessions(), 2);
     let page = open(&elsewhere, &provider.url("/account")).await;
-    assert_eq!(page.attributes("a.open", "href"), [begin]);
+    let links = page.attributes("a.open", "href");
+    assert_eq!(links, [begin.as_str(), &begin], "and in this one");
     applications.stop().await;
     provider.stop().await;
 }

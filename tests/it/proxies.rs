@@ -129,11 +129,11 @@ async fn where_proxies_write_forwarded_the_other_header_is_not_read() {
 async fn people_behind_one_proxy_do_not_use_up_each_others_attempts() {
     let (provider, party, page, ada) = behind_a_proxy(ForwardedHeader::XForwardedFor).await;
     // One address has 100 attempts of whatever names at once.
+    let guesser = Visitor::over(from("192.0.2.1"));
+    let guessers = open(&guesser, &party.authorize_url(&[])).await;
     for turn in 0..101 {
         let name = format!("nobody {turn}");
-        let guesser = Visitor::over(from("192.0.2.1"));
-        let page = open(&guesser, &party.authorize_url(&[])).await;
-        let answer = sign_in_as(&guesser, &page, &name, "wrong").await;
+        let answer = sign_in_as(&guesser, &guessers, &name, "wrong").await;
         assert_eq!(answer.status == 429, turn == 100, "{turn}");
     }
     let grace = Visitor::over(from("192.0.2.2"));

@@ -15,7 +15,7 @@ use crate::oidc::scope::{ADMINISTRATION, STANDARD, Scope};
 
 /// The metadata that a client may set itself: a list of what may be set, so that a setting of ours is not to
 /// be had by writing its name into the request. What stands nowhere here is ignored (RFC 7591 §2).
-const REGISTRABLE: [&str; 25] = [
+const REGISTRABLE: [&str; 26] = [
     "client_name",
     "application_type",
     "redirect_uris",
@@ -34,6 +34,7 @@ const REGISTRABLE: [&str; 25] = [
     "backchannel_logout_session_required",
     "frontchannel_logout_uri",
     "frontchannel_logout_session_required",
+    "initiate_login_uri",
     "client_uri",
     "logo_uri",
     "policy_uri",

@@ -80,6 +80,7 @@ async fn everything_that_may_be_registered_is_kept_and_told() {
         "backchannel_logout_session_required": true,
         "frontchannel_logout_uri": format!("{HOME}/frontchannel"),
         "frontchannel_logout_session_required": true,
+        "initiate_login_uri": format!("{HOME}/login"),
         "client_uri": format!("{HOME}/"),
         "logo_uri": format!("{HOME}/logo.png"),
         "policy_uri": format!("{HOME}/privacy"),

@@ -88,6 +88,7 @@ async fn other_metadata_that_will_not_do_is_named_so_each_by_its_field() {
             "frontchannel_logout_uri",
             json!("https://elsewhere.example/frontchannel"),
         ),
+        ("initiate_login_uri", json!("http://ledger.example/login")),
         ("client_uri", json!("javascript:alert(1)")),
         ("logo_uri", json!("data:image/svg+xml,<svg/>")),
         ("policy_uri", json!("//elsewhere.example")),
