@@ -175,7 +175,7 @@ pub(super) async fn end_in(
         keep_offline: ending.cause.keeps_offline_access(),
         before: None,
     };
-    grants::revoke(tx, of, ending.now).await?;
+    grants::revoke(tx, &[of], ending.now).await?;
     let participants = participants::list_open(tx, &ids, None, None).await?;
     observe::ending(provider, &ids, &participants, ending);
     let told = tell(provider, tx, &held, participants, ending).await?;
@@ -226,18 +226,16 @@ async fn take_back(
         keep_offline,
         before: ending.before,
     };
-    let keep_offline = ending.cause.keeps_offline_access();
-    grants::revoke(tx, of(keep_offline), ending.now).await?;
-    if keep_offline {
+    let mut taken = vec![of(ending.cause.keeps_offline_access())];
+    if ending.cause.keeps_offline_access() {
         // What outlives a part is what was given, not a code on its way: it would begin the next one.
-        let unredeemed = Of::Unredeemed {
+        taken.push(Of::Unredeemed {
             session_ids,
             client_id,
             before: ending.before,
-        };
-        grants::revoke(tx, unredeemed, ending.now).await?;
+        });
     }
-    Ok(())
+    Ok(grants::revoke(tx, &taken, ending.now).await?)
 }
 
 /// Ends sessions whose time is over, some a transaction.

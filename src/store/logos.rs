@@ -2,9 +2,10 @@
 //! from a private network is not another's to see.
 
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::OnConflict;
+use sea_orm::sea_query::{Condition, OnConflict};
 use sea_orm::{ActiveValue::Set, ConnectionTrait, QuerySelect as _};
 
+use super::locking::unheld;
 use super::{StoreError, clients, millis, time};
 use crate::clock::Timestamp;
 
@@ -162,8 +163,9 @@ pub async fn image(
 /// # Errors
 /// When the database fails.
 pub async fn purge(db: &impl ConnectionTrait, before: Timestamp) -> Result<(), StoreError> {
+    let unseen = Condition::all().add(Column::AgainAt.lt(millis(before)));
     Entity::delete_many()
-        .filter(Column::AgainAt.lt(millis(before)))
+        .filter(unheld::<Entity>(Column::ClientId, unseen))
         .exec(db)
         .await?;
     Ok(())
