@@ -65,6 +65,26 @@ scope-offline_access = Keep its access while you are away
     .details = It goes on after you sign out.
 scope-unknown = A permission that this application defines.
 
+claim-name = See your full name
+claim-family_name = See your family name
+claim-given_name = See your given name
+claim-middle_name = See your middle name
+claim-nickname = See your nickname
+claim-preferred_username = See the short name you go by
+claim-profile = See where your profile page is
+claim-picture = See your picture
+claim-website = See where your website is
+claim-gender = See your gender
+claim-birthdate = See your date of birth
+claim-zoneinfo = See your time zone
+claim-locale = See your language
+claim-updated_at = See when your data last changed
+claim-email = See your e-mail address
+claim-email_verified = See whether your e-mail address has been verified
+claim-address = See your postal address
+claim-phone_number = See your telephone number
+claim-phone_number_verified = See whether your telephone number has been verified
+
 ## Confirm sign-out
 
 confirm-title = Sign out?

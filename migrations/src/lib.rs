@@ -10,6 +10,7 @@ mod m20261124_000010_retention;
 mod m20261124_000020_storms;
 mod m20261125_000010_registration;
 mod m20261125_000020_client_secrets;
+mod m20261125_000030_claims;
 mod m20261125_000040_logos;
 mod m20261125_000060_lean_queue;
 mod m20261125_000070_deleted_names;
@@ -27,6 +28,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261124_000020_storms::Migration),
             Box::new(m20261125_000010_registration::Migration),
             Box::new(m20261125_000020_client_secrets::Migration),
+            Box::new(m20261125_000030_claims::Migration),
             Box::new(m20261125_000040_logos::Migration),
             Box::new(m20261125_000060_lean_queue::Migration),
             Box::new(m20261125_000070_deleted_names::Migration),

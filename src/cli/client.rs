@@ -1,5 +1,7 @@
 //! `exeunt client ...`. Applications that the configuration file declares are changed there.
 
+mod check;
+
 use std::collections::HashMap;
 use std::path::Path;
 
@@ -13,9 +15,7 @@ use crate::clock::Timestamp;
 use crate::config::{Place, canonical_name, check_client_id};
 use crate::flows::people::{self, NotDone};
 use crate::flows::{Provider, client_secrets, keys};
-use crate::jose::check_client_jwks;
 use crate::oidc::client::{ApplicationType, Client, ClientAuthMethod, ClientMetadata};
-use crate::oidc::registration;
 use crate::store::clients::{self, KnownClient};
 use crate::store::registrations::{self, Registration};
 
@@ -127,10 +127,12 @@ async fn add(provider: &Provider, wanted: ClientAdd) -> anyhow::Result<()> {
         }
     }
     let metadata = metadata(wanted)?;
-    check(provider, &metadata)?;
+    check::check(provider, &metadata).await?;
 
     // Before the client is: nothing could be signed for it otherwise.
-    keys::ensure(provider, metadata.id_token_signed_response_alg).await?;
+    for algorithm in metadata.algorithms() {
+        keys::ensure(provider, algorithm).await?;
+    }
     let issued = client_secrets::issue(provider, &client_id, &metadata);
     let (client_secret, secret) = issued.unzip();
     let client = Client {
@@ -200,28 +202,6 @@ fn read(path: &Path) -> anyhow::Result<ClientMetadata> {
     let name = || path.display().to_string();
     let text = std::fs::read_to_string(path).with_context(name)?;
     serde_json::from_str(&text).with_context(name)
-}
-
-fn check(provider: &Provider, metadata: &ClientMetadata) -> anyhow::Result<()> {
-    let networks = provider.config.outbound.networks();
-    // It is given a secret if it uses one.
-    let has_secret = metadata.token_endpoint_auth_method.uses_secret();
-    let mut problems: Vec<String> = registration::check(metadata, has_secret, &networks)
-        .into_iter()
-        .map(|problem| format!("\n  {}: {}", problem.field, problem.message))
-        .collect();
-    if problems.is_empty()
-        && let Some(Err(problem)) = metadata.jwks.as_ref().map(check_client_jwks)
-    {
-        problems.push(format!("\n  jwks: {problem}"));
-    }
-    if problems.is_empty() {
-        return Ok(());
-    }
-    bail!(
-        "the application can't be registered like this:{}",
-        problems.concat()
-    )
 }
 
 async fn list(provider: &Provider, output: Output) -> anyhow::Result<()> {

@@ -1,12 +1,15 @@
 //! An access token is presented to ourselves: its signature says what it was good for, the facts say
 //! whether it still is.
 
+use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::account::seen;
-use super::{FlowError, Provider};
+use super::redeem::granted_claims;
+use super::{FlowError, Provider, tokens};
 use crate::clock::Timestamp;
 use crate::jose;
+use crate::oidc::claims::request::ClaimsRequest;
 use crate::oidc::client::Client;
 use crate::oidc::error::{ErrorCode, OAuthError};
 use crate::oidc::scope::{ADMINISTRATION, Scope};
@@ -15,7 +18,19 @@ use crate::store::grants::Grant;
 use crate::store::users::User;
 use crate::store::{clients, grants, participants, sessions, users};
 
-/// The token's claims and its person, if it is good: not expired, its grant not taken back, its
+/// A token that is good, and what it was issued under.
+pub struct Presented {
+    /// What it says.
+    pub claims: AccessTokenClaims,
+    /// Whose it is.
+    pub user: User,
+    /// Which application's.
+    pub client: Client,
+    /// The claims granted one by one.
+    pub asked: ClaimsRequest,
+}
+
+/// The token and its person, if it is good: not expired, its grant not taken back, its
 /// session alive, its person and client not shut out. Presenting it is a use of the session, unless nothing `is_used`.
 ///
 /// # Errors
@@ -24,10 +39,10 @@ pub async fn check(
     provider: &Provider,
     token: &str,
     is_used: bool,
-) -> Result<Result<(AccessTokenClaims, User), OAuthError>, FlowError> {
+) -> Result<Result<Presented, OAuthError>, FlowError> {
     let now = provider.clock.now();
-    let (claims, grant) = match standing(provider, token, now).await? {
-        Ok((claims, grant, _)) => (claims, grant),
+    let (claims, grant, client) = match standing(provider, token, now).await? {
+        Ok(known) => known,
         Err(refusal) => return Ok(Err(refusal)),
     };
     let db = provider.database.read();
@@ -54,9 +69,44 @@ pub async fn check(
         None => None,
     };
     match user.filter(|user| user.disabled_at.is_none()) {
-        Some(user) => Ok(Ok((claims, user))),
+        Some(user) => Ok(Ok(Presented {
+            claims,
+            user,
+            client,
+            asked: granted_claims(&grant)?,
+        })),
         None => Ok(refuse("there is no person behind the token")),
     }
+}
+
+/// What userinfo tells, as its application wants it (Core §5.3.2).
+pub enum Told {
+    /// Unsigned.
+    Claims(Map<String, Value>),
+    /// As a JWT for that application alone.
+    Signed(String),
+}
+
+/// Signs what userinfo tells, for an application that registered so.
+///
+/// A signed answer has no `typ`: strict readers take none or `JWT`, which is our ID tokens'. It can't pass for one of these, for it has
+/// no `exp` and no `iat`, nor for an access token or a logout token, which have a `typ` of their own.
+///
+/// # Errors
+/// When nothing could be signed.
+pub fn sign_userinfo(
+    provider: &Provider,
+    client: &Client,
+    mut told: Map<String, Value>,
+) -> Result<Told, FlowError> {
+    let Some(algorithm) = client.metadata.userinfo_signed_response_alg else {
+        return Ok(Told::Claims(told));
+    };
+    told.insert("iss".to_owned(), provider.config.issuer.as_str().into());
+    told.insert("aud".to_owned(), client.client_id.as_str().into());
+    let now = provider.clock.now();
+    let signed = tokens::sign(provider, algorithm, None, &told, now)?;
+    Ok(Told::Signed(signed))
 }
 
 /// The claims of the token of an administrator's program, if it is good: not expired, for us, issued to

@@ -3,7 +3,6 @@
 use std::net::IpAddr;
 
 use chrono::TimeDelta;
-use serde_json::Map;
 
 use super::redeem::join;
 use super::sign_in::network;
@@ -17,7 +16,8 @@ use crate::oidc::authorization::{AuthorizationRequest, ReplyTo};
 use crate::oidc::claims;
 use crate::oidc::client::Client;
 use crate::oidc::params::Params;
-use crate::oidc::scope::{OFFLINE_ACCESS, Scope};
+use crate::oidc::permission::Permission;
+use crate::oidc::scope::OFFLINE_ACCESS;
 use crate::oidc::token::id_token::{self, IdTokenClaims};
 use crate::store::codes::{self, Code};
 use crate::store::consents::{self, Consent};
@@ -154,16 +154,13 @@ pub async fn decide(
     session: Option<&Session>,
 ) -> Result<NextStep, FlowError> {
     let now = provider.clock.now();
-    let sub = session.map(|session| session.user_id.to_string());
+    let sub = session.map(|session| provider.subject(&client.metadata, session.user_id));
     let consent = match session {
         Some(session) => {
             consents::find(provider.database.read(), session.user_id, &client.client_id).await?
         }
         None => None,
     };
-    let allowed = consent
-        .as_ref()
-        .map(|consent| Scope::parse(&consent.scope).unwrap_or_default());
     let hint = request
         .id_token_hint
         .as_deref()
@@ -175,13 +172,10 @@ pub async fn decide(
             sub,
             auth_time: session.auth_time,
         }),
-        consent: consent
-            .as_ref()
-            .zip(allowed.as_ref())
-            .map(|(consent, scope)| Consented {
-                scope,
-                given_at: consent.granted_at,
-            }),
+        consent: consent.as_ref().map(|consent| Consented {
+            permission: &consent.permission,
+            given_at: consent.granted_at,
+        }),
         hinted_sub: hint.as_ref().map(|claims| claims.sub.as_str()),
     };
     Ok(decision::next_step(request, client, &facts))
@@ -202,7 +196,7 @@ pub async fn consent(
     provider: &Provider,
     session: &Session,
     client: &Client,
-    scope: &Scope,
+    permission: &Permission,
 ) -> Result<bool, FlowError> {
     let now = provider.clock.now();
     let tx = provider.database.begin().await?;
@@ -215,11 +209,9 @@ pub async fn consent(
         return Ok(false);
     }
     let before = consents::find(&tx, session.user_id, &client.client_id).await?;
-    let before = before
-        .map(|before| Scope::parse(&before.scope).unwrap_or_default())
-        .unwrap_or_default();
+    let before = before.map(|before| before.permission).unwrap_or_default();
     let consent = Consent {
-        scope: before.union(scope).to_string(),
+        permission: before.union(permission),
         granted_at: now,
     };
     consents::save(&tx, session.user_id, &client.client_id, &consent).await?;
@@ -237,7 +229,7 @@ pub async fn issue(
     client: &Client,
     reply_to: &ReplyTo,
     request: &AuthorizationRequest,
-    scope: &Scope,
+    permission: &Permission,
     session: &Session,
     interaction: Option<&Interaction>,
 ) -> Result<Option<Granted>, FlowError> {
@@ -255,8 +247,7 @@ pub async fn issue(
     };
     if !client.metadata.skip_consent {
         let consent = consents::find(&tx, session.user_id, &client.client_id).await?;
-        let allowed = consent.map(|known| Scope::parse(&known.scope).unwrap_or_default());
-        if allowed.is_none_or(|allowed| !scope.is_subset(&allowed)) {
+        if consent.is_none_or(|consent| !consent.permission.covers(permission)) {
             return Ok(None);
         }
     }
@@ -267,12 +258,15 @@ pub async fn issue(
     }
     // Passing through to an application is using the session: no idling.
     sessions::touch(&tx, session.id, now).await?;
+    let scope = &permission.scope;
+    let asked = request.claims.granted(&permission.claims);
     let grant = Grant {
         id: provider.random.row_id(now),
         session_id: Some(session.id),
         user_id: Some(session.user_id),
         client_id: client.client_id.clone(),
         scope: scope.to_string(),
+        claims: asked.to_text(),
         offline_access: scope.contains(OFFLINE_ACCESS),
         revoked_at: None,
     };
@@ -305,11 +299,18 @@ pub async fn issue(
     store::commit(tx).await?;
 
     // Signing comes after the commit: an RSA signature must not hold the writer.
+    let told = user.told();
+    let mut told_in_id_token = claims::request::told(&asked.id_token, &told);
+    if !response_type.code && !response_type.token {
+        // Where nothing comes along to ask userinfo with (Core §5.4).
+        told_in_id_token.extend(claims::asked_by(scope, &told));
+    }
     let person = Person {
         user_id: session.user_id,
         sid,
         auth_time: session.auth_time,
         nonce: request.nonce.clone(),
+        told: told_in_id_token,
     };
     let access_token = match response_type.token {
         true => Some(tokens::access_token(
@@ -327,12 +328,6 @@ pub async fn issue(
             let beside = Beside {
                 access_token: access_token.as_deref(),
                 code: code.as_deref(),
-                // Where nothing comes along to ask userinfo with (Core §5.4).
-                person: if response_type.code || response_type.token {
-                    Map::new()
-                } else {
-                    claims::asked_by(scope, &user.told())
-                },
             };
             Some(tokens::id_token(provider, client, &person, beside, now)?)
         }

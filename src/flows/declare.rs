@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use secrecy::ExposeSecret as _;
 use uuid::Uuid;
 
-use super::{FlowError, Provider, client_secrets, end_session};
+use super::{FlowError, Provider, client_secrets, end_session, sector};
 use crate::clock::Timestamp;
 use crate::config::{Credential, DeclaredClient, DeclaredUser, canonical_name};
 use crate::jose::{HashPurpose, PasswordHash};
@@ -26,8 +26,12 @@ use crate::store::{self, Transaction};
 /// to undo a change made since; who was shut out stays so, and who was deleted stays so until the file has let them go.
 ///
 /// # Errors
-/// When the database fails; what was applied until then stays, and applying again goes on.
+/// When the database fails, or a sector's document does not name a client's redirect URIs; what was applied until then
+/// stays, and applying again goes on.
 pub async fn apply(provider: &Provider) -> Result<(), FlowError> {
+    for declared in &provider.config.clients {
+        check_sector(provider, declared).await?;
+    }
     let now = provider.clock.now();
     let tx = provider.database.begin().await?;
     for declared in &provider.config.clients {
@@ -59,6 +63,25 @@ pub async fn apply(provider: &Provider) -> Result<(), FlowError> {
         .collect();
     provider.passwords.be_as_dear_as(hashes.iter());
     Ok(())
+}
+
+/// A sector's document is fetched for a client that is new or names other redirect URIs: a server that starts again does
+/// not depend on anyone. No transaction waits for it.
+async fn check_sector(provider: &Provider, declared: &DeclaredClient) -> Result<(), FlowError> {
+    let (client_id, metadata) = (&declared.client_id, &declared.metadata);
+    let before = clients::find(provider.database.read(), client_id).await?;
+    let known = before.map(|known| known.client.metadata);
+    if !sector::is_to_be_fetched(known.as_ref(), metadata) {
+        return Ok(());
+    }
+    match sector::check(provider, metadata).await? {
+        Ok(()) => Ok(()),
+        Err(problem) => Err(FlowError::Unfit {
+            client_id: client_id.clone(),
+            field: problem.field,
+            message: problem.message,
+        }),
+    }
 }
 
 /// Shuts a client out, for a while or (by the cause `ClientDeleted`) for good: its tokens are taken back

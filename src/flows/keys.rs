@@ -30,7 +30,7 @@ pub async fn load(provider: &Provider) -> Result<i64, FlowError> {
             .config
             .clients
             .iter()
-            .map(|client| client.metadata.id_token_signed_response_alg),
+            .flat_map(|client| client.metadata.algorithms()),
     );
     for algorithm in wanted {
         ensure(provider, algorithm).await?;

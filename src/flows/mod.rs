@@ -26,6 +26,7 @@ pub mod register;
 pub mod registered;
 pub mod request_objects;
 pub mod restored;
+pub mod sector;
 pub mod send_notice;
 pub mod sign_in;
 pub mod sweep;
@@ -38,6 +39,7 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 use serde_json::Value;
 use tokio::sync::watch;
+use uuid::Uuid;
 
 use self::documents::Documents;
 use self::work::Work;
@@ -47,6 +49,7 @@ use crate::jose::{
     KeyError, KeyRing, MasterKey, OpenError, PasswordError, PasswordPool, SigningFailed,
 };
 use crate::metrics::Metrics;
+use crate::oidc;
 use crate::oidc::algorithm::SigningAlgorithm;
 use crate::oidc::client::ClientMetadata;
 use crate::outbound::{Outbound, SetupError};
@@ -110,6 +113,14 @@ impl Provider {
         own.unwrap_or(self.config.logout.give_up_after)
     }
 
+    /// The `sub` under which a client knows a person (Core §8): the only one that it is ever told.
+    pub fn subject(&self, metadata: &ClientMetadata, user_id: Uuid) -> String {
+        match oidc::sector::of(metadata) {
+            None => user_id.to_string(),
+            Some(sector) => self.master.pairwise_subject(&sector, user_id),
+        }
+    }
+
     /// When sessions count as over, as of `now`.
     pub fn alive(&self, now: Timestamp) -> Liveness {
         Liveness {
@@ -140,6 +151,16 @@ pub enum FlowError {
     /// The client for connections to others could not be set up for a client's networks.
     #[error(transparent)]
     Outbound(#[from] SetupError),
+    /// A client that the configuration declares can't be what it says.
+    #[error("client {client_id}: {field} does not fit: {message}")]
+    Unfit {
+        /// Which client.
+        client_id: String,
+        /// Which field.
+        field: &'static str,
+        /// What is wrong with it.
+        message: String,
+    },
     /// A password could not be hashed.
     #[error(transparent)]
     Password(#[from] PasswordError),

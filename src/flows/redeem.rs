@@ -1,10 +1,13 @@
 //! A code becomes tokens, once; and the client's own grant (RFC 6749 §4.1.3, §4.4).
 
+use serde_json::{Map, Value};
+
 use super::end_session::{self, Ending};
 use super::tokens::{self, Issue, Person};
 use super::{FlowError, Provider};
 use crate::clock::Timestamp;
 use crate::jose::HashPurpose;
+use crate::oidc::claims::request::{self, ClaimsRequest};
 use crate::oidc::client::{Client, GrantType};
 use crate::oidc::error::OAuthError;
 use crate::oidc::pkce::CodeChallenge;
@@ -16,7 +19,8 @@ use crate::store::grants::{self, Grant, Of};
 use crate::store::participants::{self, Participant};
 use crate::store::refresh_tokens::{self, RefreshToken};
 use crate::store::sessions::{self, Session};
-use crate::store::{self, StoreError, Transaction, clients, orders, users};
+use crate::store::users::{self, User};
+use crate::store::{self, StoreError, Transaction, clients, orders};
 
 /// What comes with a code, of an authenticated client. No `Debug`: code and verifier are secrets.
 pub struct CodeGrant<'a> {
@@ -108,9 +112,9 @@ async fn give<'a>(
     // out, and everyone's part in it over, between our look and the commit.
     let held = clients::hold_enabled(tx, &client.client_id).await?;
     let user = users::find(tx, session.user_id).await?;
-    if held.is_none() || user.is_none_or(|user| user.disabled_at.is_some()) {
+    let Some(user) = user.filter(|user| held.is_some() && user.disabled_at.is_none()) else {
         return Ok(None);
-    }
+    };
     let Some(grant) = grants::lock_good(tx, code.grant_id).await? else {
         return Ok(None);
     };
@@ -139,6 +143,7 @@ async fn give<'a>(
             sid: Some(sid),
             auth_time: code.auth_time,
             nonce: code.nonce.clone(),
+            told: told_in_id_token(&grant, &user)?,
         }),
         refresh_token,
         now,
@@ -183,6 +188,23 @@ pub(super) fn granted_scope(grant: &Grant) -> Result<Scope, FlowError> {
     Scope::parse(&grant.scope).map_err(|_damaged| FlowError::Store(StoreError::Damaged("a scope")))
 }
 
+/// The claims granted one by one.
+pub(super) fn granted_claims(grant: &Grant) -> Result<ClaimsRequest, FlowError> {
+    let Some(text) = &grant.claims else {
+        return Ok(ClaimsRequest::default());
+    };
+    ClaimsRequest::parse(text).map_err(|_damaged| FlowError::Store(StoreError::Damaged("claims")))
+}
+
+/// What an ID token under the grant tells of its person.
+pub(super) fn told_in_id_token(
+    grant: &Grant,
+    user: &User,
+) -> Result<Map<String, Value>, FlowError> {
+    let asked = granted_claims(grant)?;
+    Ok(request::told(&asked.id_token, &user.told()))
+}
+
 /// A token for the client itself (RFC 6749 §4.4).
 ///
 /// # Errors
@@ -205,6 +227,7 @@ pub async fn client_credentials(
                 user_id: None,
                 client_id: client.client_id.clone(),
                 scope: text,
+                claims: None,
                 offline_access: false,
                 revoked_at: None,
             };

@@ -1,7 +1,7 @@
 //! A refresh token becomes new tokens and a successor (RFC 6749 §6, RFC 9700 §4.14.2).
 
 use super::end_session::{self, Ending};
-use super::redeem::{granted_scope, join};
+use super::redeem::{granted_scope, join, told_in_id_token};
 use super::tokens::{self, Issue, Person};
 use super::{FlowError, Provider};
 use crate::clock::Timestamp;
@@ -113,12 +113,10 @@ async fn person(
     let (Some(user_id), Some(session_id)) = (grant.user_id, grant.session_id) else {
         return Ok(None);
     };
-    if users::find(tx, user_id)
-        .await?
-        .is_none_or(|user| user.disabled_at.is_some())
-    {
+    let user = users::find(tx, user_id).await?;
+    let Some(user) = user.filter(|user| user.disabled_at.is_none()) else {
         return Ok(None);
-    }
+    };
     let session = sessions::lock_living(tx, session_id, provider.alive(now)).await?;
     // With the session held, so that it has not ended since and taken the grant along.
     if grants::lock_good(tx, grant.id).await?.is_none() {
@@ -141,6 +139,7 @@ async fn person(
         sid,
         auth_time: token.auth_time,
         nonce: None,
+        told: told_in_id_token(grant, &user)?,
     }))
 }
 

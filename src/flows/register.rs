@@ -7,7 +7,7 @@ use chrono::TimeDelta;
 use uuid::Uuid;
 
 use super::sign_in::network;
-use super::{FlowError, Provider, client_secrets, keys};
+use super::{FlowError, Provider, client_secrets, keys, sector};
 use crate::clock::Timestamp;
 use crate::config::RegistrationPolicy;
 use crate::jose::{self, HashPurpose};
@@ -139,8 +139,13 @@ pub async fn register(
     if let Err(refusal) = check(provider, &metadata) {
         return Ok(Err(NotRegistered::Refused(refusal)));
     }
+    if let Some(refusal) = sector::refusal(provider, None, &metadata).await? {
+        return Ok(Err(NotRegistered::Refused(refusal)));
+    }
     // Before the client is: nothing could be signed for it otherwise.
-    keys::ensure(provider, metadata.id_token_signed_response_alg).await?;
+    for algorithm in metadata.algorithms() {
+        keys::ensure(provider, algorithm).await?;
+    }
     let now = provider.clock.now();
     let client_id = provider.random.identifier().to_string();
     let (client_secret, secret) = client_secrets::issue(provider, &client_id, &metadata).unzip();

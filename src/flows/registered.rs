@@ -5,7 +5,7 @@ use chrono::TimeDelta;
 
 use super::declare::shut_out;
 use super::register::check;
-use super::{FlowError, Provider, client_secrets, keys};
+use super::{FlowError, Provider, client_secrets, keys, sector};
 use crate::clock::Timestamp;
 use crate::jose::HashPurpose;
 use crate::oidc::client::{Client, ClientMetadata};
@@ -101,7 +101,13 @@ pub async fn update(
         Ok(metadata) => metadata,
         Err(refusal) => return Ok(Err(refusal.into())),
     };
-    keys::ensure(provider, metadata.id_token_signed_response_alg).await?;
+    let before = Some(&known.client.metadata);
+    if let Some(refusal) = sector::refusal(provider, before, &metadata).await? {
+        return Ok(Err(refusal.into()));
+    }
+    for algorithm in metadata.algorithms() {
+        keys::ensure(provider, algorithm).await?;
+    }
 
     let tx = provider.database.begin().await?;
     // Read again, and held: it may have been shut out or changed in the meantime.

@@ -44,14 +44,14 @@ pub(super) fn token(
     let claims = LogoutTokenClaims::new(
         &provider.config.issuer,
         notice.client_id,
-        &notice.sub.to_string(),
+        &provider.subject(metadata, notice.sub),
         Some(&notice.sid.to_string()),
         &notice.jti.to_string(),
         now,
     )
     .naming(metadata.logout_token_subject, notice.goes_on);
-    let algorithm = metadata.id_token_signed_response_alg;
-    tokens::sign(provider, algorithm, logout_token::TYPE, &claims, now)
+    let algorithm = metadata.logout_token_algorithm();
+    tokens::sign(provider, algorithm, Some(logout_token::TYPE), &claims, now)
 }
 
 /// Posts a token; an answer and its absence are both outcomes.

@@ -32,6 +32,8 @@ pub(super) struct Person {
     pub sid: Option<Uuid>,
     pub auth_time: Timestamp,
     pub nonce: Option<String>,
+    /// What an ID token tells of them.
+    pub told: Map<String, Value>,
 }
 
 /// How long an application can believe in a session by what it is given now.
@@ -82,7 +84,7 @@ pub(super) fn access_token(
     now: Timestamp,
 ) -> Result<String, FlowError> {
     let config = &provider.config;
-    let names = person.map(Names::of);
+    let names = person.map(|person| Names::at(provider, client, person));
     let authentication = person.zip(names.as_ref()).map(authentication);
     let (grant, jti) = (
         grant_id.to_string(),
@@ -103,7 +105,7 @@ pub(super) fn access_token(
         now,
     );
     let algorithm = SigningAlgorithm::RS256;
-    let token = sign(provider, algorithm, access_token::TYPE, &claims, now)?;
+    let token = sign(provider, algorithm, Some(access_token::TYPE), &claims, now)?;
     provider.metrics.issued("access_token");
     Ok(token)
 }
@@ -113,8 +115,6 @@ pub(super) fn access_token(
 pub(super) struct Beside<'a> {
     pub access_token: Option<&'a str>,
     pub code: Option<&'a str>,
-    /// What is told of the person in it.
-    pub person: Map<String, Value>,
 }
 
 /// An ID token for the client.
@@ -126,13 +126,14 @@ pub(super) fn id_token(
     now: Timestamp,
 ) -> Result<String, FlowError> {
     let config = &provider.config;
-    let names = Names::of(person);
-    let algorithm = client.metadata.id_token_signed_response_alg;
-    let hash = |token: &str| half_hash(algorithm, token);
+    let names = Names::at(provider, client, person);
+    let algorithm = client.metadata.id_token_signed_response_alg.signed();
+    // An unsigned token has no algorithm whose hash function could be taken (Core §3.1.3.6).
+    let hash = |token: &str| Some(half_hash(algorithm?, token));
     let claims = IdTokenClaims {
         nonce: person.nonce.clone(),
-        at_hash: beside.access_token.map(hash),
-        c_hash: beside.code.map(hash),
+        at_hash: beside.access_token.and_then(hash),
+        c_hash: beside.code.and_then(hash),
         ..IdTokenClaims::new(
             &config.issuer,
             &client.client_id,
@@ -143,23 +144,26 @@ pub(super) fn id_token(
     };
     let token = IdToken {
         claims,
-        person: beside.person,
+        person: person.told.clone(),
     };
-    let token = sign(provider, algorithm, id_token::TYPE, &token, now)?;
+    let token = match algorithm {
+        Some(algorithm) => sign(provider, algorithm, Some(id_token::TYPE), &token, now)?,
+        None => jose::unsigned(id_token::TYPE, &token)?,
+    };
     provider.metrics.issued("id_token");
     Ok(token)
 }
 
-/// Identifiers as they travel.
+/// Identifiers as this client is told them.
 struct Names {
     sub: String,
     sid: Option<String>,
 }
 
 impl Names {
-    fn of(person: &Person) -> Self {
+    fn at(provider: &Provider, client: &Client, person: &Person) -> Self {
         Self {
-            sub: person.user_id.to_string(),
+            sub: provider.subject(&client.metadata, person.user_id),
             sid: person.sid.map(|sid| sid.to_string()),
         }
     }
@@ -176,7 +180,7 @@ fn authentication<'a>((person, names): (&Person, &'a Names)) -> Authentication<'
 pub(super) fn sign(
     provider: &Provider,
     algorithm: SigningAlgorithm,
-    typ: &'static str,
+    typ: Option<&'static str>,
     claims: &impl serde::Serialize,
     now: Timestamp,
 ) -> Result<String, FlowError> {
@@ -184,5 +188,5 @@ pub(super) fn sign(
         .keys
         .signing_key(algorithm, now)
         .ok_or(FlowError::NoSigningKey(algorithm))?;
-    Ok(jose::sign(&key, Some(typ), claims)?)
+    Ok(jose::sign(&key, typ, claims)?)
 }

@@ -222,13 +222,13 @@ pub(super) async fn advance(
             }
             return answerable.refuse(visitor, &refusal).await;
         }
-        (NextStep::Issue { scope }, Some(session)) => {
+        (NextStep::Issue(permission), Some(session)) => {
             let granted = authorize::issue(
                 provider,
                 &answerable.client,
                 &answerable.reply_to,
                 request,
-                &scope,
+                &permission,
                 &session,
                 interaction.map(|(_, interaction)| interaction),
             );
@@ -238,10 +238,8 @@ pub(super) async fn advance(
                 .answer(visitor, |reply_to| reply_to.success(issuer, granted))
                 .await;
         }
-        (NextStep::Consent { .. }, Some(_)) => consent::PATH,
-        (NextStep::SignIn(_) | NextStep::Consent { .. } | NextStep::Issue { .. }, _) => {
-            sign_in::PATH
-        }
+        (NextStep::Consent(_), Some(_)) => consent::PATH,
+        (NextStep::SignIn(_) | NextStep::Consent(_) | NextStep::Issue(_), _) => sign_in::PATH,
     };
     wait_at(
         visitor,

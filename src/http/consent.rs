@@ -10,7 +10,9 @@ use super::visitor::Visitor;
 use super::{logo, pages, sign_in};
 use crate::flows;
 use crate::oidc::authorization::decision::NextStep;
+use crate::oidc::claims::BY_SCOPE;
 use crate::oidc::params::Params;
+use crate::oidc::permission::Permission;
 use crate::oidc::scope::{STANDARD, Scope};
 use crate::store::interactions::Interaction;
 use crate::store::sessions::Session;
@@ -26,7 +28,7 @@ pub(super) async fn get(visitor: Visitor, request: HttpRequest) -> HttpResponse 
         let (interaction, answerable) = authorize::waiting(&visitor, &params).await?;
         let handle = params.get("interaction").unwrap_or_default();
         let session = visitor.session().await?;
-        let Some((session, scope)) =
+        let Some((session, asked_for)) =
             asked(&visitor, &answerable, &interaction, session.as_ref()).await?
         else {
             // There is nothing to ask (any more): go on.
@@ -41,7 +43,8 @@ pub(super) async fn get(visitor: Visitor, request: HttpRequest) -> HttpResponse 
             account: user
                 .map(|user| user.display_name().to_owned())
                 .unwrap_or_default(),
-            scopes: in_reading_order(&scope),
+            scopes: in_reading_order(&asked_for.scope),
+            claims: claims_in_reading_order(&asked_for),
             form: sign_in::form(&visitor, PATH, handle, &subject(handle, session)),
         };
         Ok(html(StatusCode::OK, &page))
@@ -69,12 +72,12 @@ pub(super) async fn post(visitor: Visitor, body: Bytes) -> HttpResponse {
             Some("deny") => return authorize::cancel(&visitor, &answerable, &interaction).await,
             _ => return Err(PageError::Expired),
         }
-        if let Some((session, scope)) =
+        if let Some((session, permission)) =
             asked(&visitor, &answerable, &interaction, Some(&session)).await?
         {
             let client = &answerable.client;
             let consented =
-                flows::authorize::consent(&visitor.provider, session, client, &scope).await?;
+                flows::authorize::consent(&visitor.provider, session, client, &permission).await?;
             if !consented {
                 return Err(PageError::Expired);
             }
@@ -104,7 +107,7 @@ async fn asked<'a>(
     answerable: &Answerable,
     interaction: &Interaction,
     session: Option<&'a Session>,
-) -> Result<Option<(&'a Session, Scope)>, PageError> {
+) -> Result<Option<(&'a Session, Permission)>, PageError> {
     let (Some(session), Ok(request)) = (session, &answerable.request) else {
         return Ok(None);
     };
@@ -116,14 +119,24 @@ async fn asked<'a>(
         Some(session),
     );
     Ok(match step.await? {
-        NextStep::Consent { scope } => Some((session, scope)),
+        NextStep::Consent(permission) => Some((session, permission)),
         _ => None,
     })
 }
 
 /// The standard scopes from the plainest on, then the application's own.
-fn in_reading_order(scope: &Scope) -> Vec<String> {
+pub(super) fn in_reading_order(scope: &Scope) -> Vec<String> {
     let known = STANDARD.into_iter().filter(|token| scope.contains(token));
     let own = scope.iter().filter(|token| !STANDARD.contains(token));
     known.chain(own).map(str::to_owned).collect()
+}
+
+/// The claims that are asked for one by one, but for those that a scope brings, in the order of the scopes.
+pub(super) fn claims_in_reading_order(permission: &Permission) -> Vec<String> {
+    let alone: Vec<_> = permission.claims_alone().collect();
+    let known = BY_SCOPE.iter().flat_map(|(_, names)| names.iter());
+    known
+        .filter(|name| alone.contains(name))
+        .map(|name| (*name).to_owned())
+        .collect()
 }

@@ -131,7 +131,7 @@ mod tests {
         let config = Config::for_issuer(Issuer::parse("https://id.example").unwrap());
         for (number, document) in Metadata::new(&config).documents.iter().enumerate() {
             let document: serde_json::Value = serde_json::from_slice(&document.body).unwrap();
-            let named = &document["id_token_signing_alg_values_supported"];
+            let named = &document["userinfo_signing_alg_values_supported"];
             assert_eq!(*named, serde_json::json!(algorithms_of(number)));
         }
         assert_eq!(algorithms_of(0), []);

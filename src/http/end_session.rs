@@ -189,8 +189,13 @@ async fn read(visitor: &Visitor, params: Params) -> Result<Request, PageError> {
                 .iter()
                 .map(|known| known.sid.to_string())
                 .collect();
+            // Under the name that whoever asks knows: hints are read by it.
+            let sub = match &client {
+                Some(client) => provider.subject(&client.metadata, session.user_id),
+                None => session.user_id.to_string(),
+            };
             let living = LivingSession {
-                sub: &session.user_id.to_string(),
+                sub: &sub,
                 username: user.as_ref().map_or("", |user| &user.username),
                 email: user.as_ref().and_then(|user| user.claims.email.as_deref()),
                 sids: &sids,

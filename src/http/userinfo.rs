@@ -6,8 +6,9 @@ use actix_web::web::{self, Bytes};
 use actix_web::{HttpRequest, HttpResponse};
 
 use super::error;
-use crate::flows::{Provider, access};
-use crate::oidc::claims::for_scope;
+use crate::flows::Provider;
+use crate::flows::access::{self, Presented, Told};
+use crate::oidc::claims;
 use crate::oidc::error::{ErrorCode, OAuthError};
 use crate::oidc::params::Params;
 use crate::oidc::scope::OPENID;
@@ -55,14 +56,26 @@ async fn answer(provider: &Provider, token: Option<String>, is_used: bool) -> Ht
         return challenge(None);
     };
     match access::check(provider, &token, is_used).await {
-        Ok(Ok((claims, user))) if claims.scope.contains(OPENID) => {
-            HttpResponse::Ok().json(for_scope(&user.told(), &claims.sub, &claims.scope))
-        }
+        Ok(Ok(known)) if known.claims.scope.contains(OPENID) => tell(provider, &known),
         Ok(Ok(_)) => challenge(Some(&OAuthError::new(
             ErrorCode::InsufficientScope,
             "the token lacks the scope openid",
         ))),
         Ok(Err(refusal)) => challenge(Some(&refusal)),
+        Err(error) => error::failure(&error),
+    }
+}
+
+/// JSON, or a JWT for an application that registered so (Core §5.3.2).
+fn tell(provider: &Provider, known: &Presented) -> HttpResponse {
+    let claims = &known.claims;
+    let wishes = &known.asked.userinfo;
+    let told = claims::userinfo(&known.user.told(), &claims.sub, &claims.scope, wishes);
+    match access::sign_userinfo(provider, &known.client, told) {
+        Ok(Told::Signed(signed)) => HttpResponse::Ok()
+            .content_type("application/jwt")
+            .body(signed),
+        Ok(Told::Claims(claims)) => HttpResponse::Ok().json(claims),
         Err(error) => error::failure(&error),
     }
 }

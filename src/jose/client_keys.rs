@@ -6,8 +6,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::DecodingKey;
 use serde_json::Value;
 
-use super::strict;
 use crate::oidc::algorithm::SigningAlgorithm;
+use crate::oidc::json::object;
 
 /// More keys than a client in rotation needs, few enough that trying each costs nothing.
 const MOST_KEYS: usize = 20;
@@ -18,7 +18,7 @@ const PRIVATE_MEMBERS: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"]
 /// The bytes at a client's `jwks_uri` as a JWKS, if they are one: keys that do not do, for whatever reason, are passed
 /// over when they are needed, since clients publish keys for others too.
 pub fn read_client_jwks(json: &[u8]) -> Option<Value> {
-    let jwks = strict::object(json)?;
+    let jwks = object(json)?;
     let keys = jwks.get("keys").and_then(Value::as_array)?;
     (keys.len() <= MOST_KEYS).then_some(Value::Object(jwks))
 }

@@ -56,6 +56,13 @@ pub fn sign(
     Ok(token)
 }
 
+/// Writes `claims` as an unsecured JWS (RFC 7515 appendix A.5): anyone could have. [`verify_own`] never takes one.
+pub fn unsigned(typ: &'static str, claims: &impl Serialize) -> Result<String, SigningFailed> {
+    let claims = serde_json::to_vec(claims).map_err(|_unwritable| SigningFailed)?;
+    let header = URL_SAFE_NO_PAD.encode(format!(r#"{{"alg":"none","typ":"{typ}"}}"#));
+    Ok(format!("{header}.{}.", URL_SAFE_NO_PAD.encode(claims)))
+}
+
 /// The claims of a token that we signed with this `typ`: an ID token as a hint, an access token. Expiry, issuer and
 /// audience are the caller's to check.
 ///

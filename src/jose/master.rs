@@ -6,6 +6,7 @@ use aws_lc_rs::{aead, constant_time, hkdf, hmac};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use secrecy::{ExposeSecret as _, SecretBox, SecretSlice, SecretString};
+use uuid::Uuid;
 
 use crate::random::Random;
 
@@ -174,6 +175,13 @@ impl MasterKey {
         self.keyed("refresh token successor", refresh_token)
     }
 
+    /// The `sub` under which the clients of one sector, and no others, know a person: 43 characters of base64url. Always
+    /// the same; and nobody without the key can tell two sectors' apart from those of two people (Core §8.1).
+    pub fn pairwise_subject(&self, sector: &str, person: Uuid) -> String {
+        // The identifier first, which is always as long: no sector can be written so that it runs into it.
+        self.keyed("pairwise subject", &format!("{person} {sector}"))
+    }
+
     fn keyed(&self, label: &str, data: &str) -> String {
         let key = hmac::Key::from(self.derive(&[label.as_bytes()], hmac::HMAC_SHA256));
         URL_SAFE_NO_PAD.encode(hmac::sign(&key, data.as_bytes()))
@@ -297,6 +305,22 @@ mod tests {
         assert!(!key(1).matches(HashPurpose::Code, "s3cret", &stored));
         assert!(!key(2).matches(HashPurpose::ClientSecret, "s3cret", &stored));
         assert!(!key(1).matches(HashPurpose::ClientSecret, "s3cret", ""));
+    }
+
+    #[test]
+    fn a_person_has_one_subject_in_each_sector_which_nobody_without_the_key_can_tell() {
+        let [ada, grace] = [1, 2].map(Uuid::from_u128);
+        let subject = key(1).pairwise_subject("a.example", ada);
+        assert_eq!(subject, key(1).pairwise_subject("a.example", ada));
+        assert_eq!(subject.len(), 43);
+        for other in [
+            key(1).pairwise_subject("b.example", ada),
+            key(1).pairwise_subject("a.example", grace),
+            key(2).pairwise_subject("a.example", ada),
+            key(1).hash(HashPurpose::Handle, &format!("{ada} a.example")),
+        ] {
+            assert_ne!(subject, other);
+        }
     }
 
     #[test]

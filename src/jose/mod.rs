@@ -17,7 +17,7 @@ mod tests;
 
 pub use client_jwt::{ClientJwt, ClientJwtError};
 pub use client_keys::{check_client_jwks, read_client_jwks};
-pub use jws::{JwsError, SigningFailed, sign, verify_own};
+pub use jws::{JwsError, SigningFailed, sign, unsigned, verify_own};
 pub use keys::{KeyError, SigningKey, StoredKey};
 pub use master::{HashPurpose, MasterKey, OpenError};
 pub use password::{PasswordError, PasswordHash, PasswordPool};

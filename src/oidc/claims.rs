@@ -1,9 +1,13 @@
-//! What is said of a person (Core §5.1) and which scope asks for it (Core §5.4).
+//! What is said of a person (Core §5.1), and what asks for it: a scope (Core §5.4) or a request for claims one by
+//! one (Core §5.5).
+
+pub mod request;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::oidc::scope::Scope;
+use request::Wishes;
 
 /// The standard claims of Core §5.1, but for `sub`, in the JSON types that it gives them.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -102,25 +106,39 @@ pub fn is_about_a_person(name: &str) -> bool {
     BY_SCOPE.iter().any(|(_, names)| names.contains(&name))
 }
 
-/// The userinfo answer: `sub`, and what is known of the claims that `scope` asks for (Core §5.3.2).
-pub fn for_scope(claims: &UserClaims, sub: &str, scope: &Scope) -> Map<String, Value> {
+/// Whether `scope` asks for the claim (Core §5.4).
+pub fn is_asked_by(scope: &Scope, name: &str) -> bool {
+    BY_SCOPE
+        .iter()
+        .any(|(token, names)| scope.contains(token) && names.contains(&name))
+}
+
+/// The userinfo answer: `sub`, and what is known of the claims that `scope` asks for, and that were asked for one by
+/// one (Core §5.3.2).
+pub fn userinfo(
+    claims: &UserClaims,
+    sub: &str,
+    scope: &Scope,
+    wishes: &Wishes,
+) -> Map<String, Value> {
     let mut answer = asked_by(scope, claims);
+    answer.extend(request::told(wishes, claims));
     answer.insert("sub".to_owned(), sub.into());
     answer
 }
 
 /// What is known of the claims that `scope` asks for (Core §5.4).
 pub fn asked_by(scope: &Scope, claims: &UserClaims) -> Map<String, Value> {
-    let mut answer = match serde_json::to_value(claims) {
+    let mut answer = all(claims);
+    answer.retain(|name, _| is_asked_by(scope, name));
+    answer
+}
+
+fn all(claims: &UserClaims) -> Map<String, Value> {
+    match serde_json::to_value(claims) {
         Ok(Value::Object(all)) => all,
         _ => Map::new(),
-    };
-    answer.retain(|name, _| {
-        BY_SCOPE
-            .iter()
-            .any(|(token, names)| scope.contains(token) && names.contains(&name.as_str()))
-    });
-    answer
+    }
 }
 
 #[cfg(test)]
@@ -128,7 +146,7 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn ada() -> UserClaims {
+    pub(super) fn ada() -> UserClaims {
         serde_json::from_value(json!({
             "name": "Ada Lovelace", "given_name": "Ada", "family_name": "Lovelace", "middle_name": "King",
             "nickname": "ada", "preferred_username": "ada", "profile": "https://a.example/ada",
@@ -140,20 +158,21 @@ mod tests {
         .unwrap()
     }
 
+    fn for_scope(claims: &UserClaims, scope: &str) -> Map<String, Value> {
+        let scope = Scope::parse(scope).unwrap();
+        userinfo(claims, "s1", &scope, &Wishes::new())
+    }
+
     #[test]
     fn without_further_scopes_only_sub_is_told() {
-        let told = for_scope(
-            &ada(),
-            "s1",
-            &Scope::parse("openid offline_access").unwrap(),
-        );
+        let told = for_scope(&ada(), "openid offline_access");
         assert_eq!(Value::Object(told), json!({ "sub": "s1" }));
     }
 
     #[test]
     fn each_scope_tells_its_claims_and_no_others() {
         for (scope, names) in BY_SCOPE {
-            let told = for_scope(&ada(), "s1", &Scope::parse(scope).unwrap());
+            let told = for_scope(&ada(), scope);
             let mut expected: Vec<_> = names.iter().copied().chain(["sub"]).collect();
             expected.sort_unstable();
             assert_eq!(told.keys().collect::<Vec<_>>(), expected, "{scope}");
@@ -162,11 +181,7 @@ mod tests {
 
     #[test]
     fn a_claim_that_is_not_known_is_left_out_rather_than_null() {
-        let told = for_scope(
-            &UserClaims::default(),
-            "s1",
-            &Scope::parse("profile email").unwrap(),
-        );
+        let told = for_scope(&UserClaims::default(), "profile email");
         assert_eq!(Value::Object(told), json!({ "sub": "s1" }));
     }
 

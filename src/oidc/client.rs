@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::oidc::algorithm::{ClientAlgorithm, SigningAlgorithm};
+use crate::oidc::algorithm::{ClientAlgorithm, IdTokenAlgorithm, SigningAlgorithm};
 use crate::oidc::duration::Lifetime;
 
 /// Metadata under the names of OpenID registration, and a few settings of our own.
@@ -44,8 +44,16 @@ pub struct ClientMetadata {
     /// The scopes it may ask for, separated by spaces; absent: every scope that we know.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scope: Option<String>,
-    /// What its ID tokens and logout tokens are signed with.
-    pub id_token_signed_response_alg: SigningAlgorithm,
+    /// What its ID tokens are signed with, and its logout tokens: see [`ClientMetadata::logout_token_algorithm`].
+    pub id_token_signed_response_alg: IdTokenAlgorithm,
+    /// What its userinfo answers are signed with; absent: they are JSON, unsigned.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub userinfo_signed_response_alg: Option<SigningAlgorithm>,
+    /// Under which `sub` it knows people.
+    pub subject_type: SubjectType,
+    /// Where its sector says which redirect URIs belong to it (Core §8.1).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sector_identifier_uri: Option<String>,
     /// Where its server hears that a session ended (Back-Channel Logout 1.0 §2.2).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub backchannel_logout_uri: Option<String>,
@@ -115,7 +123,10 @@ impl Default for ClientMetadata {
             request_uris: Vec::new(),
             request_object_signing_alg: None,
             scope: None,
-            id_token_signed_response_alg: SigningAlgorithm::RS256,
+            id_token_signed_response_alg: IdTokenAlgorithm::Signed(SigningAlgorithm::RS256),
+            userinfo_signed_response_alg: None,
+            subject_type: SubjectType::Public,
+            sector_identifier_uri: None,
             backchannel_logout_uri: None,
             backchannel_logout_session_required: false,
             frontchannel_logout_uri: None,
@@ -137,6 +148,41 @@ impl Default for ClientMetadata {
             private_networks: Vec::new(),
         }
     }
+}
+
+impl ClientMetadata {
+    /// What its logout tokens are signed with: as its ID tokens; RS256 where these are not, since an unsigned logout
+    /// token could be anybody's (Back-Channel Logout §2.4, §2.6).
+    pub fn logout_token_algorithm(&self) -> SigningAlgorithm {
+        self.id_token_signed_response_alg
+            .signed()
+            .unwrap_or(SigningAlgorithm::RS256)
+    }
+
+    /// Every algorithm that something is signed with for it, beside its access tokens.
+    pub fn algorithms(&self) -> impl Iterator<Item = SigningAlgorithm> + use<> {
+        [
+            Some(self.logout_token_algorithm()),
+            self.userinfo_signed_response_alg,
+        ]
+        .into_iter()
+        .flatten()
+    }
+}
+
+/// `subject_type` (Core §8).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SubjectType {
+    /// The same as at every other public client.
+    Public,
+    /// One that only its sector knows.
+    Pairwise,
+}
+
+impl SubjectType {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Public, Self::Pairwise];
 }
 
 /// `application_type` (Registration §2).

@@ -3,11 +3,11 @@
 
 use serde_json::{Value, json};
 
-use crate::oidc::algorithm::{ClientAlgorithm, SigningAlgorithm};
+use crate::oidc::algorithm::{ClientAlgorithm, IdTokenAlgorithm, SigningAlgorithm};
 use crate::oidc::authorization::decision::ACR_PASSWORD;
 use crate::oidc::authorization::{Prompt, ResponseMode, ResponseType};
 use crate::oidc::claims;
-use crate::oidc::client::{ClientAuthMethod, GrantType};
+use crate::oidc::client::{ClientAuthMethod, GrantType, SubjectType};
 use crate::oidc::issuer::Issuer;
 use crate::oidc::scope;
 
@@ -57,6 +57,11 @@ pub fn metadata(issuer: &Issuer, algorithms: &[SigningAlgorithm], ui_locales: &[
                 .flat_map(|(_, names)| names.iter().copied()),
         )
         .collect();
+    let id_token_algorithms: Vec<_> = algorithms
+        .iter()
+        .map(|algorithm| IdTokenAlgorithm::Signed(*algorithm))
+        .chain([IdTokenAlgorithm::None])
+        .collect();
     let signed = ClientAlgorithm::ALL
         .into_iter()
         .filter(|algorithm| *algorithm != ClientAlgorithm::None);
@@ -72,14 +77,15 @@ pub fn metadata(issuer: &Issuer, algorithms: &[SigningAlgorithm], ui_locales: &[
         "response_types_supported": ResponseType::ALL.map(ResponseType::as_str),
         "response_modes_supported": ResponseMode::ALL.map(ResponseMode::as_str),
         "grant_types_supported": GrantType::ALL,
-        "subject_types_supported": ["public"],
-        "id_token_signing_alg_values_supported": algorithms,
+        "subject_types_supported": SubjectType::ALL,
+        "id_token_signing_alg_values_supported": id_token_algorithms,
+        "userinfo_signing_alg_values_supported": algorithms,
         "token_endpoint_auth_methods_supported": ClientAuthMethod::ALL,
         "token_endpoint_auth_signing_alg_values_supported": signed,
         "acr_values_supported": [ACR_PASSWORD],
         "claim_types_supported": ["normal"],
         "claims_supported": claims,
-        "claims_parameter_supported": false,
+        "claims_parameter_supported": true,
         "request_parameter_supported": true,
         "request_uri_parameter_supported": true,
         "require_request_uri_registration": true,
@@ -129,7 +135,7 @@ mod tests {
           "claim_types_supported": [
             "normal"
           ],
-          "claims_parameter_supported": false,
+          "claims_parameter_supported": true,
           "claims_supported": [
             "sub",
             "iss",
@@ -177,7 +183,8 @@ mod tests {
           ],
           "id_token_signing_alg_values_supported": [
             "RS256",
-            "ES256"
+            "ES256",
+            "none"
           ],
           "issuer": "https://id.example",
           "jwks_uri": "https://id.example/jwks",
@@ -222,7 +229,8 @@ mod tests {
             "offline_access"
           ],
           "subject_types_supported": [
-            "public"
+            "public",
+            "pairwise"
           ],
           "token_endpoint": "https://id.example/token",
           "token_endpoint_auth_methods_supported": [
@@ -245,7 +253,11 @@ mod tests {
             "en",
             "de"
           ],
-          "userinfo_endpoint": "https://id.example/userinfo"
+          "userinfo_endpoint": "https://id.example/userinfo",
+          "userinfo_signing_alg_values_supported": [
+            "RS256",
+            "ES256"
+          ]
         }
         "#);
     }

@@ -34,6 +34,8 @@ pub enum ErrorCode {
     ConsentRequired,
     /// `prompt=none`, and the person would have to choose an account (Core §3.1.2.6).
     AccountSelectionRequired,
+    /// No sign-in of ours is of a class that the request takes (Unmet Authentication Requirements 1.0 §2).
+    UnmetAuthenticationRequirements,
     /// The request object is not sound (Core §3.1.2.6).
     InvalidRequestObject,
     /// `request_uri` leads to no request object (Core §3.1.2.6).
@@ -72,6 +74,7 @@ impl ErrorCode {
             Self::LoginRequired => "login_required",
             Self::ConsentRequired => "consent_required",
             Self::AccountSelectionRequired => "account_selection_required",
+            Self::UnmetAuthenticationRequirements => "unmet_authentication_requirements",
             Self::InvalidRequestObject => "invalid_request_object",
             Self::InvalidRequestUri => "invalid_request_uri",
             Self::RegistrationNotSupported => "registration_not_supported",

@@ -10,7 +10,8 @@
 //! | RP-Initiated, Back-Channel and Front-Channel Logout 1.0 | [`logout`] |
 //! | Session Management 1.0 | [`session_state`] |
 //! | OpenID Connect Core §4 | [`initiate_login`] |
-//! | OpenID Connect Core §5.1, §5.4 | [`claims`] |
+//! | OpenID Connect Core §5.1, §5.4, §5.5 | [`claims`], [`permission`] |
+//! | OpenID Connect Core §8 | [`sector`] |
 //! | OpenID Connect Discovery §3, RFC 8414 | [`discovery`], [`issuer`] |
 //! | Dynamic Client Registration §2, RFC 7591 §2, RFC 8252 | [`client`], [`registration`], [`logo`] |
 //! | RFC 6749 §3.3 | [`scope`] |
@@ -26,13 +27,16 @@ pub mod duration;
 pub mod error;
 pub mod initiate_login;
 pub mod issuer;
+pub mod json;
 pub mod logo;
 pub mod logout;
 pub mod params;
+pub mod permission;
 pub mod pkce;
 pub mod registration;
 pub mod resource;
 pub mod scope;
+pub mod sector;
 pub mod session_state;
 pub mod token;
 pub mod uri;

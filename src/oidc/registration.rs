@@ -7,6 +7,8 @@ pub mod dynamic;
 mod initiate_login;
 mod outward;
 mod request_objects;
+mod signing;
+mod subject;
 
 use std::collections::BTreeMap;
 
@@ -62,6 +64,9 @@ pub fn check(metadata: &ClientMetadata, has_secret: bool, networks: &Networks) -
         request_objects::request_uris(metadata, networks),
         request_objects::request_object_signing_alg(metadata),
         scope(metadata),
+        signing::id_token_signed_response_alg(metadata),
+        subject::subject_type(metadata),
+        subject::sector_identifier_uri(metadata),
         frontchannel_logout_uri(metadata),
         backchannel::logout_uri(metadata, networks),
         backchannel::private_networks(metadata, networks),
@@ -90,6 +95,8 @@ pub fn looks_at(field: &str) -> &'static [&'static str] {
         "response_types" | "scope" => &["grant_types"],
         "token_endpoint_auth_method" => &["client_secret", "client_secret_hash"],
         "frontchannel_logout_uri" => &["redirect_uris"],
+        "id_token_signed_response_alg" => &["response_types"],
+        "subject_type" => &["redirect_uris", "application_type", "sector_identifier_uri"],
         _ => &[],
     }
 }

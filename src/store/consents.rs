@@ -5,6 +5,7 @@ use sea_orm::{ActiveValue::Set, ConnectionTrait, QueryOrder as _};
 
 use super::{StoreError, millis, time};
 use crate::clock::Timestamp;
+use crate::oidc::permission::Permission;
 
 #[derive(Debug, Clone, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "consents")]
@@ -14,6 +15,7 @@ struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     client_id: String,
     scope: String,
+    claims: String,
     granted_at: i64,
 }
 
@@ -25,7 +27,7 @@ impl ActiveModelBehavior for ActiveModel {}
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Consent {
     /// What was allowed.
-    pub scope: String,
+    pub permission: Permission,
     /// When it was last said.
     pub granted_at: Timestamp,
 }
@@ -44,7 +46,7 @@ pub async fn find(
         .await?;
     row.map(|row| {
         Ok(Consent {
-            scope: row.scope,
+            permission: Permission::read(&row.scope, &row.claims),
             granted_at: time(row.granted_at)?,
         })
     })
@@ -64,11 +66,12 @@ pub async fn save(
     let row = ActiveModel {
         user_id: Set(user_id),
         client_id: Set(client_id.to_owned()),
-        scope: Set(consent.scope.clone()),
+        scope: Set(consent.permission.scope.to_string()),
+        claims: Set(consent.permission.claims_text()),
         granted_at: Set(millis(consent.granted_at)),
     };
     let update = sea_orm::sea_query::OnConflict::columns([Column::UserId, Column::ClientId])
-        .update_columns([Column::Scope, Column::GrantedAt])
+        .update_columns([Column::Scope, Column::Claims, Column::GrantedAt])
         .to_owned();
     Entity::insert(row)
         .on_conflict(update)
@@ -92,9 +95,11 @@ pub async fn list(
         .await?
         .into_iter()
         .map(|row| {
-            let granted_at = time(row.granted_at)?;
-            let scope = row.scope;
-            Ok((row.client_id, Consent { scope, granted_at }))
+            let consent = Consent {
+                permission: Permission::read(&row.scope, &row.claims),
+                granted_at: time(row.granted_at)?,
+            };
+            Ok((row.client_id, consent))
         })
         .collect()
 }

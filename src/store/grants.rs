@@ -17,6 +17,7 @@ struct Model {
     user_id: Option<Uuid>,
     client_id: String,
     scope: String,
+    claims: Option<String>,
     offline_access: bool,
     created_at: i64,
     revoked_at: Option<i64>,
@@ -39,6 +40,8 @@ pub struct Grant {
     pub client_id: String,
     /// What for.
     pub scope: String,
+    /// The claims granted one by one, in the notation of the `claims` parameter.
+    pub claims: Option<String>,
     /// Whether it outlives a sign-out.
     pub offline_access: bool,
     /// When it was taken back, if it was.
@@ -55,6 +58,7 @@ impl TryFrom<Model> for Grant {
             user_id: row.user_id,
             client_id: row.client_id,
             scope: row.scope,
+            claims: row.claims,
             offline_access: row.offline_access,
             revoked_at: time_or_none(row.revoked_at)?,
         })
@@ -76,6 +80,7 @@ pub async fn insert(
         user_id: Set(grant.user_id),
         client_id: Set(grant.client_id.clone()),
         scope: Set(grant.scope.clone()),
+        claims: Set(grant.claims.clone()),
         offline_access: Set(grant.offline_access),
         created_at: Set(millis(now)),
         revoked_at: Set(None),
@@ -249,6 +254,8 @@ pub async fn revoke(
     };
     Entity::update_many()
         .col_expr(Column::RevokedAt, Expr::value(millis(now)))
+        // They may name values, such as an address, and tell nothing more: of who is deleted nothing is to be left.
+        .col_expr(Column::Claims, Expr::value(None::<String>))
         .filter(condition)
         .filter(Column::RevokedAt.is_null())
         .exec(db)

@@ -83,7 +83,7 @@ async fn a_logout_token_says_what_the_specification_wants_and_no_more() {
     let names = ["RS256", "PS256", "ES256", "EdDSA"];
     let describe = |name: &str, ear: &Ear| {
         let mut metadata = by_server(ear);
-        metadata.id_token_signed_response_alg = algorithm_of(name);
+        metadata.id_token_signed_response_alg = algorithm_of(name).into();
         metadata
     };
     let scene = Scene::with(&names, describe, |wish| wish).await;

@@ -30,7 +30,7 @@ use crate::support::visitor::Visitor;
 
 fn quickly_signed(_: &str, ear: &Ear) -> ClientMetadata {
     ClientMetadata {
-        id_token_signed_response_alg: SigningAlgorithm::ES256,
+        id_token_signed_response_alg: SigningAlgorithm::ES256.into(),
         ..by_server(ear)
     }
 }

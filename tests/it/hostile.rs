@@ -175,7 +175,7 @@ fn tls_server() -> (u16, String) {
 fn heard_at(uri: String) -> ClientMetadata {
     ClientMetadata {
         backchannel_logout_uri: Some(uri),
-        id_token_signed_response_alg: SigningAlgorithm::ES256,
+        id_token_signed_response_alg: SigningAlgorithm::ES256.into(),
         ..metadata("https://app.example")
     }
 }

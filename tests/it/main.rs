@@ -23,6 +23,8 @@ mod browser;
 #[cfg(test)]
 mod certificates;
 #[cfg(test)]
+mod claims_parameter;
+#[cfg(test)]
 mod client_authentication;
 #[cfg(test)]
 mod client_keys;
@@ -80,6 +82,8 @@ mod layering;
 mod logos;
 mod lost_answers;
 #[cfg(test)]
+mod pairwise;
+#[cfg(test)]
 mod prompts;
 #[cfg(test)]
 mod proxies;
@@ -107,6 +111,8 @@ mod session_management;
 mod sessions;
 #[cfg(test)]
 mod sign_in;
+#[cfg(test)]
+mod signed_answers;
 #[cfg(test)]
 mod storm;
 #[cfg(test)]

@@ -158,7 +158,7 @@ fn config(folder: &Path, port: u16, spec: &Spec) -> Config {
                 redirect_uris: vec![REDIRECT_URI.to_owned()],
                 grant_types: GrantType::ALL.into(),
                 backchannel_logout_uri: Some(spec.uri(number)),
-                id_token_signed_response_alg: SigningAlgorithm::ES256,
+                id_token_signed_response_alg: SigningAlgorithm::ES256.into(),
                 skip_consent: true,
                 ..ClientMetadata::default()
             },

@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::{END_ALL, END_SESSION, LEAVE, PASSWORD, SIGN_OUTS, WITHDRAW, act, to_sign_in};
 use crate::clock::Timestamp;
 use crate::flows::account::seen;
+use crate::http::consent::{claims_in_reading_order, in_reading_order};
 use crate::http::error::{PageError, html};
 use crate::http::pages::{
     Account, AccountNotice, Application, ConsentRow, Departure, Part, SessionRow,
@@ -17,7 +18,6 @@ use crate::http::receipts::receipts;
 use crate::http::visitor::Visitor;
 use crate::oidc::initiate_login::initiate_login;
 use crate::oidc::params::Params;
-use crate::oidc::scope::{STANDARD, Scope};
 use crate::store::deliveries::{self, Delivery};
 use crate::store::sessions::{self, Session};
 use crate::store::{clients, consents, participants, passwords, users};
@@ -112,7 +112,8 @@ async fn page(
         .map(|(client_id, consent)| ConsentRow {
             application: application(client_id),
             open: open(client_id),
-            scopes: in_reading_order(&consent.scope),
+            scopes: in_reading_order(&consent.permission.scope),
+            claims: claims_in_reading_order(&consent.permission),
             withdraw: act(visitor, WITHDRAW, here).with("client_id", client_id.clone()),
         })
         .collect();
@@ -193,12 +194,4 @@ async fn departures(
 ) -> Result<Vec<Departure>, PageError> {
     let receipts = receipts(&visitor.provider, told).await?;
     Ok(receipts.iter().map(|it| it.departure(now)).collect())
-}
-
-/// The standard scopes from the plainest on, then the application's own.
-fn in_reading_order(text: &str) -> Vec<String> {
-    let scope = Scope::parse(text).unwrap_or_default();
-    let known = STANDARD.into_iter().filter(|token| scope.contains(token));
-    let own = scope.iter().filter(|token| !STANDARD.contains(token));
-    known.chain(own).map(str::to_owned).collect()
 }

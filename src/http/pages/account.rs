@@ -73,6 +73,8 @@ pub struct ConsentRow {
     pub open: Option<String>,
     /// The scope values; those without words of ours are shown as they are.
     pub scopes: Vec<String>,
+    /// The claims that they do not bring.
+    pub claims: Vec<String>,
     /// Takes it back.
     pub withdraw: Form,
 }
@@ -177,7 +179,9 @@ impl Account {
             let title = super::consent::title(&self.ui, scope);
             title.unwrap_or_else(|| scope.clone())
         });
+        let claims = consent.claims.iter();
         words
+            .chain(claims.map(|claim| super::consent::claim_title(&self.ui, claim)))
             .collect::<Vec<_>>()
             .join(&self.ui.text("account-scope-separator"))
     }

@@ -18,6 +18,8 @@ pub struct Consent {
     pub account: String,
     /// The scope values asked for; those without words of ours are shown as they are.
     pub scopes: Vec<String>,
+    /// The claims asked for one by one.
+    pub claims: Vec<String>,
     /// Carries `interaction` and `csrf`.
     pub form: Form,
 }
@@ -29,6 +31,10 @@ struct Words {
 }
 
 impl Consent {
+    fn claim(&self, claim: &str) -> String {
+        claim_title(&self.ui, claim)
+    }
+
     fn words(&self, scope: &str) -> Option<Words> {
         let title = title(&self.ui, scope)?;
         let details = self.ui.text(&format!("scope-{scope}.details"));
@@ -38,11 +44,20 @@ impl Consent {
 
 /// What a scope lets an application do, if it is one with words of ours.
 pub(super) fn title(ui: &Ui, scope: &str) -> Option<String> {
+    words(ui, "scope", scope)
+}
+
+/// What an application learns by a claim.
+pub(super) fn claim_title(ui: &Ui, claim: &str) -> String {
+    words(ui, "claim", claim).unwrap_or_else(|| claim.to_owned())
+}
+
+fn words(ui: &Ui, kind: &str, name: &str) -> Option<String> {
     // Only names that can be part of a key: anything else has no text of ours.
-    let plain = scope
+    let plain = name
         .bytes()
         .all(|byte| byte.is_ascii_lowercase() || byte == b'_');
     plain
-        .then(|| ui.known_text(&format!("scope-{scope}")))
+        .then(|| ui.known_text(&format!("{kind}-{name}")))
         .flatten()
 }

@@ -186,6 +186,7 @@ fn every_page() -> Vec<String> {
         about: about(),
         account: EVIL.to_owned(),
         scopes: scopes.chain([EVIL]).map(str::to_owned).collect(),
+        claims: ["name", "email", EVIL].map(str::to_owned).to_vec(),
         form: form(),
     };
     pages.push(consent.render());
@@ -279,6 +280,7 @@ fn account_pages() -> Vec<Result<String, askama::Error>> {
                 application: application(EVIL),
                 open: None,
                 scopes: vec!["openid".to_owned(), EVIL.to_owned()],
+                claims: vec!["email".to_owned(), EVIL.to_owned()],
                 withdraw: form(),
             };
             let page = Account {

@@ -7,7 +7,8 @@ use crate::clock::Timestamp;
 use crate::oidc::authorization::{AuthorizationRequest, Prompt};
 use crate::oidc::client::{Client, GrantType};
 use crate::oidc::error::{ErrorCode, OAuthError};
-use crate::oidc::scope::{OFFLINE_ACCESS, Scope};
+use crate::oidc::permission::Permission;
+use crate::oidc::scope::OFFLINE_ACCESS;
 
 /// Our one authentication context class: a password (Core §2, `acr`).
 pub const ACR_PASSWORD: &str = "urn:exeunt:acr:password";
@@ -32,7 +33,7 @@ pub struct Facts<'a> {
 /// A living session.
 #[derive(Debug, Clone, Copy)]
 pub struct SignedIn<'a> {
-    /// Who.
+    /// Who, as this client knows them.
     pub sub: &'a str,
     /// When they last proved it.
     pub auth_time: Timestamp,
@@ -42,7 +43,7 @@ pub struct SignedIn<'a> {
 #[derive(Debug, Clone, Copy)]
 pub struct Consented<'a> {
     /// Everything allowed so far.
-    pub scope: &'a Scope,
+    pub permission: &'a Permission,
     /// When the person was last asked and agreed.
     pub given_at: Timestamp,
 }
@@ -52,16 +53,10 @@ pub struct Consented<'a> {
 pub enum NextStep {
     /// Show the sign-in page.
     SignIn(Why),
-    /// Show the consent page for `scope`.
-    Consent {
-        /// What is asked for.
-        scope: Scope,
-    },
-    /// Issue what the response type asks for, for `scope`.
-    Issue {
-        /// What is granted.
-        scope: Scope,
-    },
+    /// Show the consent page for what is asked for.
+    Consent(Permission),
+    /// Issue what the response type asks for, for what is granted.
+    Issue(Permission),
     /// Answer the client with an error.
     Refuse(OAuthError),
 }
@@ -77,12 +72,18 @@ pub enum Why {
     AccountChoiceAsked,
     /// The sign-in is older than `max_age`.
     TooLongAgo,
-    /// The application expects somebody else: `id_token_hint`.
+    /// The application expects somebody else: `id_token_hint`, or the claim `sub` with a value.
     SomebodyElseExpected,
 }
 
 /// Decides what happens next.
 pub fn next_step(request: &AuthorizationRequest, client: &Client, facts: &Facts<'_>) -> NextStep {
+    if !request.claims.is_met_by(ACR_PASSWORD) {
+        return refuse(
+            ErrorCode::UnmetAuthenticationRequirements,
+            "no sign-in here is of a class that the essential claim acr takes",
+        );
+    }
     match why_sign_in(request, facts) {
         None => consent_step(request, client, facts),
         Some(_) if request.asks(Prompt::None) => refuse(
@@ -91,18 +92,20 @@ pub fn next_step(request: &AuthorizationRequest, client: &Client, facts: &Facts<
         ),
         Some(Why::SomebodyElseExpected) if signed_in_since_the_request(facts) => refuse(
             ErrorCode::LoginRequired,
-            "somebody else signed in than the one id_token_hint is about",
+            "somebody else signed in than the one the request is about",
         ),
         Some(why) => NextStep::SignIn(why),
     }
 }
 
-/// Core §3.1.2.1 (`prompt`, `max_age`, `id_token_hint`) and §3.1.2.3.
+/// Core §3.1.2.1 (`prompt`, `max_age`, `id_token_hint`), §3.1.2.3 and §5.5.1 (`sub`).
 fn why_sign_in(request: &AuthorizationRequest, facts: &Facts<'_>) -> Option<Why> {
     let Some(session) = facts.session else {
         return Some(Why::NobodyIsSignedIn);
     };
-    if facts.hinted_sub.is_some_and(|sub| sub != session.sub) {
+    if facts.hinted_sub.is_some_and(|sub| sub != session.sub)
+        || !request.claims.is_about(session.sub)
+    {
         return Some(Why::SomebodyElseExpected);
     }
     if signed_in_since_the_request(facts) {
@@ -131,42 +134,44 @@ fn signed_in_since_the_request(facts: &Facts<'_>) -> bool {
 
 /// Core §3.1.2.4; what may outlive the session as §11 says.
 fn consent_step(request: &AuthorizationRequest, client: &Client, facts: &Facts<'_>) -> NextStep {
-    let mut scope = request.scope.clone();
+    let mut asked = Permission {
+        scope: request.scope.clone(),
+        claims: request.claims.about_the_person(),
+    };
     // What outlives the session is a refresh token's to give, which only a code brings.
     if !request.response_type.code || !client.may_use(GrantType::RefreshToken) {
-        scope = scope.without(OFFLINE_ACCESS);
+        asked.scope = asked.scope.without(OFFLINE_ACCESS);
     }
     if client.metadata.skip_consent {
-        return NextStep::Issue { scope };
+        return NextStep::Issue(asked);
     }
     let allowed = facts
         .consent
-        .map(|consent| consent.scope.clone())
+        .map(|consent| consent.permission.clone())
         .unwrap_or_default();
     let asked_since_the_request = facts
         .consent
         .is_some_and(|consent| consent.given_at >= facts.requested_at);
     if asked_since_the_request {
-        let scope = scope.intersect(&allowed);
-        return NextStep::Issue { scope };
+        return NextStep::Issue(asked.within(&allowed));
     }
     if request.asks(Prompt::Consent) {
-        return NextStep::Consent { scope };
+        return NextStep::Consent(asked);
     }
     // Without prompt=consent nobody is asked for it: it counts if it was allowed before, and is
     // dropped in silence if not.
-    if !allowed.contains(OFFLINE_ACCESS) {
-        scope = scope.without(OFFLINE_ACCESS);
+    if !allowed.scope.contains(OFFLINE_ACCESS) {
+        asked.scope = asked.scope.without(OFFLINE_ACCESS);
     }
-    if scope.is_subset(&allowed) {
-        NextStep::Issue { scope }
+    if allowed.covers(&asked) {
+        NextStep::Issue(asked)
     } else if request.asks(Prompt::None) {
         refuse(
             ErrorCode::ConsentRequired,
             "the person would have to consent, and prompt=none forbids it",
         )
     } else {
-        NextStep::Consent { scope }
+        NextStep::Consent(asked)
     }
 }
 
@@ -179,17 +184,22 @@ mod tests {
     use super::*;
     use crate::oidc::authorization::tests::{client, request};
     use chrono::{TimeDelta, TimeZone as _, Utc};
+    use serde_json::json;
 
     fn noon() -> Timestamp {
         Utc.with_ymd_and_hms(2026, 1, 1, 12, 0, 0).unwrap()
     }
 
-    fn all() -> Scope {
-        Scope::parse("openid email offline_access").unwrap()
+    fn scopes(scope: &str) -> Permission {
+        Permission::read(scope, "")
+    }
+
+    fn all() -> Permission {
+        scopes("openid email offline_access")
     }
 
     /// Ada signed in an hour ago, allowed everything back then, and the request arrives at noon.
-    fn facts(scope: &Scope) -> Facts<'_> {
+    fn facts(permission: &Permission) -> Facts<'_> {
         let earlier = noon() - TimeDelta::hours(1);
         Facts {
             requested_at: noon(),
@@ -199,7 +209,7 @@ mod tests {
                 auth_time: earlier,
             }),
             consent: Some(Consented {
-                scope,
+                permission,
                 given_at: earlier,
             }),
             hinted_sub: None,
@@ -212,9 +222,7 @@ mod tests {
     }
 
     fn issue(scope: &str) -> NextStep {
-        NextStep::Issue {
-            scope: Scope::parse(scope).unwrap(),
-        }
+        NextStep::Issue(scopes(scope))
     }
 
     fn refused_with(step: &NextStep) -> Option<ErrorCode> {
@@ -363,11 +371,11 @@ mod tests {
 
     #[test]
     fn what_was_not_allowed_yet_is_asked_for() {
-        let little = Scope::parse("openid").unwrap();
-        let scope = Scope::parse("openid email").unwrap();
+        let little = scopes("openid");
+        let scope = scopes("openid email");
         assert_eq!(
             decide("scope=openid+email", &facts(&little)),
-            NextStep::Consent { scope }
+            NextStep::Consent(scope)
         );
         let step = decide("scope=openid+email&prompt=none", &facts(&little));
         assert_eq!(refused_with(&step), Some(ErrorCode::ConsentRequired));
@@ -395,13 +403,10 @@ mod tests {
     fn prompt_consent_asks_again_until_consent_is_given_after_the_request() {
         let scope = all();
         let query = "scope=openid+email+offline_access&prompt=consent";
-        assert_eq!(
-            decide(query, &facts(&scope)),
-            NextStep::Consent { scope: all() }
-        );
+        assert_eq!(decide(query, &facts(&scope)), NextStep::Consent(all()));
         let given = Facts {
             consent: Some(Consented {
-                scope: &scope,
+                permission: &scope,
                 given_at: noon(),
             }),
             ..facts(&scope)
@@ -411,10 +416,10 @@ mod tests {
 
     #[test]
     fn a_person_who_allowed_less_is_not_asked_twice() {
-        let less = Scope::parse("openid").unwrap();
+        let less = scopes("openid");
         let given = Facts {
             consent: Some(Consented {
-                scope: &less,
+                permission: &less,
                 given_at: noon(),
             }),
             ..facts(&less)
@@ -425,7 +430,7 @@ mod tests {
     #[test]
     fn offline_access_that_nobody_allowed_is_dropped_in_silence() {
         let everything = all();
-        let online = Scope::parse("openid").unwrap();
+        let online = scopes("openid");
         assert_eq!(
             decide("scope=openid+offline_access", &facts(&online)),
             issue("openid")
@@ -446,5 +451,87 @@ mod tests {
             next_step(&request, &client, &facts(&everything)),
             issue("openid")
         );
+    }
+
+    fn with_claims(claims: &serde_json::Value) -> String {
+        let claims: String =
+            url::form_urlencoded::byte_serialize(claims.to_string().as_bytes()).collect();
+        format!("scope=openid&claims={claims}")
+    }
+
+    #[test]
+    fn claims_asked_one_by_one_are_consented_to_like_scopes() {
+        let query =
+            with_claims(&json!({ "userinfo": { "name": null }, "id_token": { "email": null } }));
+        let asked = Permission::read("openid", "email name");
+        let little = scopes("openid");
+        assert_eq!(
+            decide(&query, &facts(&little)),
+            NextStep::Consent(asked.clone())
+        );
+        let silent = format!("{query}&prompt=none");
+        let refusal = decide(&silent, &facts(&little));
+        assert_eq!(refused_with(&refusal), Some(ErrorCode::ConsentRequired));
+        for enough in [asked.clone(), scopes("openid profile email")] {
+            let step = decide(&silent, &facts(&enough));
+            assert_eq!(step, NextStep::Issue(asked.clone()));
+        }
+        let less = Permission::read("openid", "name");
+        let given = Facts {
+            consent: Some(Consented {
+                permission: &less,
+                given_at: noon(),
+            }),
+            ..facts(&less)
+        };
+        assert_eq!(decide(&query, &given), NextStep::Issue(less.clone()));
+        let mut client = client();
+        client.metadata.skip_consent = true;
+        let step = next_step(&request(&query, &client).unwrap(), &client, &facts(&little));
+        assert_eq!(step, NextStep::Issue(asked));
+    }
+
+    /// Attack 73: a request about one person, answered with another.
+    #[test]
+    fn a_sub_with_a_value_is_treated_as_id_token_hint_is() {
+        let everything = all();
+        let about = |sub: &str| with_claims(&json!({ "id_token": { "sub": { "value": sub } } }));
+        assert_eq!(decide(&about("ada"), &facts(&everything)), issue("openid"));
+        let expected = decide(&about("grace"), &facts(&everything));
+        assert_eq!(expected, NextStep::SignIn(Why::SomebodyElseExpected));
+        let silent = format!("{}&prompt=none", about("grace"));
+        let silent = decide(&silent, &facts(&everything));
+        assert_eq!(refused_with(&silent), Some(ErrorCode::LoginRequired));
+        let again_ada = Facts {
+            session: Some(SignedIn {
+                sub: "ada",
+                auth_time: noon(),
+            }),
+            ..facts(&everything)
+        };
+        let step = decide(&about("grace"), &again_ada);
+        assert_eq!(refused_with(&step), Some(ErrorCode::LoginRequired));
+    }
+
+    #[test]
+    fn an_essential_acr_that_no_sign_in_has_is_refused_before_anyone_signs_in() {
+        let everything = all();
+        let nobody = Facts {
+            session: None,
+            consent: None,
+            ..facts(&everything)
+        };
+        let of = |acr: serde_json::Value| with_claims(&json!({ "id_token": { "acr": acr } }));
+        let gold = of(json!({ "essential": true, "values": ["gold"] }));
+        for known in [facts(&everything), nobody] {
+            let refusal = refused_with(&decide(&gold, &known));
+            assert_eq!(refusal, Some(ErrorCode::UnmetAuthenticationRequirements));
+        }
+        for fine in [
+            of(json!({ "values": ["gold"] })),
+            of(json!({ "essential": true, "values": ["gold", ACR_PASSWORD] })),
+        ] {
+            assert_eq!(decide(&fine, &facts(&everything)), issue("openid"));
+        }
     }
 }

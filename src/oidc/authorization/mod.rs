@@ -6,6 +6,7 @@ pub mod request_object;
 pub mod response;
 mod response_type;
 
+use crate::oidc::claims::request::ClaimsRequest;
 use crate::oidc::client::{ApplicationType, Client};
 use crate::oidc::error::{ErrorCode, OAuthError};
 use crate::oidc::issuer::Issuer;
@@ -169,8 +170,8 @@ impl Prompt {
 
 /// A sound authorization request (Core §3.1.2.1).
 ///
-/// `display`, `acr_values`, `claims` and `claims_locales` are accepted and change nothing: there is
-/// one kind of page, one way of signing in, and userinfo tells what the scopes ask for.
+/// `display`, `acr_values` and `claims_locales` are accepted and change nothing: there is one kind of
+/// page, one way of signing in, and what is known of people is known in one language.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuthorizationRequest {
     /// What the answer brings.
@@ -189,6 +190,8 @@ pub struct AuthorizationRequest {
     pub ui_locales: Vec<String>,
     /// An ID token about the person expected, not verified yet.
     pub id_token_hint: Option<String>,
+    /// The claims asked for one by one, as far as the client may ask.
+    pub claims: ClaimsRequest,
     /// What the code is bound to.
     pub code_challenge: Option<CodeChallenge>,
 }
@@ -214,6 +217,7 @@ impl AuthorizationRequest {
             login_hint: owned("login_hint"),
             ui_locales: read_list(params, "ui_locales"),
             id_token_hint: owned("id_token_hint"),
+            claims: read_claims(params, client, response_type)?,
             code_challenge: read_code_challenge(params, client, response_type)?,
         })
     }
@@ -306,6 +310,19 @@ fn read_max_age(params: &Params) -> Result<Option<u32>, OAuthError> {
             "max_age must be a whole number of seconds",
         )),
     }
+}
+
+/// Core §5.5.
+fn read_claims(
+    params: &Params,
+    client: &Client,
+    response_type: ResponseType,
+) -> Result<ClaimsRequest, OAuthError> {
+    let Some(text) = params.get("claims") else {
+        return Ok(ClaimsRequest::default());
+    };
+    let has_userinfo = response_type.code || response_type.token;
+    Ok(ClaimsRequest::parse(text)?.for_client(client, has_userinfo))
 }
 
 /// RFC 7636 §4.4.1.

@@ -1,5 +1,6 @@
 //! What the answer of the authorization endpoint brings (OAuth 2.0 Multiple Response Types §3, §5).
 
+use crate::oidc::algorithm::IdTokenAlgorithm;
 use crate::oidc::client::{Client, GrantType};
 use crate::oidc::error::{ErrorCode, OAuthError};
 use crate::oidc::params::Params;
@@ -96,7 +97,14 @@ impl ResponseType {
             .response_types
             .iter()
             .any(|known| Self::from_name(known) == Some(asked));
-        if registered && asked.fits(&client.metadata.grant_types) {
+        let unsigned = client.metadata.id_token_signed_response_alg == IdTokenAlgorithm::None;
+        if unsigned && asked != Self::CODE {
+            // Registration does not let it come to this: one that came through the browser could be anybody's (Core §2).
+            Err(OAuthError::new(
+                ErrorCode::UnauthorizedClient,
+                "the ID tokens of this client are unsigned, and those are for the response type code alone",
+            ))
+        } else if registered && asked.fits(&client.metadata.grant_types) {
             Ok(asked)
         } else {
             Err(OAuthError::new(

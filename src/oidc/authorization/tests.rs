@@ -169,6 +169,7 @@ fn a_full_request_reads_back() {
             login_hint: Some("ada".to_owned()),
             ui_locales: vec!["de".to_owned(), "en".to_owned()],
             id_token_hint: Some("h".to_owned()),
+            claims: ClaimsRequest::default(),
             code_challenge: None,
         }
     );

@@ -15,7 +15,7 @@ use crate::oidc::scope::{ADMINISTRATION, STANDARD, Scope};
 
 /// The metadata that a client may set itself: a list of what may be set, so that a setting of ours is not to
 /// be had by writing its name into the request. What stands nowhere here is ignored (RFC 7591 §2).
-const REGISTRABLE: [&str; 26] = [
+const REGISTRABLE: [&str; 29] = [
     "client_name",
     "application_type",
     "redirect_uris",
@@ -30,6 +30,9 @@ const REGISTRABLE: [&str; 26] = [
     "request_object_signing_alg",
     "scope",
     "id_token_signed_response_alg",
+    "userinfo_signed_response_alg",
+    "subject_type",
+    "sector_identifier_uri",
     "backchannel_logout_uri",
     "backchannel_logout_session_required",
     "frontchannel_logout_uri",
@@ -46,16 +49,13 @@ const REGISTRABLE: [&str; 26] = [
 
 /// Metadata that asks for a protection which we do not have, with the values that ask for none. A client must
 /// not go without it unawares, which is what ignoring it would come to.
-const UNMET: [(&str, &[&str]); 13] = [
+const UNMET: [(&str, &[&str]); 10] = [
     ("id_token_encrypted_response_alg", &[]),
     ("id_token_encrypted_response_enc", &[]),
     ("userinfo_encrypted_response_alg", &[]),
     ("userinfo_encrypted_response_enc", &[]),
     ("request_object_encryption_alg", &[]),
     ("request_object_encryption_enc", &[]),
-    ("userinfo_signed_response_alg", &["none"]),
-    ("subject_type", &["public"]),
-    ("sector_identifier_uri", &[]),
     ("tls_client_certificate_bound_access_tokens", &["false"]),
     ("dpop_bound_access_tokens", &["false"]),
     ("require_pushed_authorization_requests", &["false"]),

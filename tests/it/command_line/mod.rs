@@ -356,6 +356,33 @@ fn every_mistake_in_a_clients_metadata_is_told_at_once() {
 }
 
 #[test]
+fn a_client_whose_sector_says_nothing_of_it_is_not_added() {
+    let stage = Stage::new("");
+    let metadata = r#"{"redirect_uris": ["https://wiki.example/"], "subject_type": "pairwise",
+        "sector_identifier_uri": "https://localhost:9/sector.json"}"#;
+    std::fs::write(stage.folder.path().join("wiki.json"), metadata).unwrap();
+    let answer = stage.run("client add wiki --metadata wiki.json");
+    assert_eq!(answer.code, Some(1), "{answer:?}");
+    assert!(
+        answer
+            .err
+            .contains("sector_identifier_uri: the document there could not be fetched"),
+        "{answer:?}"
+    );
+    assert_eq!(
+        stage.run("client list --json").json(),
+        serde_json::json!([])
+    );
+    let without = r#"{"redirect_uris": ["https://wiki.example/"], "subject_type": "pairwise"}"#;
+    std::fs::write(stage.folder.path().join("wiki.json"), without).unwrap();
+    stage
+        .run("client add wiki --metadata wiki.json --json")
+        .json();
+    let shown = stage.run("client show wiki --json").json();
+    assert_eq!(shown["metadata"]["subject_type"], "pairwise");
+}
+
+#[test]
 fn declared_clients_are_not_changed_here_and_it_is_said_where_they_live() {
     let stage = Stage::new(&client("ledger", "https://ledger.example"));
     for line in [

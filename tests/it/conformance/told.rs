@@ -107,3 +107,21 @@ async fn oidcc_scope_phone() {
 async fn oidcc_scope_all() {
     tells_all("oidcc-scope-all", &["profile", "email", "address", "phone"]).await;
 }
+
+#[actix_web::test]
+async fn oidcc_claims_essential() {
+    let suite = Suite::open("oidcc-claims-essential").await;
+    for run in suite.runs().await {
+        // Where there is nothing to ask userinfo with, the ID token is asked.
+        let alone = run.variant.response_type == "id_token";
+        let member = if alone { "id_token" } else { "userinfo" };
+        let claims = serde_json::json!({ member: { "name": { "essential": true } } });
+        let request = run.request().with("claims", claims.to_string());
+        let outcome = run.complete(&suite.browser(), &request).await;
+        let told = outcome.about_the_person();
+        assert!(told["name"].is_string(), "{run}: {told}");
+        let in_id_token = outcome.id_claims().get("name");
+        assert_eq!(in_id_token.is_some(), alone, "{run}: {in_id_token:?}");
+    }
+    suite.close().await;
+}

@@ -8,6 +8,7 @@ mod managing;
 mod policy;
 mod readers;
 mod refusals;
+mod sectors;
 
 use crate::support::ledger::json_error;
 use crate::support::visitor::Answer;

@@ -13,6 +13,7 @@ pub mod publisher;
 pub mod registrar;
 pub mod relying_party;
 pub mod scene;
+pub mod secure_site;
 pub mod site;
 pub mod stage;
 pub mod tour;

@@ -10,7 +10,17 @@ use super::relying_party::{Ear, RelyingParty, Reply, Tokens};
 use super::site::{LOGO, Site};
 
 /// What Observatory may ask for: words of ours and one of its own.
-pub const CONSENT_SCOPE: &str = "openid profile email offline_access observatory.read";
+const OBSERVATORY_SCOPE: &str = "openid profile email phone offline_access observatory.read";
+
+/// How it asks for nearly all of it, and for a claim that none of these scopes brings.
+pub const CONSENT: [(&str, &str); 3] = [
+    (
+        "scope",
+        "openid profile email offline_access observatory.read",
+    ),
+    ("claims", r#"{"userinfo":{"phone_number":null}}"#),
+    ("prompt", "consent"),
+];
 
 /// The provider at `localhost`, and applications whose pages are all on another site.
 pub struct Stage {
@@ -52,7 +62,7 @@ impl Stage {
             tos_uri: Some("https://observatory.example/terms".to_owned()),
             initiate_login_uri: Some(format!("{}/login", site.base)),
             skip_consent: false,
-            scope: Some(CONSENT_SCOPE.to_owned()),
+            scope: Some(OBSERVATORY_SCOPE.to_owned()),
             grant_types: vec![GrantType::AuthorizationCode, GrantType::RefreshToken],
             ..named("Observatory")
         };

@@ -5,7 +5,7 @@ use chrono::TimeDelta;
 use super::browser::{Browser, Page};
 use super::provider::PASSWORD;
 use super::relying_party::Reply;
-use super::stage::{CONSENT_SCOPE, Stage, fill_in_password};
+use super::stage::{CONSENT, Stage, fill_in_password};
 
 /// The pages in the order of [`visit_every_page`].
 pub const PAGES: [&str; 19] = [
@@ -73,8 +73,7 @@ pub async fn visit_every_page(mut look: impl AsyncFnMut(&str, &Page)) {
 
     page.goto(&at("/")).await;
     look("landing-signed-in", &page).await;
-    page.goto(&observatory.authorize_url(&[("scope", CONSENT_SCOPE), ("prompt", "consent")]))
-        .await;
+    page.goto(&observatory.authorize_url(&CONSENT)).await;
     look("consent", &page).await;
 
     let tokens = stage.sign_in(&page, "ledger").await;
@@ -126,8 +125,7 @@ async fn visit_account(
         stage.sign_in(page, client_id).await;
     }
     let observatory = stage.party("observatory");
-    page.goto(&observatory.authorize_url(&[("scope", CONSENT_SCOPE), ("prompt", "consent")]))
-        .await;
+    page.goto(&observatory.authorize_url(&CONSENT)).await;
     page.click("#allow").await;
     stage.arrive(page, &observatory).await;
     for client_id in ["harbour", "ledger"] {
