@@ -62,7 +62,8 @@ async fn each_client_gets_id_tokens_with_the_algorithm_it_registered() {
 
 /// Attack 36: a key that signs before others can know it, or is forgotten while its tokens are good.
 #[actix_web::test]
-async fn a_new_key_is_published_before_it_signs_and_the_old_one_until_no_hint_of_it_can_be_needed() {
+async fn a_new_key_is_published_before_it_signs_and_the_old_one_until_no_hint_of_it_can_be_needed()
+{
     let provider = ledger().await.manual_clock().start().await;
     let (party, ada) = (RelyingParty::of(&provider, "ledger"), Visitor::default());
     let signer = async || {
