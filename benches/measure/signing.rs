@@ -36,7 +36,7 @@ pub fn measure() -> (Vec<Row>, f64) {
     let stored = SigningAlgorithm::ALL.map(|algorithm| {
         StoredKey::generate(algorithm, &master, &OsRandom, Schedule::at_once(now)).unwrap()
     });
-    keys.replace(stored.into()).unwrap();
+    keys.replace(1, stored.into()).unwrap();
     let claims = claims();
 
     let mut seconds_of_rs256 = 0.0;

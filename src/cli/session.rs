@@ -59,12 +59,13 @@ async fn list(
         Some(username) => Some(person(provider, username).await?.id),
         None => None,
     };
-    let found = if ended {
-        sessions::list(db, user_id, limit.into()).await?
-    } else {
-        let alive = provider.alive(provider.clock.now());
-        sessions::list_living(db, user_id, alive, limit.into()).await?
+    let wanted = sessions::listing::Wanted {
+        user_id,
+        ended: (!ended).then_some(false),
+        ..sessions::listing::Wanted::default()
     };
+    let alive = provider.alive(provider.clock.now());
+    let found = sessions::listing::page(db, &wanted, alive, limit.into()).await?;
     let shown = shown(provider, found).await?;
     show::list(
         output,

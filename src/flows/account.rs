@@ -16,7 +16,7 @@ use crate::store::grants::{self, Of};
 use crate::store::orders::OrderScope;
 use crate::store::passwords::Password;
 use crate::store::sessions::{self, Session};
-use crate::store::{self, consents, passwords, users};
+use crate::store::{self, clients, consents, passwords, users};
 
 /// How exactly the last use of a session is known at most: a write for each call would cost too much.
 const LAST_SEEN_GRAIN: TimeDelta = TimeDelta::minutes(1);
@@ -98,7 +98,7 @@ pub async fn change_password(
     };
     passwords::save(&tx, user.id, &password).await?;
     let (user_id, except) = (user.id, session.id);
-    grants::revoke(&tx, Of::UserElsewhere { user_id, except }, now).await?;
+    grants::revoke(&tx, &[Of::UserElsewhere { user_id, except }], now).await?;
     let scope = OrderScope::OthersOf { user_id, except };
     end_session::order(provider, &tx, scope, Cause::PasswordChanged, now).await?;
     let renewed = Session {
@@ -132,14 +132,21 @@ pub async fn withdraw_consent(
     // No code is issued while the person is held.
     users::lock(&tx, user_id).await?;
     let now = provider.clock.now();
-    if !consents::remove(&tx, user_id, client_id).await? {
-        return Ok(false);
-    }
     let (cause, before) = (Cause::ConsentWithdrawn, now + TimeDelta::milliseconds(1));
     let limit = SESSIONS_AT_ONCE + 1;
     let ids = sessions::unended_before(&tx, Some(user_id), None, before, limit).await?;
-    if u64::try_from(ids.len()).unwrap_or(limit) < limit {
-        // The sessions before the grants, as everywhere: two orders would wait for each other.
+    let few = u64::try_from(ids.len()).unwrap_or(limit) < limit;
+    // Sessions, client, consents, grants, as everywhere: two orders would wait for each other.
+    if few {
+        sessions::lock_unended(&tx, &ids).await?;
+    }
+    clients::lock(&tx, client_id).await?;
+    if !consents::remove(&tx, user_id, client_id).await? {
+        return Ok(false);
+    }
+    let of = Of::UserAtClient { user_id, client_id };
+    grants::revoke(&tx, &[of], now).await?;
+    if few {
         let ending = Ending::by(cause, now);
         end_session::end_participation_in(provider, &tx, &ids, client_id, ending).await?;
     } else {
@@ -147,7 +154,6 @@ pub async fn withdraw_consent(
         let scope = OrderScope::UserAtClient { user_id, client_id };
         end_session::order(provider, &tx, scope, cause, now).await?;
     }
-    grants::revoke(&tx, Of::UserAtClient { user_id, client_id }, now).await?;
     store::commit(tx).await?;
     provider.work.notify_one();
     Ok(true)

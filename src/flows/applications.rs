@@ -3,6 +3,7 @@
 use super::declare::shut_out;
 use super::people::NotDone;
 use super::{FlowError, Provider};
+use crate::clock::Timestamp;
 use crate::oidc::client::Client;
 use crate::oidc::logout::{Cause, DeliveryState};
 use crate::store::clients::{self, KnownClient};
@@ -71,16 +72,10 @@ pub async fn disable_client(
     provider: &Provider,
     client_id: &str,
 ) -> Result<Result<(), NotDone>, FlowError> {
-    let tx = provider.database.begin().await?;
-    let known = match changeable(&tx, client_id).await? {
-        Ok(known) => known,
-        Err(reason) => return Ok(Err(reason)),
-    };
-    let now = provider.clock.now();
-    shut_out(provider, &tx, known, Cause::ClientDisabled, now).await?;
-    store::commit(tx).await?;
-    provider.work.notify_one();
-    Ok(Ok(()))
+    change(provider, client_id, async |tx, known, now| {
+        shut_out(provider, tx, known, Cause::ClientDisabled, now).await
+    })
+    .await
 }
 
 /// Lets a client in again that was shut out. Nothing that ended then comes back.
@@ -91,19 +86,15 @@ pub async fn enable_client(
     provider: &Provider,
     client_id: &str,
 ) -> Result<Result<(), NotDone>, FlowError> {
-    let tx = provider.database.begin().await?;
-    let known = match changeable(&tx, client_id).await? {
-        Ok(known) => known,
-        Err(reason) => return Ok(Err(reason)),
-    };
-    let known = KnownClient {
-        disabled_at: None,
-        updated_at: provider.clock.now(),
-        ..known
-    };
-    clients::save(&tx, &known).await?;
-    store::commit(tx).await?;
-    Ok(Ok(()))
+    change(provider, client_id, async |tx, known, now| {
+        let known = KnownClient {
+            disabled_at: None,
+            updated_at: now,
+            ..known
+        };
+        Ok(clients::save(tx, &known).await?)
+    })
+    .await
 }
 
 /// Removes a client for good: as [`disable_client`], and what people allowed it is forgotten. It is still
@@ -115,13 +106,24 @@ pub async fn remove_client(
     provider: &Provider,
     client_id: &str,
 ) -> Result<Result<(), NotDone>, FlowError> {
+    change(provider, client_id, async |tx, known, now| {
+        shut_out(provider, tx, known, Cause::ClientDeleted, now).await
+    })
+    .await
+}
+
+/// Does `act` to the client, if it is there and may be changed here.
+async fn change(
+    provider: &Provider,
+    client_id: &str,
+    act: impl AsyncFnOnce(&Transaction, KnownClient, Timestamp) -> Result<(), FlowError>,
+) -> Result<Result<(), NotDone>, FlowError> {
     let tx = provider.database.begin().await?;
     let known = match changeable(&tx, client_id).await? {
         Ok(known) => known,
         Err(reason) => return Ok(Err(reason)),
     };
-    let now = provider.clock.now();
-    shut_out(provider, &tx, known, Cause::ClientDeleted, now).await?;
+    act(&tx, known, provider.clock.now()).await?;
     store::commit(tx).await?;
     provider.work.notify_one();
     Ok(Ok(()))

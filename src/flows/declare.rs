@@ -103,10 +103,12 @@ pub(super) async fn shut_out(
     };
     // The client before its grants: who was about to be given one has been given it by then, or is refused.
     clients::save(tx, &gone).await?;
-    store::grants::revoke(tx, store::grants::Of::Client(&client_id), now).await?;
+    // The consents before them too, as everywhere.
     if termination(cause).consents == Fate::Dies {
         store::consents::remove_of_client(tx, &client_id).await?;
     }
+    let of = store::grants::Of::Client(&client_id);
+    store::grants::revoke(tx, &[of], now).await?;
     end_session::order(provider, tx, OrderScope::Client(client_id), cause, now).await?;
     Ok(())
 }
@@ -284,7 +286,7 @@ pub(super) async fn set_password(
 ) -> Result<(), FlowError> {
     passwords::save(tx, user_id, password).await?;
     if replaces {
-        store::grants::revoke(tx, store::grants::Of::User(user_id), now).await?;
+        store::grants::revoke(tx, &[store::grants::Of::User(user_id)], now).await?;
         end_session::order(
             provider,
             tx,

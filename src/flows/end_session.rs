@@ -39,10 +39,11 @@ pub async fn end_session(
     session_id: Uuid,
     cause: Cause,
 ) -> Result<bool, FlowError> {
+    let tx = provider.database.begin().await?;
+    // When it is our turn to write: a lease counts from then.
     let now = provider.clock.now();
     let place = provider.work.hand_over.place(&*provider.random, now);
     let ending = Ending::held(cause, now, place.as_ref());
-    let tx = provider.database.begin().await?;
     let ended = end_in(provider, &tx, &[session_id], ending).await?;
     store::commit(tx).await?;
     Ok(ended.go(provider, place) == 1)
@@ -58,10 +59,11 @@ pub async fn end_participation(
     client_id: &str,
     cause: Cause,
 ) -> Result<bool, FlowError> {
+    let tx = provider.database.begin().await?;
+    // When it is our turn to write: a lease counts from then.
     let now = provider.clock.now();
     let place = provider.work.hand_over.place(&*provider.random, now);
     let ending = Ending::held(cause, now, place.as_ref());
-    let tx = provider.database.begin().await?;
     let ended = end_participation_in(provider, &tx, &[session_id], client_id, ending).await?;
     store::commit(tx).await?;
     Ok(ended.go(provider, place) == 1)
@@ -76,10 +78,11 @@ pub async fn end_everywhere(
     session: &Session,
     cause: Cause,
 ) -> Result<bool, FlowError> {
+    let tx = provider.database.begin().await?;
+    // When it is our turn to write: a lease counts from then.
     let now = provider.clock.now();
     let place = provider.work.hand_over.place(&*provider.random, now);
     let ending = Ending::held(cause, now, place.as_ref());
-    let tx = provider.database.begin().await?;
     // This one at once, whose receipts are waited for; the others when a worker comes to them.
     let ended = end_in(provider, &tx, &[session.id], ending).await?;
     let scope = OrderScope::User(session.user_id);
@@ -172,7 +175,7 @@ pub(super) async fn end_in(
         keep_offline: ending.cause.keeps_offline_access(),
         before: None,
     };
-    grants::revoke(tx, of, ending.now).await?;
+    grants::revoke(tx, &[of], ending.now).await?;
     let participants = participants::list_open(tx, &ids, None, None).await?;
     observe::ending(provider, &ids, &participants, ending);
     let told = tell(provider, tx, &held, participants, ending).await?;
@@ -223,18 +226,16 @@ async fn take_back(
         keep_offline,
         before: ending.before,
     };
-    let keep_offline = ending.cause.keeps_offline_access();
-    grants::revoke(tx, of(keep_offline), ending.now).await?;
-    if keep_offline {
+    let mut taken = vec![of(ending.cause.keeps_offline_access())];
+    if ending.cause.keeps_offline_access() {
         // What outlives a part is what was given, not a code on its way: it would begin the next one.
-        let unredeemed = Of::Unredeemed {
+        taken.push(Of::Unredeemed {
             session_ids,
             client_id,
             before: ending.before,
-        };
-        grants::revoke(tx, unredeemed, ending.now).await?;
+        });
     }
-    Ok(())
+    Ok(grants::revoke(tx, &taken, ending.now).await?)
 }
 
 /// Ends sessions whose time is over, some a transaction.

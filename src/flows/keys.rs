@@ -60,7 +60,10 @@ pub async fn ensure(provider: &Provider, algorithm: SigningAlgorithm) -> Result<
     if !exists(&signing_keys::list(&tx).await?) {
         signing_keys::insert(&tx, &key).await?;
     }
-    Ok(store::commit(tx).await?)
+    store::commit(tx).await?;
+    // Who asked for it signs with it next; other processes see it within a moment.
+    reload(provider).await?;
+    Ok(())
 }
 
 /// Loads the keys if another process changed them since `seen`; answers the version that is loaded.
@@ -85,7 +88,7 @@ async fn reload(provider: &Provider) -> Result<i64, FlowError> {
         .into_iter()
         .map(stored)
         .collect();
-    provider.keys.replace(keys)?;
+    provider.keys.replace(version, keys)?;
     Ok(version)
 }
 
@@ -152,9 +155,12 @@ async fn succeed(
     Ok(signing_keys::insert(tx, key).await?)
 }
 
-/// How long after its last signature a key may be needed.
+/// How long after its last signature a key may be needed: an ID token is a hint as long as its session lives, though it
+/// expires before (RP-Initiated Logout §2).
 fn longest_life(provider: &Provider) -> TimeDelta {
-    provider.config.tokens.access.max(provider.config.tokens.id)
+    let tokens = &provider.config.tokens;
+    let session = provider.config.session.absolute;
+    tokens.access.max(tokens.id).max(session)
 }
 
 /// Why a key can't be retired.

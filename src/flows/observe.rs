@@ -89,6 +89,7 @@ pub(super) fn tried(provider: &Provider, tried: &[(&Delivery, Option<&Attempt>, 
                 jti = attempt.map(|attempt| tracing::field::display(attempt.jti)),
                 attempt = delivery.attempts,
                 status = delivery.last_status,
+                problem = delivery.last_problem,
                 state,
                 "an application was asked to end a session"
             );

@@ -91,7 +91,7 @@ pub async fn disable_user(
         ..user
     };
     users::save(&tx, &user).await?;
-    grants::revoke(&tx, grants::Of::User(user.id), now).await?;
+    grants::revoke(&tx, &[grants::Of::User(user.id)], now).await?;
     end_session::order(
         provider,
         &tx,
@@ -177,7 +177,7 @@ pub async fn delete_user(
     users::bury(&tx, user.id, declared_name, now).await?;
     passwords::remove(&tx, user.id).await?;
     consents::remove_of_user(&tx, user.id).await?;
-    grants::revoke(&tx, grants::Of::User(user.id), now).await?;
+    grants::revoke(&tx, &[grants::Of::User(user.id)], now).await?;
     let scope = OrderScope::User(user.id);
     end_session::order(provider, &tx, scope, Cause::UserDeleted, now).await?;
     store::commit(tx).await?;

@@ -89,7 +89,7 @@ async fn replayed(
     code: &Code,
     now: Timestamp,
 ) -> Result<Result<TokenResponse, OAuthError>, FlowError> {
-    grants::revoke(&tx, Of::Grant(code.grant_id), now).await?;
+    grants::revoke(&tx, &[Of::Grant(code.grant_id)], now).await?;
     store::commit(tx).await?;
     Ok(Err(OAuthError::invalid_grant(
         "the code was used before; what it gave has been taken back",

@@ -165,7 +165,7 @@ async fn reused(
             }
         }
     }
-    grants::revoke(&tx, Of::Grant(grant.id), now).await?;
+    grants::revoke(&tx, &[Of::Grant(grant.id)], now).await?;
     store::commit(tx).await?;
     provider.work.notify_one();
     Ok(Err(OAuthError::invalid_grant(

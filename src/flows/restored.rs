@@ -81,7 +81,7 @@ pub async fn start_anew(provider: &Provider, kept: Option<Timestamp>) -> Result<
     let alive_at = after(known.max(kept), now);
     // Sessions began before that, whatever the clock says now.
     end_session::order(provider, &tx, OrderScope::All, Cause::Restored, alive_at).await?;
-    grants::revoke(&tx, grants::Of::All, now).await?;
+    grants::revoke(&tx, &[grants::Of::All], now).await?;
     interactions::forget_all(&tx).await?;
     parked_requests::forget_all(&tx).await?;
     leavings::forget_all(&tx).await?;

@@ -26,7 +26,7 @@ const TIME: TimeDelta = TimeDelta::seconds(10);
 
 /// Why a body was not read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Unread {
+pub(super) enum Unread {
     /// It has more than [`MOST_BYTES`].
     TooLong,
     /// It took longer than [`TIME`].
@@ -70,7 +70,8 @@ pub(super) async fn of_programs<B: MessageBody + 'static>(
     .await
 }
 
-async fn within_limits<B: MessageBody + 'static>(
+/// Reads the whole body before its handler runs; `refuse` answers where that does not go.
+pub(super) async fn within_limits<B: MessageBody + 'static>(
     mut request: ServiceRequest,
     next: Next<B>,
     refuse: impl AsyncFnOnce(&HttpRequest, Unread) -> Result<HttpResponse, Error>,

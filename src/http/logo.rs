@@ -21,6 +21,11 @@ const POLICY: &str =
 
 /// GET and HEAD.
 pub(super) async fn get(visitor: Visitor, fingerprint: web::Path<String>) -> HttpResponse {
+    // What we name a picture by; a zero byte in its place PostgreSQL would not even look for.
+    let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+    if !fingerprint.bytes().all(is_name) {
+        return HttpResponse::NotFound().finish();
+    }
     let image = store::logos::image(visitor.provider.database.read(), &fingerprint).await;
     match image {
         Ok(Some(image)) => HttpResponse::Ok()

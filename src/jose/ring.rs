@@ -1,7 +1,7 @@
 //! The key ring: the signing keys that a running process knows, parsed once.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
 use aws_lc_rs::digest;
@@ -20,10 +20,13 @@ use crate::oidc::algorithm::SigningAlgorithm;
 pub struct KeyRing {
     master: Arc<MasterKey>,
     keys: Arc<ArcSwap<Keys>>,
+    /// Held while they are replaced.
+    replacing: Arc<Mutex<()>>,
 }
 
 #[derive(Default)]
 struct Keys {
+    version: i64,
     all: Vec<(Schedule, Arc<SigningKey>)>,
     /// What the JWKS says from each moment at which it changes, earliest first.
     jwks: Vec<(Timestamp, Option<Arc<Jwks>>)>,
@@ -44,13 +47,22 @@ impl KeyRing {
         Self {
             master,
             keys: Arc::default(),
+            replacing: Arc::default(),
         }
     }
 
-    /// Takes these keys instead of the present ones; those that stay are not parsed again. One key that does not
+    /// Takes these keys instead of the present ones, unless those are of a later version: whoever read before a key was
+    /// taken back, and comes after, must not bring it back. Keys that stay are not parsed again. One key that does not
     /// open leaves the ring as it was: half a ring would refuse good tokens.
-    pub fn replace(&self, stored: Vec<StoredKey>) -> Result<(), KeyError> {
+    pub fn replace(&self, version: i64, stored: Vec<StoredKey>) -> Result<(), KeyError> {
+        let _turn = self
+            .replacing
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         let before = self.keys.load();
+        if version < before.version {
+            return Ok(());
+        }
         let all = stored
             .iter()
             .map(|row| {
@@ -66,7 +78,7 @@ impl KeyRing {
             })
             .collect::<Result<Vec<_>, KeyError>>()?;
         let jwks = prepare_jwks(&all);
-        self.keys.store(Arc::new(Keys { all, jwks }));
+        self.keys.store(Arc::new(Keys { version, all, jwks }));
         Ok(())
     }
 

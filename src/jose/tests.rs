@@ -40,7 +40,7 @@ fn generate(algorithm: SigningAlgorithm, seed: u64) -> StoredKey {
 
 fn ring_of(stored: Vec<StoredKey>) -> KeyRing {
     let ring = KeyRing::new(Arc::new(master()));
-    ring.replace(stored).unwrap();
+    ring.replace(1, stored).unwrap();
     ring
 }
 
@@ -347,7 +347,7 @@ fn a_key_opens_only_under_its_master_key_and_as_what_its_row_says() {
     ));
     let ring = ring();
     let before = ring.jwks(noon());
-    assert!(ring.replace(vec![swapped]).is_err());
+    assert!(ring.replace(1, vec![swapped]).is_err());
     assert_eq!(ring.jwks(noon()), before);
 }
 

@@ -7,6 +7,7 @@ use sea_orm::sea_query::{Condition, OnConflict};
 use sea_orm::{ActiveValue::Set, ConnectionTrait, QueryOrder as _, QuerySelect as _};
 
 use super::deliveries::Delivery;
+use super::locking::in_order;
 use super::{StoreError, millis, time_or_none};
 use crate::clock::Timestamp;
 use crate::oidc::logout::breaker::Breaker;
@@ -104,7 +105,10 @@ pub async fn save(
 /// When the database fails.
 pub async fn forget(db: &impl ConnectionTrait, client_ids: &[&str]) -> Result<(), StoreError> {
     Entity::delete_many()
-        .filter(Column::ClientId.is_in(client_ids.iter().copied()))
+        .filter(in_order::<Entity>(
+            Column::ClientId,
+            Condition::all().add(Column::ClientId.is_in(client_ids.iter().copied())),
+        ))
         .exec(db)
         .await?;
     Ok(())
@@ -141,7 +145,10 @@ pub async fn begin_probe(
 pub async fn end_probes(db: &impl ConnectionTrait, client_ids: &[&str]) -> Result<(), StoreError> {
     Entity::update_many()
         .col_expr(Column::ProbingUntil, Expr::value(None::<i64>))
-        .filter(Column::ClientId.is_in(client_ids.iter().copied()))
+        .filter(in_order::<Entity>(
+            Column::ClientId,
+            Condition::all().add(Column::ClientId.is_in(client_ids.iter().copied())),
+        ))
         .exec(db)
         .await?;
     Ok(())
@@ -158,8 +165,12 @@ pub async fn probe_now(
 ) -> Result<(), StoreError> {
     Entity::update_many()
         .col_expr(Column::OpenUntil, Expr::value(millis(now)))
-        .filter(Column::ClientId.is_in(client_ids.iter().copied()))
-        .filter(Column::OpenUntil.gt(millis(now)))
+        .filter(in_order::<Entity>(
+            Column::ClientId,
+            Condition::all()
+                .add(Column::ClientId.is_in(client_ids.iter().copied()))
+                .add(Column::OpenUntil.gt(millis(now))),
+        ))
         .exec(db)
         .await?;
     Ok(())

@@ -1,9 +1,10 @@
 //! `client_assertions`: the `jti`s of assertions that have been used (RFC 7523 §3).
 
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::OnConflict;
+use sea_orm::sea_query::{Condition, OnConflict};
 use sea_orm::{ActiveValue::Set, ConnectionTrait};
 
+use super::locking::unheld;
 use super::{StoreError, millis};
 use crate::clock::Timestamp;
 
@@ -51,8 +52,11 @@ pub async fn use_once(
 /// # Errors
 /// When the database fails.
 pub async fn purge(db: &impl ConnectionTrait, before: Timestamp) -> Result<(), StoreError> {
+    let over = Condition::all().add(Column::ExpiresAt.lt(millis(before)));
     Entity::delete_many()
-        .filter(Column::ExpiresAt.lt(millis(before)))
+        // Another client's may bear the same name.
+        .filter(over.clone())
+        .filter(unheld::<Entity>(Column::Jti, over))
         .exec(db)
         .await?;
     Ok(())

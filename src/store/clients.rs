@@ -1,7 +1,8 @@
 //! `clients`: applications. Their rows stay when they go, since what took part must be told.
 
 use sea_orm::entity::prelude::*;
-use sea_orm::{ActiveValue::Set, ConnectionTrait, QueryOrder as _, QuerySelect as _};
+use sea_orm::sea_query::SelectStatement;
+use sea_orm::{ActiveValue::Set, ConnectionTrait, QueryOrder as _, QuerySelect as _, QueryTrait};
 
 use super::{StoreError, millis, time, time_or_none};
 use crate::clock::Timestamp;
@@ -154,6 +155,15 @@ pub async fn list(db: &impl ConnectionTrait) -> Result<Vec<KnownClient>, StoreEr
         .into_iter()
         .map(TryInto::try_into)
         .collect()
+}
+
+/// The identifiers of clients that may be spoken with, for other tables' questions.
+pub(super) fn enabled() -> SelectStatement {
+    let mut enabled = Entity::find()
+        .select_only()
+        .column(Column::ClientId)
+        .filter(Column::DisabledAt.is_null());
+    std::mem::take(QueryTrait::query(&mut enabled))
 }
 
 /// Keeps a new client, or what one is now.

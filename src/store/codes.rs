@@ -1,9 +1,10 @@
 //! `authorization_codes`: found by keyed hash, good once.
 
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::{Query, SelectStatement};
+use sea_orm::sea_query::{Condition, Query, SelectStatement};
 use sea_orm::{ActiveValue::Set, ConnectionTrait};
 
+use super::locking::unheld;
 use super::{StoreError, millis, time, time_or_none};
 use crate::clock::Timestamp;
 
@@ -127,8 +128,9 @@ pub async fn redeem(
 /// # Errors
 /// When the database fails.
 pub async fn purge(db: &impl ConnectionTrait, before: Timestamp) -> Result<(), StoreError> {
+    let over = Condition::all().add(Column::ExpiresAt.lt(millis(before)));
     Entity::delete_many()
-        .filter(Column::ExpiresAt.lt(millis(before)))
+        .filter(unheld::<Entity>(Column::CodeHash, over))
         .exec(db)
         .await?;
     Ok(())

@@ -1,7 +1,7 @@
 //! `consents`: what a person has allowed an application, remembered.
 
 use sea_orm::entity::prelude::*;
-use sea_orm::{ActiveValue::Set, ConnectionTrait, QueryOrder as _};
+use sea_orm::{ActiveValue::Set, ConnectionTrait, QueryOrder as _, QuerySelect as _};
 
 use super::{StoreError, millis, time};
 use crate::clock::Timestamp;
@@ -124,9 +124,7 @@ pub async fn remove(
 /// # Errors
 /// When the database fails.
 pub async fn remove_of_user(db: &impl ConnectionTrait, user_id: Uuid) -> Result<(), StoreError> {
-    let theirs = Entity::delete_many().filter(Column::UserId.eq(user_id));
-    theirs.exec(db).await?;
-    Ok(())
+    remove_all(db, Column::UserId.eq(user_id)).await
 }
 
 /// Forgets everything that a client was allowed.
@@ -137,7 +135,18 @@ pub async fn remove_of_client(
     db: &impl ConnectionTrait,
     client_id: &str,
 ) -> Result<(), StoreError> {
-    let its = Entity::delete_many().filter(Column::ClientId.eq(client_id));
-    its.exec(db).await?;
+    remove_all(db, Column::ClientId.eq(client_id)).await
+}
+
+async fn remove_all(db: &impl ConnectionTrait, whose: Expr) -> Result<(), StoreError> {
+    // Locked in one order first: a person's and a client's have rows in common.
+    Entity::find()
+        .filter(whose.clone())
+        .order_by_asc(Column::UserId)
+        .order_by_asc(Column::ClientId)
+        .lock_exclusive()
+        .all(db)
+        .await?;
+    Entity::delete_many().filter(whose).exec(db).await?;
     Ok(())
 }

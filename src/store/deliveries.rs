@@ -9,10 +9,11 @@ pub mod queue;
 use std::collections::BTreeMap;
 
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::ExprTrait as _;
+use sea_orm::sea_query::{Condition, ExprTrait as _};
 use sea_orm::{ActiveValue::Set, ConnectionTrait, QueryOrder as _, QuerySelect as _};
 
 use self::queue::Lease;
+use super::locking::in_order;
 use super::{StoreError, breakers, database, millis, time, time_or_none};
 use crate::clock::Timestamp;
 use crate::oidc::logout::{Cause, Channel, DeliveryState};
@@ -226,7 +227,7 @@ pub async fn list(
     listing::page(db, &wanted, limit).await
 }
 
-/// The clients that these notices are for, each with its notices.
+/// The clients that these notices are for, each with its notices, which are held.
 ///
 /// # Errors
 /// When the database fails.
@@ -241,6 +242,9 @@ pub async fn by_client(
             .column(Column::ClientId)
             .column(Column::Id)
             .filter(Column::Id.is_in(some.iter().copied()))
+            // Whoever writes many locks them in this order, whose they are or not.
+            .order_by_asc(Column::Id)
+            .lock_exclusive()
             .into_tuple()
             .all(db)
             .await?;
@@ -268,9 +272,13 @@ pub async fn retry(
             .col_expr(Column::DueAt, Expr::value(millis(now)))
             .col_expr(Column::GiveUpAt, Expr::value(millis(give_up_at)))
             .col_expr(Column::FinishedAt, Expr::value(None::<i64>))
-            .filter(Column::Id.is_in(some.iter().copied()))
-            .filter(Column::Channel.eq(Channel::Back.as_str()))
-            .filter(Column::State.ne(DeliveryState::Confirmed.as_str()))
+            .filter(in_order::<Entity>(
+                Column::Id,
+                Condition::all()
+                    .add(Column::Id.is_in(some.iter().copied()))
+                    .add(Column::Channel.eq(Channel::Back.as_str()))
+                    .add(Column::State.ne(DeliveryState::Confirmed.as_str())),
+            ))
             .exec(db)
             .await?;
         due += changed.rows_affected;
@@ -303,8 +311,12 @@ pub async fn abandon(
             .col_expr(Column::FinishedAt, Expr::value(millis(now)))
             .col_expr(Column::Lease, Expr::value(None::<Uuid>))
             .col_expr(Column::LeaseUntil, Expr::value(None::<i64>))
-            .filter(Column::Id.is_in(some.iter().copied()))
-            .filter(Column::State.is_in(undelivered))
+            .filter(in_order::<Entity>(
+                Column::Id,
+                Condition::all()
+                    .add(Column::Id.is_in(some.iter().copied()))
+                    .add(Column::State.is_in(undelivered)),
+            ))
             .exec(db)
             .await?;
         abandoned += changed.rows_affected;
@@ -326,9 +338,13 @@ pub async fn mark_asked(
         .col_expr(Column::State, Expr::value(DeliveryState::Asked.as_str()))
         .col_expr(Column::Attempts, Expr::col(Column::Attempts).add(1))
         .col_expr(Column::FinishedAt, Expr::value(millis(now)))
-        .filter(Column::Id.is_in(ids.iter().copied()))
-        .filter(Column::Channel.eq(Channel::Front.as_str()))
-        .filter(Column::State.is_in(not_confirmed.map(DeliveryState::as_str)))
+        .filter(in_order::<Entity>(
+            Column::Id,
+            Condition::all()
+                .add(Column::Id.is_in(ids.iter().copied()))
+                .add(Column::Channel.eq(Channel::Front.as_str()))
+                .add(Column::State.is_in(not_confirmed.map(DeliveryState::as_str))),
+        ))
         .exec(db)
         .await?;
     Ok(())

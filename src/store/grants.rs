@@ -5,6 +5,7 @@ use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::Condition;
 use sea_orm::{ActiveValue::Set, ConnectionTrait, QuerySelect as _};
 
+use super::locking::in_order;
 use super::{StoreError, codes, millis, time_or_none};
 use crate::clock::Timestamp;
 
@@ -208,56 +209,65 @@ pub enum Of<'a> {
     Client(&'a str),
 }
 
-/// Takes grants back.
+impl Of<'_> {
+    fn condition(&self) -> Condition {
+        match *self {
+            Of::Grant(id) => Condition::all().add(Column::Id.eq(id)),
+            Of::Sessions {
+                session_ids,
+                client_id,
+                keep_offline,
+                before,
+            } => Condition::all()
+                .add(Column::SessionId.is_in(session_ids.iter().copied()))
+                .add_option(client_id.map(|client_id| Column::ClientId.eq(client_id)))
+                .add_option(keep_offline.then(|| Column::OfflineAccess.eq(false)))
+                .add_option(before.map(|before| Column::CreatedAt.lt(millis(before)))),
+            Of::Unredeemed {
+                session_ids,
+                client_id,
+                before,
+            } => Condition::all()
+                .add(Column::SessionId.is_in(session_ids.iter().copied()))
+                .add(Column::ClientId.eq(client_id))
+                .add_option(before.map(|before| Column::CreatedAt.lt(millis(before))))
+                .add(Column::Id.in_subquery(codes::unredeemed_grants(client_id))),
+            Of::UserElsewhere { user_id, except } => Condition::all()
+                .add(Column::UserId.eq(user_id))
+                .add(Column::SessionId.ne(except)),
+            Of::UserAtClient { user_id, client_id } => Condition::all()
+                .add(Column::UserId.eq(user_id))
+                .add(Column::ClientId.eq(client_id)),
+            Of::UnredeemedAtClient { user_id, client_id } => Condition::all()
+                .add(Column::ClientId.eq(client_id))
+                .add_option(user_id.map(|user_id| Column::UserId.eq(user_id)))
+                .add(Column::Id.in_subquery(codes::unredeemed_grants(client_id))),
+            Of::All => Condition::all(),
+            Of::User(user_id) => Condition::all().add(Column::UserId.eq(user_id)),
+            Of::Client(client_id) => Condition::all().add(Column::ClientId.eq(client_id)),
+        }
+    }
+}
+
+/// Takes grants back: all that are of one of these.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn revoke(
     db: &impl ConnectionTrait,
-    of: Of<'_>,
+    of: &[Of<'_>],
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let condition = match of {
-        Of::Grant(id) => Condition::all().add(Column::Id.eq(id)),
-        Of::Sessions {
-            session_ids,
-            client_id,
-            keep_offline,
-            before,
-        } => Condition::all()
-            .add(Column::SessionId.is_in(session_ids.iter().copied()))
-            .add_option(client_id.map(|client_id| Column::ClientId.eq(client_id)))
-            .add_option(keep_offline.then(|| Column::OfflineAccess.eq(false)))
-            .add_option(before.map(|before| Column::CreatedAt.lt(millis(before)))),
-        Of::Unredeemed {
-            session_ids,
-            client_id,
-            before,
-        } => Condition::all()
-            .add(Column::SessionId.is_in(session_ids.iter().copied()))
-            .add(Column::ClientId.eq(client_id))
-            .add_option(before.map(|before| Column::CreatedAt.lt(millis(before))))
-            .add(Column::Id.in_subquery(codes::unredeemed_grants(client_id))),
-        Of::UserElsewhere { user_id, except } => Condition::all()
-            .add(Column::UserId.eq(user_id))
-            .add(Column::SessionId.ne(except)),
-        Of::UserAtClient { user_id, client_id } => Condition::all()
-            .add(Column::UserId.eq(user_id))
-            .add(Column::ClientId.eq(client_id)),
-        Of::UnredeemedAtClient { user_id, client_id } => Condition::all()
-            .add(Column::ClientId.eq(client_id))
-            .add_option(user_id.map(|user_id| Column::UserId.eq(user_id)))
-            .add(Column::Id.in_subquery(codes::unredeemed_grants(client_id))),
-        Of::All => Condition::all(),
-        Of::User(user_id) => Condition::all().add(Column::UserId.eq(user_id)),
-        Of::Client(client_id) => Condition::all().add(Column::ClientId.eq(client_id)),
-    };
+    // In one statement, so that they are locked in one order.
+    let any = of
+        .iter()
+        .fold(Condition::any(), |any, of| any.add(of.condition()));
+    let good = Condition::all().add(any).add(Column::RevokedAt.is_null());
     Entity::update_many()
         .col_expr(Column::RevokedAt, Expr::value(millis(now)))
         // They may name values, such as an address, and tell nothing more: of who is deleted nothing is to be left.
         .col_expr(Column::Claims, Expr::value(None::<String>))
-        .filter(condition)
-        .filter(Column::RevokedAt.is_null())
+        .filter(in_order::<Entity>(Column::Id, good))
         .exec(db)
         .await?;
     Ok(())

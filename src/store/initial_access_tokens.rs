@@ -1,9 +1,10 @@
 //! `initial_access_tokens`: who may register a client, and how often (RFC 7591 §1.2).
 
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::ExprTrait as _;
+use sea_orm::sea_query::{Condition, ExprTrait as _};
 use sea_orm::{ActiveValue::Set, ConnectionTrait, QueryOrder as _};
 
+use super::locking::unheld;
 use super::{StoreError, millis, time};
 use crate::clock::Timestamp;
 
@@ -153,8 +154,9 @@ pub async fn forget_all(db: &impl ConnectionTrait) -> Result<(), StoreError> {
 /// # Errors
 /// When the database fails.
 pub async fn purge(db: &impl ConnectionTrait, before: Timestamp) -> Result<(), StoreError> {
+    let over = Condition::all().add(Column::ExpiresAt.lt(millis(before)));
     Entity::delete_many()
-        .filter(Column::ExpiresAt.lt(millis(before)))
+        .filter(unheld::<Entity>(Column::Id, over))
         .exec(db)
         .await?;
     Ok(())

@@ -1,8 +1,10 @@
 //! `interactions`: authorization requests that wait for a person, bound to the browser they came in.
 
 use sea_orm::entity::prelude::*;
+use sea_orm::sea_query::Condition;
 use sea_orm::{ActiveValue::Set, ConnectionTrait};
 
+use super::locking::unheld;
 use super::{StoreError, millis, time};
 use crate::clock::Timestamp;
 
@@ -104,8 +106,9 @@ pub async fn consume(db: &impl ConnectionTrait, handle_hash: &str) -> Result<boo
 /// # Errors
 /// When the database fails.
 pub async fn purge(db: &impl ConnectionTrait, before: Timestamp) -> Result<(), StoreError> {
+    let over = Condition::all().add(Column::ExpiresAt.lt(millis(before)));
     Entity::delete_many()
-        .filter(Column::ExpiresAt.lt(millis(before)))
+        .filter(unheld::<Entity>(Column::HandleHash, over))
         .exec(db)
         .await?;
     Ok(())

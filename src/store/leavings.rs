@@ -1,8 +1,10 @@
 //! `leavings`: who may look at the receipts of a session that is over, found by a handle in a cookie.
 
 use sea_orm::entity::prelude::*;
+use sea_orm::sea_query::Condition;
 use sea_orm::{ActiveValue::Set, ConnectionTrait};
 
+use super::locking::unheld;
 use super::{StoreError, millis, time};
 use crate::clock::Timestamp;
 
@@ -87,8 +89,9 @@ pub async fn find(
 /// # Errors
 /// When the database fails.
 pub async fn purge(db: &impl ConnectionTrait, before: Timestamp) -> Result<(), StoreError> {
+    let over = Condition::all().add(Column::ExpiresAt.lt(millis(before)));
     Entity::delete_many()
-        .filter(Column::ExpiresAt.lt(millis(before)))
+        .filter(unheld::<Entity>(Column::HandleHash, over))
         .exec(db)
         .await?;
     Ok(())

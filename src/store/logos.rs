@@ -2,10 +2,11 @@
 //! from a private network is not another's to see.
 
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::OnConflict;
+use sea_orm::sea_query::{Condition, OnConflict};
 use sea_orm::{ActiveValue::Set, ConnectionTrait, QuerySelect as _};
 
-use super::{StoreError, millis, time};
+use super::locking::unheld;
+use super::{StoreError, clients, millis, time};
 use crate::clock::Timestamp;
 
 #[derive(Debug, Clone, PartialEq, Eq, DeriveEntityModel)]
@@ -135,7 +136,7 @@ pub async fn keep(
     Ok(())
 }
 
-/// The image of that name.
+/// The image of that name, as long as its client may be spoken with.
 ///
 /// # Errors
 /// When the database fails.
@@ -145,6 +146,7 @@ pub async fn image(
 ) -> Result<Option<Image>, StoreError> {
     let row = Entity::find()
         .filter(Column::Fingerprint.eq(fingerprint))
+        .filter(Column::ClientId.in_subquery(clients::enabled()))
         .one(db)
         .await?;
     Ok(row.and_then(|row| {
@@ -161,8 +163,9 @@ pub async fn image(
 /// # Errors
 /// When the database fails.
 pub async fn purge(db: &impl ConnectionTrait, before: Timestamp) -> Result<(), StoreError> {
+    let unseen = Condition::all().add(Column::AgainAt.lt(millis(before)));
     Entity::delete_many()
-        .filter(Column::AgainAt.lt(millis(before)))
+        .filter(unheld::<Entity>(Column::ClientId, unseen))
         .exec(db)
         .await?;
     Ok(())

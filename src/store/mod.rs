@@ -6,6 +6,7 @@
 
 mod database;
 mod listener;
+mod locking;
 
 pub mod breakers;
 pub mod changes;

@@ -5,6 +5,7 @@ use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{Condition, Query, SelectStatement};
 use sea_orm::{ActiveValue::Set, ConnectionTrait, QueryOrder as _, QuerySelect as _};
 
+use super::locking::in_order;
 use super::orders::OrderScope;
 use super::{StoreError, millis, orders, sessions, time, time_or_none};
 use crate::clock::Timestamp;
@@ -148,13 +149,8 @@ pub async fn has_living(
     user_id: Uuid,
     client_id: &str,
 ) -> Result<bool, StoreError> {
-    let found = Entity::find()
-        .filter(Column::ClientId.eq(client_id))
-        .filter(Column::SessionId.in_subquery(sessions::of_user(user_id)))
-        .filter(living())
-        .one(db)
-        .await?;
-    Ok(found.is_some())
+    let theirs = Column::SessionId.in_subquery(sessions::of_user(user_id));
+    any_living(db, client_id, theirs).await
 }
 
 /// Whether the application's part in the session is not over; the session may be.
@@ -166,9 +162,17 @@ pub async fn takes_part(
     session_id: Uuid,
     client_id: &str,
 ) -> Result<bool, StoreError> {
+    any_living(db, client_id, Column::SessionId.eq(session_id)).await
+}
+
+async fn any_living(
+    db: &impl ConnectionTrait,
+    client_id: &str,
+    in_which: Expr,
+) -> Result<bool, StoreError> {
     let found = Entity::find()
-        .filter(Column::SessionId.eq(session_id))
         .filter(Column::ClientId.eq(client_id))
+        .filter(in_which)
         .filter(living())
         .one(db)
         .await?;
@@ -331,8 +335,12 @@ pub async fn mark_ended(
 ) -> Result<(), StoreError> {
     Entity::update_many()
         .col_expr(Column::EndedAt, Expr::value(millis(now)))
-        .filter(Column::Sid.is_in(sids.iter().copied()))
-        .filter(Column::EndedAt.is_null())
+        .filter(in_order::<Entity>(
+            Column::Sid,
+            Condition::all()
+                .add(Column::Sid.is_in(sids.iter().copied()))
+                .add(Column::EndedAt.is_null()),
+        ))
         .exec(db)
         .await?;
     Ok(())

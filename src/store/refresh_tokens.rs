@@ -1,8 +1,10 @@
 //! `refresh_tokens`: found by keyed hash; a family shares its grant and dies with it.
 
 use sea_orm::entity::prelude::*;
+use sea_orm::sea_query::Condition;
 use sea_orm::{ActiveValue::Set, ConnectionTrait};
 
+use super::locking::unheld;
 use super::{StoreError, millis, time, time_or_none};
 use crate::clock::Timestamp;
 
@@ -114,8 +116,9 @@ pub async fn rotate(
 /// # Errors
 /// When the database fails.
 pub async fn purge(db: &impl ConnectionTrait, before: Timestamp) -> Result<(), StoreError> {
+    let over = Condition::all().add(Column::ExpiresAt.lt(millis(before)));
     Entity::delete_many()
-        .filter(Column::ExpiresAt.lt(millis(before)))
+        .filter(unheld::<Entity>(Column::TokenHash, over))
         .exec(db)
         .await?;
     Ok(())

@@ -1,21 +1,18 @@
 //! `sessions`: a browser's session with us. Its cookie's value is never its identifier.
 
 pub mod listing;
-mod lists;
+mod living;
 
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{Condition, ExprTrait, Query, SelectStatement};
 use sea_orm::{ActiveValue::Set, ConnectionTrait, QueryOrder as _, QuerySelect as _};
 
-pub use lists::{count_unended, find_all, list, list_ended, list_living};
+pub use listing::{count_unended, find_all, list_ended};
+pub use living::{Liveness, find_by_cookie, find_ended_by_cookie, find_living};
 
 use super::{StoreError, millis, time, time_or_none};
 use crate::clock::Timestamp;
 use crate::oidc::logout::Cause;
-
-mod living;
-
-pub use living::{Liveness, find_by_cookie, find_ended_by_cookie, find_living};
 
 #[derive(Debug, Clone, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "sessions")]

@@ -3,9 +3,10 @@
 
 use chrono::TimeDelta;
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::{ExprTrait as _, OnConflict};
+use sea_orm::sea_query::{Condition, ExprTrait as _, OnConflict};
 use sea_orm::{ActiveValue::Set, ConnectionTrait};
 
+use super::locking::unheld;
 use super::{StoreError, millis, time};
 use crate::clock::Timestamp;
 
@@ -72,8 +73,9 @@ pub async fn admit(
 /// # Errors
 /// When the database fails.
 pub async fn purge(db: &impl ConnectionTrait, before: Timestamp) -> Result<(), StoreError> {
+    let paid = Condition::all().add(Column::Arrival.lt(millis(before)));
     Entity::delete_many()
-        .filter(Column::Arrival.lt(millis(before)))
+        .filter(unheld::<Entity>(Column::Name, paid))
         .exec(db)
         .await?;
     Ok(())

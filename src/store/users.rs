@@ -78,12 +78,13 @@ impl TryFrom<Model> for User {
     }
 }
 
-/// The person with that identifier.
+/// The person with that identifier; of who is gone nothing is left.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn find(db: &impl ConnectionTrait, id: Uuid) -> Result<Option<User>, StoreError> {
     Entity::find_by_id(id)
+        .filter(Column::DeletedAt.is_null())
         .one(db)
         .await?
         .map(TryInto::try_into)
@@ -143,6 +144,7 @@ pub async fn find_by_username(
 pub async fn find_all(db: &impl ConnectionTrait, ids: &[Uuid]) -> Result<Vec<User>, StoreError> {
     Entity::find()
         .filter(Column::Id.is_in(ids.iter().copied()))
+        .filter(Column::DeletedAt.is_null())
         .all(db)
         .await?
         .into_iter()

@@ -11,6 +11,7 @@ use exeunt::oidc::logout::Cause;
 use exeunt::store::orders::OrderScope;
 use exeunt::store::participants::Participant;
 use exeunt::store::sessions::Session;
+use exeunt::store::sessions::listing::{self, Wanted};
 use exeunt::store::{commit, participants, sessions, users};
 
 use crate::support::relying_party::Notice;
@@ -95,8 +96,11 @@ async fn assert_over(scene: &Scene, sids: &[BTreeSet<String>], came: &[Visitor],
         let told: BTreeSet<String> = notices.iter().map(sid_of).collect();
         assert!(told == *sids, "{} of {}", told.len(), sids.len());
     }
-    let db = scene.provider.flows().database.read();
-    let all = sessions::list(db, None, 1000).await.unwrap();
+    let flows = scene.provider.flows();
+    let alive = flows.alive(flows.clock.now());
+    let wanted = Wanted::default();
+    let all = listing::page(flows.database.read(), &wanted, alive, 1000);
+    let all = all.await.unwrap();
     let mut transactions: BTreeMap<Timestamp, usize> = BTreeMap::new();
     for session in all.iter().filter(|known| known.end_cause == Some(cause)) {
         *transactions.entry(session.ended_at.unwrap()).or_default() += 1;

@@ -8,6 +8,7 @@ use futures_util::future::join_all;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
+use crate::support::admin::administered;
 use crate::support::ledger::ledger;
 use crate::support::provider::Provider;
 use crate::support::relying_party::RelyingParty;
@@ -89,6 +90,29 @@ async fn a_body_that_takes_too_long_is_refused_and_its_connection_closed() {
     }))
     .await;
     running.stop().await;
+}
+
+/// Attack 96: the same at the administrators' door, for whoever reaches it, token or not.
+#[actix_web::test]
+async fn a_body_for_administrators_that_takes_too_long_is_refused_too() {
+    let provider = administered(ledger().await).manual_clock().start().await;
+    let address = provider.admin_url("").replace("http://", "");
+    for (path, half) in [("/admin/v1/orders", 0), ("/metrics", 1)] {
+        let mut stream = TcpStream::connect(&address).await.unwrap();
+        say(&mut stream, path, HALF_A_BODY[half]).await;
+        let first = eventually(async || {
+            provider.advance(TimeDelta::seconds(10));
+            let soon = Duration::from_millis(50);
+            let mut first = [0; 1];
+            let peek = tokio::time::timeout(soon, stream.peek(&mut first));
+            peek.await.ok()
+        });
+        first.await.expect("an answer comes").unwrap();
+        let heard = hear_out(&mut stream).await;
+        assert!(heard.starts_with("HTTP/1.1 408 "), "{path}: {heard}");
+        assert!(heard.contains("application/problem+json"), "{heard}");
+    }
+    provider.stop().await;
 }
 
 #[actix_web::test]

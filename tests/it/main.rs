@@ -79,6 +79,8 @@ mod keys_by_age;
 #[cfg(test)]
 mod layering;
 #[cfg(test)]
+mod lock_order;
+#[cfg(test)]
 mod logos;
 mod lost_answers;
 #[cfg(test)]
@@ -110,6 +112,8 @@ mod session_management;
 #[cfg(test)]
 mod sessions;
 #[cfg(test)]
+mod shut_out;
+#[cfg(test)]
 mod sign_in;
 #[cfg(test)]
 mod signed_answers;
@@ -127,6 +131,8 @@ mod throttles;
 mod tls;
 #[cfg(test)]
 mod token;
+#[cfg(test)]
+mod unsent;
 #[cfg(test)]
 mod userinfo;
 #[cfg(test)]

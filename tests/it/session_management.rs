@@ -5,7 +5,7 @@ use aws_lc_rs::digest;
 use exeunt::flows::end_session;
 use exeunt::oidc::issuer::Issuer;
 use exeunt::oidc::logout::Cause;
-use exeunt::store::sessions;
+use exeunt::store::sessions::listing::{self, Wanted};
 use reqwest::header::SET_COOKIE;
 
 use crate::support::ledger::{HOME, error, ledger, ledger_with, open, sign_in};
@@ -151,7 +151,11 @@ async fn a_session_that_ended_elsewhere_changes_the_state_when_the_browser_comes
     let before = ada.cookie(COOKIE);
     let flows = provider.flows();
     let now = flows.clock.now();
-    let living = sessions::list_living(flows.database.read(), None, flows.alive(now), 9).await;
+    let wanted = Wanted {
+        ended: Some(false),
+        ..Wanted::default()
+    };
+    let living = listing::page(flows.database.read(), &wanted, flows.alive(now), 9).await;
     let session = living.unwrap().pop().unwrap();
     end_session::end_session(flows, session.id, Cause::Administrator)
         .await

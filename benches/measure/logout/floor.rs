@@ -32,7 +32,7 @@ pub async fn serve(folder: &Path) {
     let keys = KeyRing::new(Arc::clone(&master));
     let schedule = Schedule::at_once(now);
     let key = StoredKey::generate(SigningAlgorithm::ES256, &master, &OsRandom, schedule).unwrap();
-    keys.replace(vec![key]).unwrap();
+    keys.replace(1, vec![key]).unwrap();
     let resolver: Arc<dyn Resolver> = Arc::new(SystemResolver);
     let guard = Guard::new(vec!["127.0.0.0/8".parse().unwrap()]);
     let outbound = Outbound::new(guard, &resolver, None, Limits::default()).unwrap();

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use chrono::TimeDelta;
 use tokio::sync::{Semaphore, mpsc};
 use tracing::Instrument as _;
 
@@ -101,16 +102,31 @@ impl Attempts {
                 jti,
                 goes_on,
             };
-            send_notice::token(provider, metadata, &notice, sent_at)?
+            send_notice::token(provider, metadata, &notice, sent_at)
         };
-        let answer = send_notice::post(provider, metadata, uri, &token).await?;
+        let answer = match token {
+            Ok(token) => send_notice::post(provider, metadata, uri, &token).await,
+            Err(error) => Err(error),
+        };
         let now = provider.clock.now();
         delivery.attempts += 1;
-        let (status, problem) = match &answer {
-            Ok(answer) => (Some(answer.status), None),
-            Err(error) => (None, Some(error.to_string())),
+        let was_sent = answer.is_ok();
+        let (status, problem) = match answer {
+            Ok(answer) => {
+                let known = match &answer {
+                    Ok(answer) => (Some(answer.status), None),
+                    Err(error) => (None, Some(error.to_string())),
+                };
+                judge(provider, &mut delivery, answer, now);
+                known
+            }
+            // Ours to mend, and perhaps mended by the next try: as if there had been no answer.
+            Err(error) => {
+                tracing::error!(%error, "a notice could not be sent");
+                again(provider, &mut delivery, None, now);
+                (None, Some(unsent(&error)))
+            }
         };
-        judge(provider, &mut delivery, answer, now);
         delivery.last_status = status.map(i32::from);
         delivery.last_problem = problem.clone();
         let took = now - sent_at;
@@ -128,6 +144,7 @@ impl Attempts {
             _ => Health::Failed,
         };
         let pace = match health {
+            _ if !was_sent => Pace::Unasked,
             Health::Answered => Pace::Answered(took.to_std().unwrap_or_default()),
             Health::Failed => Pace::Failed,
         };
@@ -135,7 +152,8 @@ impl Attempts {
             delivery,
             lease,
             attempt: Some(attempt),
-            health: Some(health),
+            // The application did nothing; but a probe that was not sent must be given back.
+            health: (was_sent || is_probe).then_some(health),
             was_probe: is_probe,
             at: now,
         };
@@ -163,17 +181,33 @@ fn judge(
         Verdict::Confirmed => settle(delivery, DeliveryState::Confirmed, now),
         Verdict::Refused => settle(delivery, DeliveryState::Refused, now),
         Verdict::Final => settle(delivery, DeliveryState::Failed, now),
-        Verdict::Again { after } => {
-            let attempts = u32::try_from(delivery.attempts).unwrap_or(u32::MAX);
-            let jitter = provider.random.fraction();
-            let next = backoff(provider).next_attempt(attempts, jitter, after, now);
-            if next < delivery.give_up_at {
-                delivery.state = DeliveryState::Retrying;
-                delivery.due_at = Some(next);
-            } else {
-                settle(delivery, DeliveryState::Dead, now);
-            }
+        Verdict::Again { after } => again(provider, delivery, after, now),
+    }
+}
+
+/// Not before `after`, if the application wants that; never, once it is time to give up.
+fn again(provider: &Provider, delivery: &mut Delivery, after: Option<TimeDelta>, now: Timestamp) {
+    let attempts = u32::try_from(delivery.attempts).unwrap_or(u32::MAX);
+    let jitter = provider.random.fraction();
+    let next = backoff(provider).next_attempt(attempts, jitter, after, now);
+    if next < delivery.give_up_at {
+        delivery.state = DeliveryState::Retrying;
+        delivery.due_at = Some(next);
+    } else {
+        settle(delivery, DeliveryState::Dead, now);
+    }
+}
+
+/// Why a notice did not leave, for whoever runs this provider.
+fn unsent(error: &FlowError) -> String {
+    match error {
+        FlowError::NoSigningKey(algorithm) => {
+            format!("not sent: no {algorithm} key signs here, which the application asks for")
         }
+        FlowError::Outbound(_) => {
+            "not sent: the application's private networks can't be used".to_owned()
+        }
+        _ => "not sent: it could not be signed".to_owned(),
     }
 }
 

@@ -18,7 +18,7 @@ use crate::store::{breakers, clients};
 /// How long a claimed row stays ours: well beyond the wait for its turn and the longest attempt.
 const LEASE: TimeDelta = TimeDelta::seconds(30);
 /// The most rows that wait for their turn: they must have it well before their leases are over.
-const MOST_WAITING: usize = 2 * MOST_ROWS;
+pub(super) const MOST_WAITING: usize = 2 * MOST_ROWS;
 /// How often rows whose client is not asked are looked through for those whose time is over.
 const GIVE_UP: TimeDelta = TimeDelta::seconds(1);
 

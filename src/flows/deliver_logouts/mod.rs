@@ -24,7 +24,7 @@ use uuid::Uuid;
 
 use self::attempt::Attempts;
 pub(in crate::flows) use self::claim::{Claimed, Destination};
-use self::claim::{Claims, Waiting};
+use self::claim::{Claims, MOST_WAITING, Waiting};
 pub(in crate::flows) use self::hand_over::{HandOver, MOST, Place};
 use self::load::{Load, Pace};
 use super::{FlowError, Provider};
@@ -136,10 +136,11 @@ pub async fn run(provider: Arc<Provider>, stop: CancellationToken) {
 }
 
 impl Dispatcher {
-    /// Takes in what is held already. Who is slow would let it wait beyond its lease.
+    /// Takes in what is held already, but for what would wait beyond its lease: who is slow lets it, and a crowd.
     fn take_in(&mut self, notices: Vec<Claimed>) {
         for notice in notices {
-            if self.load.is_slow(&notice.destination.origin) {
+            let is_crowded = self.waiting.len() >= MOST_WAITING;
+            if is_crowded || self.load.is_slow(&notice.destination.origin) {
                 self.surplus.push(Held::from(&notice));
             } else {
                 self.waiting.push(notice);

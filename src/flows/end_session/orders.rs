@@ -36,7 +36,7 @@ pub(in crate::flows) async fn order(
         // Nobody joins between our look at what there is and the order's commit.
         clients::lock(tx, client_id).await?;
         let of = Of::UnredeemedAtClient { user_id, client_id };
-        grants::revoke(tx, of, now).await?;
+        grants::revoke(tx, &[of], now).await?;
     }
     let order = Order {
         id: provider.random.row_id(now),

@@ -19,8 +19,9 @@ use crate::http::visitor::Visitor;
 use crate::oidc::initiate_login::initiate_login;
 use crate::oidc::params::Params;
 use crate::store::deliveries::{self, Delivery};
-use crate::store::sessions::{self, Session};
-use crate::store::{clients, consents, participants, passwords, users};
+use crate::store::sessions::Session;
+use crate::store::sessions::listing::{self, Wanted};
+use crate::store::{clients, consents, participants, passwords, sessions, users};
 
 /// At most so many sessions are shown; all of them can be ended.
 const MOST_SESSIONS: u64 = 50;
@@ -52,8 +53,12 @@ async fn page(
     let now = provider.clock.now();
     let user_id = here.user_id;
     let user = users::find(db, user_id).await?;
-    let mut known =
-        sessions::list_living(db, Some(user_id), provider.alive(now), MOST_SESSIONS).await?;
+    let wanted = Wanted {
+        user_id: Some(user_id),
+        ended: Some(false),
+        ..Wanted::default()
+    };
+    let mut known = listing::page(db, &wanted, provider.alive(now), MOST_SESSIONS).await?;
     // This one first, and shown however many there are.
     known.retain(|session| session.id != here.id);
     known.insert(0, here.clone());

@@ -15,7 +15,7 @@ mod problem;
 mod sessions;
 mod users;
 
-use actix_web::body::MessageBody;
+use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{ALLOW, HeaderName, HeaderValue};
 use actix_web::middleware::{Next, from_fn};
@@ -23,7 +23,7 @@ use actix_web::web::{self, ServiceConfig};
 use actix_web::{Error, HttpMessage as _, HttpRequest, Resource};
 
 use self::problem::Problem;
-use super::{headers, span};
+use super::{body, headers, span};
 
 /// The most bytes of a request's body.
 const MOST_BYTES: usize = 16 * 1024;
@@ -44,6 +44,7 @@ pub fn configure(app: &mut ServiceConfig) {
             .error_handler(|_no_identifier, request| Problem::not_found(request).into()),
     );
     let everything = web::scope("")
+        .wrap(from_fn(read_whole))
         .wrap(from_fn(identified))
         .wrap(from_fn(headers::secure))
         .wrap(from_fn(span::request))
@@ -71,6 +72,7 @@ pub fn configure(app: &mut ServiceConfig) {
                 .route(web::post().to(clients::test_logout)),
         )
         .service(at("/admin/v1/users/{id}/enable", "POST").route(web::post().to(users::enable)))
+        .service(at("/admin/v1/users/{id}", "GET").route(web::get().to(users::show)))
         .service(at("/admin/v1/users", "GET").route(web::get().to(users::list)))
         .service(at("/admin/v1/users/{id}/disable", "POST").route(web::post().to(users::disable)))
         .default_service(web::to(async |request: HttpRequest| {
@@ -88,6 +90,17 @@ fn at(path: &str, allow: &'static str) -> Resource {
             .insert(ALLOW, HeaderValue::from_static(allow));
         response
     }))
+}
+
+/// Reads a body before its handler runs, under the same limits as everywhere (attack 96).
+async fn read_whole<B: MessageBody + 'static>(
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<EitherBody<B>>, Error> {
+    body::within_limits(request, next, async |request, unread| {
+        Ok(Problem::unread(unread, request).response())
+    })
+    .await
 }
 
 /// Every answer names its request, for the operator who looks for it in the log.

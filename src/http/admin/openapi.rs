@@ -22,7 +22,7 @@ use super::{clients, deliveries, orders, sessions, users};
         deliveries::list, deliveries::show, deliveries::retry, deliveries::retry_many,
         deliveries::abandon,
         clients::test_logout,
-        users::list, users::disable, users::enable,
+        users::list, users::show, users::disable, users::enable,
     ),
     modifiers(&Bearer),
     security(("bearer" = [])),

@@ -10,6 +10,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::flows::FlowError;
+use crate::http::body::Unread;
 use crate::http::span::RequestId;
 use crate::oidc::error::{ErrorCode, OAuthError};
 use crate::store::StoreError;
@@ -95,6 +96,19 @@ impl Problem {
                 StatusCode::BAD_REQUEST,
                 format!("the body does not read: {error}"),
             ),
+        };
+        Self::new(status, detail, request)
+    }
+
+    /// The body did not come, or not in time.
+    pub(super) fn unread(unread: Unread, request: &HttpRequest) -> Self {
+        let (status, detail) = match unread {
+            Unread::TooLong => (
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "the body is longer than anything that is asked for here",
+            ),
+            Unread::TooSlow => (StatusCode::REQUEST_TIMEOUT, "the body took too long"),
+            Unread::Broken => (StatusCode::BAD_REQUEST, "the body could not be read"),
         };
         Self::new(status, detail, request)
     }

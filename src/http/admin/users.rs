@@ -89,6 +89,18 @@ pub(super) async fn list(
     }))
 }
 
+/// A person. Of who was deleted nothing is left.
+#[utoipa::path(
+    get, path = "/admin/v1/users/{id}", tag = "users", params(("id" = Uuid, Path)),
+    responses(
+        (status = 200, body = Person),
+        (status = 404, body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub(super) async fn show(caller: Reader, id: Path<Uuid>) -> Result<Json<Person>, Problem> {
+    Ok(Json(find(&caller, *id).await?.into()))
+}
+
 /// Shuts a person out: they can't sign in, their sessions end, what they granted is taken back.
 #[utoipa::path(
     post, path = "/admin/v1/users/{id}/disable", tag = "users", params(("id" = Uuid, Path)),

@@ -11,6 +11,7 @@ use sea_orm::{
 use super::{Column, Delivery, Entity, Model};
 use crate::clock::Timestamp;
 use crate::oidc::logout::DeliveryState;
+use crate::store::locking::in_order;
 use crate::store::{StoreError, millis};
 
 /// The most rows that one statement writes: SQLite takes 32,766 values, and a write should be short.
@@ -147,16 +148,24 @@ pub async fn acknowledge(
                 delivery.last_problem.clone().into(),
             ]);
         }
+        let backend = db.get_database_backend();
+        // Locked in the order in which everyone locks them.
+        let held = match backend {
+            DbBackend::Postgres => {
+                "(SELECT told.* FROM told JOIN logout_deliveries AS ours ON ours.id = told.id \
+                 AND ours.lease = told.held ORDER BY told.id FOR UPDATE OF ours) AS told"
+            }
+            _ => "told",
+        };
         let write = format!(
             "WITH told(id, held, state, attempts, due_at, finished_at, status, problem) AS (VALUES {}) \
              UPDATE logout_deliveries SET state = told.state, attempts = told.attempts, \
              due_at = told.due_at, finished_at = told.finished_at, last_status = told.status, \
-             last_problem = told.problem, lease = NULL, lease_until = NULL FROM told \
+             last_problem = told.problem, lease = NULL, lease_until = NULL FROM {held} \
              WHERE logout_deliveries.id = told.id AND logout_deliveries.lease = told.held \
              RETURNING logout_deliveries.id",
             rows.join(", ")
         );
-        let backend = db.get_database_backend();
         let written = db
             .query_all_raw(Statement::from_sql_and_values(backend, write, values))
             .await?;
@@ -179,8 +188,12 @@ pub async fn release(db: &impl ConnectionTrait, held: &[(Uuid, Uuid)]) -> Result
         Entity::update_many()
             .col_expr(Column::Lease, Expr::value(None::<Uuid>))
             .col_expr(Column::LeaseUntil, Expr::value(None::<i64>))
-            .filter(Column::Id.is_in(some.iter().map(|(id, _)| *id)))
-            .filter(Column::Lease.is_in(leases.iter().copied()))
+            .filter(in_order::<Entity>(
+                Column::Id,
+                Condition::all()
+                    .add(Column::Id.is_in(some.iter().map(|(id, _)| *id)))
+                    .add(Column::Lease.is_in(leases.iter().copied())),
+            ))
             .exec(db)
             .await?;
     }
@@ -224,9 +237,13 @@ pub async fn give_up(
         .col_expr(Column::State, Expr::value(DeliveryState::Dead.as_str()))
         .col_expr(Column::DueAt, Expr::value(None::<i64>))
         .col_expr(Column::FinishedAt, Expr::value(millis(now)))
-        .filter(Column::Id.is_in(over))
-        .filter(Column::DueAt.is_not_null())
-        .filter(unheld)
+        .filter(in_order::<Entity>(
+            Column::Id,
+            Condition::all()
+                .add(Column::Id.is_in(over))
+                .add(Column::DueAt.is_not_null())
+                .add(unheld),
+        ))
         .exec(db)
         .await?;
     Ok(given_up.rows_affected)

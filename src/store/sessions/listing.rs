@@ -1,5 +1,5 @@
-//! Sessions a page at a time, newest first. A page begins where the last one ended, not at a number:
-//! sessions that begin or end meanwhile shift nothing.
+//! Sessions as they are looked at: in lists, newest first, a page at a time. A page begins where the last one ended, not
+//! at a number: sessions that begin or end meanwhile shift nothing.
 
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::Condition;
@@ -58,6 +58,57 @@ pub async fn page(
         .order_by_desc(Column::CreatedAt)
         .order_by_desc(Column::Id)
         .limit(limit)
+        .all(db)
+        .await?
+        .into_iter()
+        .map(TryInto::try_into)
+        .collect()
+}
+
+/// How many sessions have no recorded end, of one person or of all.
+///
+/// # Errors
+/// When the database fails.
+pub async fn count_unended(
+    db: &impl ConnectionTrait,
+    user_id: Option<Uuid>,
+) -> Result<u64, StoreError> {
+    Ok(Entity::find()
+        .filter(Column::EndedAt.is_null())
+        .filter(Condition::all().add_option(user_id.map(|user_id| Column::UserId.eq(user_id))))
+        .count(db)
+        .await?)
+}
+
+/// At most `limit` sessions of a person that ended since a moment, the last to end first.
+///
+/// # Errors
+/// When the database fails.
+pub async fn list_ended(
+    db: &impl ConnectionTrait,
+    user_id: Uuid,
+    since: Timestamp,
+    limit: u64,
+) -> Result<Vec<Session>, StoreError> {
+    Entity::find()
+        .filter(Column::UserId.eq(user_id))
+        .filter(Column::EndedAt.gte(millis(since)))
+        .order_by_desc(Column::EndedAt)
+        .limit(limit)
+        .all(db)
+        .await?
+        .into_iter()
+        .map(TryInto::try_into)
+        .collect()
+}
+
+/// The sessions with these identifiers, ended or not.
+///
+/// # Errors
+/// When the database fails.
+pub async fn find_all(db: &impl ConnectionTrait, ids: &[Uuid]) -> Result<Vec<Session>, StoreError> {
+    Entity::find()
+        .filter(Column::Id.is_in(ids.iter().copied()))
         .all(db)
         .await?
         .into_iter()

@@ -137,6 +137,10 @@ async fn answers_are_as_the_description_says() {
         ),
         ("get /admin/v1/users", "/admin/v1/users?limit=1".to_owned()),
         (
+            "get /admin/v1/users/{id}",
+            format!("/admin/v1/users/{user}"),
+        ),
+        (
             "get /admin/v1/sessions/{id}",
             format!("/admin/v1/sessions/{NOBODY}"),
         ),

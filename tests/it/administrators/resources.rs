@@ -1,10 +1,15 @@
 //! What administrators' programs can see and do.
 
+use exeunt::flows::people;
+use exeunt::oidc::claims::UserClaims;
 use exeunt::server::{self, Seams, StartError};
+use secrecy::SecretString;
 use serde_json::{Value, json};
 
 use crate::support::admin::{Desk, administered, administered_provider};
 use crate::support::ledger::add_grace;
+use crate::support::people::sign_in_here;
+use crate::support::provider::PASSWORD;
 use crate::support::relying_party::Reply;
 use crate::support::scene::{Scene, by_server};
 use crate::support::visitor::Visitor;
@@ -340,6 +345,31 @@ async fn an_application_is_asked_whether_it_hears() {
         .post("/admin/v1/clients/nobody/test-logout", None)
         .await;
     assert_eq!(stranger.status, 404);
+    scene.provider.stop().await;
+}
+
+#[actix_web::test]
+async fn of_a_deleted_person_nothing_is_shown() {
+    let scene = scene(&["ledger"]).await;
+    let (desk, flows) = (Desk::of(&scene.provider).await, scene.provider.flows());
+    let password = SecretString::from(PASSWORD);
+    let added = people::add_user(flows, "bob", Some(&password), UserClaims::default());
+    let bob = added.await.unwrap().unwrap();
+    let path = format!("/admin/v1/users/{}", bob.id);
+    assert_eq!(desk.read(&path).await["username"], "bob");
+    let visitor = Visitor::default();
+    sign_in_here(&scene, &visitor, "bob").await;
+    let deleted = people::delete_user(flows, "bob");
+    deleted.await.unwrap().unwrap();
+    assert_eq!(desk.get(&path).await.status, 404);
+    for act in ["disable", "enable"] {
+        let answer = desk.post(&format!("{path}/{act}"), None).await;
+        assert_eq!(answer.status, 404, "{act}");
+    }
+    let sessions = desk.read("/admin/v1/sessions").await;
+    let session = &items(&sessions)[0];
+    assert_eq!(session["sub"], bob.id.to_string());
+    assert_eq!(session["username"], "");
     scene.provider.stop().await;
 }
 

@@ -143,7 +143,7 @@ async fn a_grant_that_was_taken_back_opens_nothing() {
     let desk = Desk::of(&provider).await;
     let flows = provider.flows();
     let tx = flows.database.begin().await.unwrap();
-    grants::revoke(&tx, grants::Of::Client(CONSOLE), flows.clock.now())
+    grants::revoke(&tx, &[grants::Of::Client(CONSOLE)], flows.clock.now())
         .await
         .unwrap();
     store::commit(tx).await.unwrap();

@@ -116,19 +116,24 @@ impl Suite {
     pub async fn runs(&self) -> Vec<Run<'_>> {
         let mut runs = Vec::new();
         for variant in variants_of(self.module) {
-            let party = if variant.dynamic {
-                Party::register(self, &variant, &self.more).await
-            } else {
-                Party::declared(&variant, "", "client_secret_basic")
-            };
-            self.assert_lists("token_endpoint_auth_methods_supported", party.method);
-            runs.push(Run {
-                suite: self,
-                variant,
-                party,
-            });
+            runs.push(self.run(variant).await);
         }
         runs
+    }
+
+    /// The module's run in one variant.
+    pub async fn run(&self, variant: Variant) -> Run<'_> {
+        let party = if variant.dynamic {
+            Party::register(self, &variant, &self.more).await
+        } else {
+            Party::declared(&variant, "", "client_secret_basic")
+        };
+        self.assert_lists("token_endpoint_auth_methods_supported", party.method);
+        Run {
+            suite: self,
+            variant,
+            party,
+        }
     }
 
     /// What the module's applications register under this name beside what every module does.

@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::guest::{Guest, STRANGER};
 use super::house::House;
 use crate::support::provider::PASSWORD;
-use crate::support::visitor::Answer;
+use crate::support::visitor::{Answer, Visitor};
 
 /// How much of a session ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,6 +54,8 @@ pub const WAYS: &[Way] = &[
     way(Cause::ClientDeleted, Reach::OwnApplication, remove_client),
     way(Cause::OneSession, Reach::Session, end_this_session),
     way(Cause::Everywhere, Reach::Session, end_everything),
+    way(Cause::ConsentWithdrawn, Reach::OwnApplication, withdraw),
+    way(Cause::PasswordChanged, Reach::Session, change_password),
 ];
 
 /// An application sends the browser, with a hint.
@@ -215,15 +217,68 @@ async fn at_last(house: &House, guest: &Guest, line: &[&str]) -> bool {
 
 /// The person ends the session that they are in, on their account's page.
 fn end_this_session<'a>(house: &'a House, guest: &'a Guest) -> LocalBoxFuture<'a, bool> {
-    press(house, guest, "/account/end-session").boxed_local()
+    press(house, guest, "/account/end-session", "").boxed_local()
 }
 
 /// The person ends all their sessions there.
 fn end_everything<'a>(house: &'a House, guest: &'a Guest) -> LocalBoxFuture<'a, bool> {
-    press(house, guest, "/account/end-everything").boxed_local()
+    press(house, guest, "/account/end-everything", "").boxed_local()
 }
 
-async fn press(house: &House, guest: &Guest, action: &str) -> bool {
+/// The person takes back there what they allowed an application.
+fn withdraw<'a>(house: &'a House, guest: &'a Guest) -> LocalBoxFuture<'a, bool> {
+    press(
+        house,
+        guest,
+        "/account/withdraw",
+        &guest.own.party.client_id,
+    )
+    .boxed_local()
+}
+
+/// The person signs in elsewhere, and has another password from then on.
+fn change_password<'a>(house: &'a House, guest: &'a Guest) -> LocalBoxFuture<'a, bool> {
+    async {
+        let (elsewhere, account) = (Visitor::default(), format!("{}/account", house.issuer));
+        let Some(begun) = elsewhere.try_get(&account).await else {
+            return false;
+        };
+        let Some(next) = begun.location() else {
+            return false;
+        };
+        let Some(page) = elsewhere.try_get(&next).await else {
+            return false;
+        };
+        if page.page() != "page-sign-in" {
+            return false;
+        }
+        let fields = [("username", &*guest.username), ("password", PASSWORD)];
+        let answer = elsewhere.try_submit(&page, &page.form(), &fields).await;
+        match answer {
+            Some(answer) if answer.status == 303 => {}
+            // The first answer was lost: it is another password by now.
+            Some(answer) => return answer.status == 200 && answer.page() == "page-sign-in",
+            None => return false,
+        }
+        let form = format!("{account}/password");
+        let Some(page) = elsewhere.try_get(&form).await else {
+            return false;
+        };
+        if page.page() != "page-account-password" {
+            return false;
+        }
+        let fields = [
+            ("current-password", PASSWORD),
+            ("new-password", "another engine altogether"),
+        ];
+        let answer = elsewhere.try_submit(&page, &page.form(), &fields).await;
+        answer.is_some_and(|answer| answer.status == 303)
+    }
+    .boxed_local()
+}
+
+/// Presses a button of the account's page; of several alike the one that is about this application.
+async fn press(house: &House, guest: &Guest, action: &str, client_id: &str) -> bool {
     let url = format!("{}/account", house.issuer);
     let Some(page) = guest.browser.try_get(&url).await else {
         return false;
@@ -232,7 +287,18 @@ async fn press(house: &House, guest: &Guest, action: &str) -> bool {
         // They are nobody any more, and are asked to sign in.
         return page.status == 303 || page.page() == "page-sign-in";
     }
-    let form = page.form_with(action, ("", ""));
+    let mut about = ("", "");
+    if !client_id.is_empty() {
+        about = ("client_id", client_id);
+        if !page
+            .attributes(".consent", "data-client")
+            .contains(&client_id.to_owned())
+        {
+            // The first answer was lost.
+            return true;
+        }
+    }
+    let form = page.form_with(action, about);
     let answer = guest.browser.try_submit(&page, &form, &[]).await;
     leads_on(answer.as_ref())
 }

@@ -41,6 +41,11 @@ impl Evidence {
         }
     }
 
+    /// These keys sign from now on.
+    pub fn believe(&mut self, keys: CoreJsonWebKeySet) {
+        self.keys = keys;
+    }
+
     /// Somebody has signed in: both applications will have to be told.
     pub fn expect(&mut self, guest: &Guest) {
         for part in [&guest.shared, &guest.own] {

@@ -188,6 +188,20 @@ impl House {
         .await;
     }
 
+    /// What is kept outside the database knows that it lived longer than it remembers itself: as if a copy had been put
+    /// back.
+    pub fn remembers_more(&self) {
+        let config = Config::load(Some(&self.config()), std::iter::empty()).unwrap();
+        let marker = config.marker_file();
+        let kept: i64 = std::fs::read_to_string(&marker)
+            .unwrap()
+            .trim()
+            .parse()
+            .unwrap();
+        // What it remembers itself may be a little ahead of what was kept: the processes were killed.
+        std::fs::write(&marker, format!("{}\n", kept + 60_000)).unwrap();
+    }
+
     /// A connection past the provider.
     pub async fn side(&self) -> Side {
         Side::open(self.database.as_str()).await

@@ -8,6 +8,7 @@ mod causes;
 mod evidence;
 mod guest;
 mod house;
+mod restored;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -292,6 +293,14 @@ async fn prepare(house: &House, ears: &[Ear; 2], people: usize) {
             .unwrap()
             .unwrap();
     }
+    // What each allowed their own application.
+    let guest = side.id(1, "i");
+    side.insert(
+        people,
+        "consents (user_id, client_id, scope, granted_at)",
+        &format!("{guest}, 'own-' || i, 'openid', 0"),
+    )
+    .await;
     provider.database.close().await;
 }
 

@@ -7,12 +7,13 @@ use std::sync::Arc;
 use chrono::{TimeDelta, Utc};
 use exeunt::clock::{Clock, ManualClock, SystemClock};
 use exeunt::config::{Admin, Config, Credential, DatabaseUrl, DeclaredClient, DeclaredUser, Place};
+use exeunt::flows::restored;
 use exeunt::oidc::claims::UserClaims;
 use exeunt::oidc::client::ClientMetadata;
 use exeunt::oidc::issuer::Issuer;
 use exeunt::outbound::Resolver;
 use exeunt::random::{OsRandom, Random};
-use exeunt::server::{self, Running, Seams};
+use exeunt::server::{self, Marker, Running, Seams};
 use futures_util::future::BoxFuture;
 use secrecy::SecretString;
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _};
@@ -241,6 +242,26 @@ impl Provider {
                 .await
                 .unwrap(),
         );
+        self
+    }
+
+    /// Stops it, does what `exeunt restored` does, and starts it again.
+    pub async fn restored(mut self) -> Self {
+        self.running.take().unwrap().stop().await;
+        let mut seams = Seams::default();
+        if let Some(clock) = &self.clock {
+            seams.clock = Arc::clone(clock) as Arc<dyn Clock>;
+        }
+        let provider = server::open_unclaimed(self.config.clone(), seams.clone())
+            .await
+            .unwrap();
+        let marker = Marker::of(&provider);
+        let anew = restored::start_anew(&provider, marker.read().unwrap()).await;
+        marker.write(anew.unwrap().alive_at).unwrap();
+        provider.database.clone().close().await;
+        let listener = TcpListener::bind(self.config.listen).unwrap();
+        let running = server::start_on(listener, self.config.clone(), seams).await;
+        self.running = Some(running.unwrap());
         self
     }
 

@@ -1,0 +1,172 @@
+//! Writes of many rows at the same time: on PostgreSQL they must not wait for each other in a circle, of which the database
+//! would throw one out.
+
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+use exeunt::flows::{Provider, deliver_logouts, end_session};
+use exeunt::oidc::logout::{Cause, DeliveryState};
+use exeunt::store::deliveries;
+use exeunt::store::deliveries::queue::{self, Lease, Settled, Share};
+use exeunt::store::grants::{self, Grant, Of};
+use exeunt::store::orders::OrderScope;
+use exeunt::store::{self, users};
+use futures_util::future::join_all;
+use tempfile::TempDir;
+use uuid::Uuid;
+
+use crate::support::fixtures::Side;
+use crate::support::parts::sessions_with;
+use crate::support::provider::{metadata, provider};
+
+const CLIENTS: [&str; 2] = ["ledger", "atlas"];
+
+/// A provider of which nothing is served, so that nothing but the test writes.
+async fn opened() -> (Arc<Provider>, Arc<TempDir>) {
+    let mut wish = provider().await;
+    for client_id in CLIENTS {
+        let mut metadata = metadata("https://application.example");
+        metadata.backchannel_logout_uri = Some("https://application.example/leave".to_owned());
+        wish = wish.client(client_id, metadata);
+    }
+    let mut url = String::new();
+    let wish = wish.configure(|config| url = config.database.as_str().to_owned());
+    if let Some((_, name)) = url.rsplit_once('/').filter(|_| url.starts_with("postgres")) {
+        // Of so few rows it would read all, always in the same order.
+        let mut side = Side::open(&url).await;
+        for way in ["enable_seqscan", "enable_bitmapscan"] {
+            let otherwise = format!("ALTER DATABASE {name} SET {way} = off");
+            side.execute(&otherwise).await;
+        }
+    }
+    let (provider, folder) = wish.open().await;
+    exeunt::flows::declare::apply(&provider).await.unwrap();
+    (Arc::new(provider), folder)
+}
+
+/// The same in another order each time: what `turn` makes of it decides.
+fn shuffled(ids: &[Uuid], turn: usize) -> Vec<Uuid> {
+    let mut ids = ids.to_vec();
+    if turn % 2 == 1 {
+        ids.reverse();
+    }
+    let length = ids.len().max(1);
+    ids.rotate_left(turn * 37 % length);
+    ids
+}
+
+#[actix_web::test]
+async fn notices_that_are_retried_abandoned_and_acknowledged_at_once_keep_each_other_waiting_only()
+{
+    let (provider, _folder) = opened().await;
+    sessions_with(&provider, 100, &CLIENTS).await;
+    end_session::end_many(&provider, OrderScope::All, Cause::Administrator)
+        .await
+        .unwrap();
+    end_session::carry_out_orders(&provider).await.unwrap();
+    let all = deliveries::list(provider.database.read(), &DeliveryState::ALL, None, 1_000).await;
+    let ids: Vec<Uuid> = all.unwrap().iter().map(|row| row.id).collect();
+    assert_eq!(ids.len(), 200);
+
+    let rounds = (0..12).map(|turn| {
+        let (provider, ids) = (Arc::clone(&provider), shuffled(&ids, turn));
+        tokio::spawn(async move {
+            for _ in 0..8 {
+                match turn % 3 {
+                    0 => drop(deliver_logouts::retry(&provider, &ids).await.unwrap()),
+                    1 => drop(deliver_logouts::abandon(&provider, &ids).await.unwrap()),
+                    _ => claim_and_settle(&provider, turn).await,
+                }
+            }
+        })
+    });
+    for done in join_all(rounds).await {
+        done.unwrap();
+    }
+    provider.database.clone().close().await;
+}
+
+/// Takes what is due and says in another order than it came that it is to be tried again.
+async fn claim_and_settle(provider: &Provider, turn: usize) {
+    let now = provider.clock.now();
+    let lease = Lease {
+        id: provider.random.row_id(now),
+        until: now,
+    };
+    let shares = CLIENTS.map(|client_id| Share {
+        client_id: client_id.to_owned(),
+        limit: 100,
+    });
+    let tx = provider.database.begin().await.unwrap();
+    let mut claimed = queue::claim(&tx, &shares, lease, now).await.unwrap();
+    store::commit(tx).await.unwrap();
+    if turn.is_multiple_of(2) {
+        claimed.reverse();
+    }
+    let settled: Vec<Settled<'_>> = claimed
+        .iter()
+        .map(|delivery| Settled {
+            delivery,
+            lease: lease.id,
+        })
+        .collect();
+    let tx = provider.database.begin().await.unwrap();
+    queue::acknowledge(&tx, &settled).await.unwrap();
+    store::commit(tx).await.unwrap();
+}
+
+#[actix_web::test]
+async fn grants_that_several_take_back_at_once_keep_them_waiting_only() {
+    let (provider, _folder) = opened().await;
+    let sessions = sessions_with(&provider, 100, &[]).await;
+    let ada = users::find_by_username(provider.database.read(), "ada").await;
+    let user_id = ada.unwrap().unwrap().id;
+    for turn in 0..12 {
+        let now = provider.clock.now();
+        let tx = provider.database.begin().await.unwrap();
+        // An index of sessions, one of people and one of clients come to them in different orders.
+        for (number, session_id) in shuffled(&sessions, turn).into_iter().enumerate() {
+            let grant = Grant {
+                id: provider.random.identifier(),
+                session_id: Some(session_id),
+                user_id: Some(user_id),
+                client_id: CLIENTS[number % 2].to_owned(),
+                scope: "openid".to_owned(),
+                claims: None,
+                offline_access: number % 3 == 0,
+                revoked_at: None,
+            };
+            grants::insert(&tx, &grant, now).await.unwrap();
+        }
+        store::commit(tx).await.unwrap();
+        let revocations = (0..6).map(|way| {
+            let (provider, sessions) = (Arc::clone(&provider), sessions.clone());
+            tokio::spawn(async move {
+                let in_sessions = |client_id, keep_offline| Of::Sessions {
+                    session_ids: &sessions,
+                    client_id,
+                    keep_offline,
+                    before: None,
+                };
+                let of = match way {
+                    0 => vec![Of::User(user_id)],
+                    1 => vec![Of::Client("ledger"), Of::Client("atlas")],
+                    2 => vec![in_sessions(None, false)],
+                    3 => vec![in_sessions(Some("atlas"), true), Of::Client("ledger")],
+                    4 => vec![Of::All],
+                    _ => CLIENTS
+                        .map(|client_id| Of::UserAtClient { user_id, client_id })
+                        .to_vec(),
+                };
+                let tx = provider.database.begin().await.unwrap();
+                let later = now + TimeDelta::milliseconds(way);
+                grants::revoke(&tx, &of, later).await.unwrap();
+                store::commit(tx).await.unwrap();
+            })
+        });
+        for done in join_all(revocations).await {
+            done.unwrap();
+        }
+    }
+    provider.database.clone().close().await;
+}
