@@ -138,10 +138,11 @@ async fn a_certificate_that_does_not_work_is_not_taken_and_the_log_says_so() {
     let files = files(&provider);
     let (new, other) = (Pair::new(), Pair::new());
     for (turn, (certificate, private_key)) in [
-        // The half of a renewal; then somebody else's key.
+        // The half of a renewal; then somebody else's key. Nothing works for a moment between the two writes: a look at
+        // that moment would take it.
         (&new.certificate, &old.private_key),
         (&new.certificate, &other.private_key),
-        (&"nothing in PEM".to_owned(), &new.private_key),
+        (&"nothing in PEM".to_owned(), &other.private_key),
         (&new.certificate, &new.certificate),
         (
             &"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n".to_owned(),
