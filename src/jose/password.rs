@@ -1,16 +1,20 @@
 //! Passwords: argon2id hashes, made and compared in a bounded number of threads.
 
+mod memory;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _, phc};
-use argon2::{Algorithm, Argon2, Params, Version};
+use argon2::password_hash::phc::{self, Output, ParamsString, Salt};
+use argon2::{ARGON2ID_IDENT, Params, Version};
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::sync::Semaphore;
 use tokio::task;
 use unicode_normalization::UnicodeNormalization as _;
 
 use crate::random::Random;
+
+use memory::{Memories, Memory};
 
 /// Longer input is refused: nobody types it, and normalising megabytes would be work for an attacker to order.
 const LONGEST_PASSWORD: usize = 1024;
@@ -96,12 +100,16 @@ impl PasswordHash {
         params.as_ref().map_or(0, work)
     }
 
-    fn matches(&self, password: &str) -> bool {
-        phc::PasswordHash::new(&self.0).is_ok_and(|hash| {
-            argon2id()
-                .verify_password(password.as_bytes(), &hash)
-                .is_ok()
-        })
+    /// Compares in constant time.
+    fn matches(&self, memory: &mut Memory, password: &str) -> Result<bool, PasswordError> {
+        let unreadable = PasswordError::Failed;
+        let stored = phc::PasswordHash::new(&self.0).map_err(|_damaged| unreadable)?;
+        let params = Params::try_from(&stored).map_err(|_damaged| unreadable)?;
+        let (Some(salt), Some(expected)) = (stored.salt, stored.hash) else {
+            return Err(unreadable);
+        };
+        let computed = output(memory, params, password, &salt, expected.len())?;
+        Ok(computed == expected)
     }
 }
 
@@ -109,6 +117,7 @@ impl PasswordHash {
 /// burst of sign-ins must not take all memory or hold up everything else.
 pub struct PasswordPool {
     permits: Arc<Semaphore>,
+    memories: Arc<Memories>,
     random: Arc<dyn Random>,
     /// What every comparison costs.
     due: AtomicU64,
@@ -121,6 +130,7 @@ impl PasswordPool {
     pub fn new(threads: usize, random: Arc<dyn Random>) -> Self {
         Self {
             permits: Arc::new(Semaphore::new(threads)),
+            memories: Arc::default(),
             random,
             due: AtomicU64::new(work(&Params::DEFAULT)),
             done: Arc::default(),
@@ -145,7 +155,7 @@ impl PasswordPool {
         let password = normalise(password)?;
         let mut salt = [0; 16];
         self.random.fill(&mut salt);
-        self.blocking(move || hash_with_salt(password.expose_secret(), &salt))
+        self.blocking(move |memory| hash_with_salt(memory, password.expose_secret(), &salt))
             .await?
     }
 
@@ -160,13 +170,13 @@ impl PasswordPool {
         let stored = stored.cloned();
         let due = self.due.load(Ordering::Relaxed);
         let done = Arc::clone(&self.done);
-        self.blocking(move || {
+        self.blocking(move |memory| {
             let password = password.expose_secret();
             let (is_right, spent) = match stored {
-                Some(stored) => (stored.matches(password), stored.work()),
+                Some(stored) => (stored.matches(memory, password)?, stored.work()),
                 None => (false, 0),
             };
-            let rest = spend(password, due.saturating_sub(spent))?;
+            let rest = spend(memory, password, due.saturating_sub(spent))?;
             done.fetch_add(spent + rest, Ordering::Relaxed);
             Ok(is_right)
         })
@@ -175,15 +185,18 @@ impl PasswordPool {
 
     async fn blocking<T: Send + 'static>(
         &self,
-        work: impl FnOnce() -> T + Send + 'static,
+        work: impl FnOnce(&mut Memory) -> T + Send + 'static,
     ) -> Result<T, PasswordError> {
         let permit = Arc::clone(&self.permits)
             .acquire_owned()
             .await
             .map_err(|_closed| PasswordError::Failed)?;
+        let memories = Arc::clone(&self.memories);
         // The permit goes along: the thread works on even when the caller has given up waiting.
         task::spawn_blocking(move || {
-            let done = work();
+            let mut memory = memories.take();
+            let done = work(&mut memory);
+            memories.give_back(memory);
             drop(permit);
             done
         })
@@ -202,30 +215,53 @@ fn normalise(password: &SecretString) -> Result<SecretString, PasswordError> {
     }
 }
 
-fn hash_with_salt(password: &str, salt: &[u8]) -> Result<PasswordHash, PasswordError> {
-    let hash: phc::PasswordHash = argon2id()
-        .hash_password_with_salt(password.as_bytes(), salt)
-        .map_err(|_refused| PasswordError::Failed)?;
-    Ok(PasswordHash(hash.to_string()))
+/// A hash of our own: OWASP's choice, which is also the crate's default: 19 MiB, two passes, one lane.
+fn hash_with_salt(
+    memory: &mut Memory,
+    password: &str,
+    salt: &[u8],
+) -> Result<PasswordHash, PasswordError> {
+    let params = Params::DEFAULT;
+    let described = ParamsString::try_from(&params).map_err(|_refused| PasswordError::Failed)?;
+    let hash = output(memory, params, password, salt, Params::DEFAULT_OUTPUT_LEN)?;
+    let made = phc::PasswordHash {
+        algorithm: ARGON2ID_IDENT,
+        version: Some(Version::V0x13.into()),
+        params: described,
+        salt: Some(Salt::new(salt).map_err(|_refused| PasswordError::Failed)?),
+        hash: Some(hash),
+    };
+    Ok(PasswordHash(made.to_string()))
+}
+
+/// What argon2id makes of a password; two of them are compared in constant time.
+fn output(
+    memory: &mut Memory,
+    params: Params,
+    password: &str,
+    salt: &[u8],
+    length: usize,
+) -> Result<Output, PasswordError> {
+    let mut out = [0; Output::MAX_LENGTH];
+    let out = out.get_mut(..length).ok_or(PasswordError::Failed)?;
+    memory.hash(params, password, salt, out)?;
+    Output::new(out).map_err(|_refused| PasswordError::Failed)
 }
 
 /// Hashes for nothing, at this cost; answers what it was. It is done in pieces of the memory that our own hashes take.
-fn spend(password: &str, cost: u64) -> Result<u64, PasswordError> {
-    let memory = u64::from(Params::DEFAULT.m_cost());
+fn spend(memory: &mut Memory, password: &str, cost: u64) -> Result<u64, PasswordError> {
+    let ours = u64::from(Params::DEFAULT.m_cost());
     let mut spent = 0;
-    for (memory, passes) in [(memory, cost / memory), (cost % memory, 1)] {
+    for (kibibytes, passes) in [(ours, cost / ours), (cost % ours, 1)] {
         // Argon2 takes no less than 8 KiB, and that little is no work.
-        if memory < 8 || passes == 0 {
+        if kibibytes < 8 || passes == 0 {
             continue;
         }
         let whole = |number: u64| u32::try_from(number).map_err(|_vast| PasswordError::Failed);
-        let params = Params::new(whole(memory)?, whole(passes)?, 1, None)
+        let params = Params::new(whole(kibibytes)?, whole(passes)?, 1, None)
             .map_err(|_refused| PasswordError::Failed)?;
-        let mut unused = [0; 32];
-        Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
-            .hash_password_into(password.as_bytes(), &[0; 16], &mut unused)
-            .map_err(|_refused| PasswordError::Failed)?;
-        spent += memory * passes;
+        memory.hash(params, password, &[0; 16], &mut [0; 32])?;
+        spent += kibibytes * passes;
     }
     Ok(spent)
 }
@@ -233,11 +269,6 @@ fn spend(password: &str, cost: u64) -> Result<u64, PasswordError> {
 /// KiB times passes: lanes share the memory.
 fn work(params: &Params) -> u64 {
     u64::from(params.m_cost()) * u64::from(params.t_cost())
-}
-
-/// OWASP's choice, which is also the crate's default: 19 MiB, two passes, one lane.
-fn argon2id() -> Argon2<'static> {
-    Argon2::new(Algorithm::Argon2id, Version::V0x13, Params::DEFAULT)
 }
 
 #[cfg(test)]
@@ -341,7 +372,7 @@ mod tests {
         let pool = pool();
         let (started, start) = std::sync::mpsc::channel();
         let (release, released) = std::sync::mpsc::channel::<()>();
-        let held = pool.blocking(move || {
+        let held = pool.blocking(move |_memory| {
             started.send(()).unwrap();
             released.recv().unwrap();
         });
