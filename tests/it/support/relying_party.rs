@@ -14,6 +14,7 @@ use chrono::{DateTime, Utc};
 use openidconnect::core::{CoreJsonWebKeySet, CoreJwsSigningAlgorithm};
 use openidconnect::{JsonWebKey as _, JsonWebKeyId};
 use serde_json::Value;
+use tokio::sync::Semaphore;
 use url::form_urlencoded;
 
 use super::eventually;
@@ -31,6 +32,8 @@ pub enum Reply {
     Endless,
     /// Not at all.
     Hang,
+    /// With 200, once it is released.
+    Held,
 }
 
 /// A notice that came in.
@@ -56,6 +59,7 @@ pub struct Ear {
     /// Its address, without a slash at its end.
     pub base: String,
     heard: Arc<Mutex<Heard>>,
+    released: Arc<Semaphore>,
     handle: ServerHandle,
 }
 
@@ -69,10 +73,13 @@ impl Ear {
             replies: VecDeque::new(),
             otherwise: Reply::Status(200),
         }));
+        let released = Arc::new(Semaphore::new(0));
         let data = web::Data::new(Arc::clone(&heard));
+        let held = web::Data::new(Arc::clone(&released));
         let server = HttpServer::new(move || {
             App::new()
                 .app_data(data.clone())
+                .app_data(held.clone())
                 .route("/backchannel", web::post().to(hear))
                 .default_service(web::to(|| async { HttpResponse::Ok().body("hello") }))
         })
@@ -89,6 +96,7 @@ impl Ear {
         Self {
             base,
             heard,
+            released,
             handle,
         }
     }
@@ -106,6 +114,11 @@ impl Ear {
     /// Answers every notice so that nothing else was said for.
     pub fn answer(&self, reply: Reply) {
         self.heard.lock().unwrap().otherwise = reply;
+    }
+
+    /// Answers one notice that is held.
+    pub fn release(&self) {
+        self.released.add_permits(1);
     }
 
     /// What came in so far.
@@ -135,7 +148,11 @@ impl Ear {
     clippy::disallowed_methods,
     reason = "an application reads a clock of its own"
 )]
-async fn hear(heard: web::Data<Arc<Mutex<Heard>>>, body: String) -> HttpResponse {
+async fn hear(
+    heard: web::Data<Arc<Mutex<Heard>>>,
+    released: web::Data<Arc<Semaphore>>,
+    body: String,
+) -> HttpResponse {
     let fields = form_urlencoded::parse(body.as_bytes())
         .into_owned()
         .collect();
@@ -155,6 +172,10 @@ async fn hear(heard: web::Data<Arc<Mutex<Heard>>>, body: String) -> HttpResponse
             HttpResponse::build(status)
                 .insert_header(("Cache-Control", "no-store"))
                 .finish()
+        }
+        Reply::Held => {
+            released.acquire().await.unwrap().forget();
+            HttpResponse::Ok().finish()
         }
         Reply::Redirect => HttpResponse::TemporaryRedirect()
             .insert_header(("Location", "/backchannel"))
