@@ -106,7 +106,7 @@ mod tests {
         assert!(dispatcher.try_recv().is_err());
     }
 
-    #[actix_web::test]
+    #[tokio::test]
     async fn who_has_a_place_when_the_server_stops_may_use_it() {
         let (way, random) = (HandOver::default(), SeededRandom::new(1));
         let place = || way.place(&random, SystemClock.now());

@@ -37,32 +37,38 @@ async fn p2_whenever_a_person_hangs_up_what_has_ended_is_told_without_waiting_fo
     let scene = Scene::with(&["ledger"], quickly_signed, |wish| wish.manual_clock()).await;
     let flows = scene.provider.flows();
     let db = flows.database.read();
-    let mut left = Vec::new();
-    for times in 1.. {
-        let id = session_with(flows, &["ledger"]).await;
-        let end = end_session::end_session(flows, id, Cause::OneSession);
-        let answer = woken_at_most(times, end).await;
-        if let Some(ended) = answer {
-            assert!(ended.unwrap());
+    let (mut left, mut ended) = (Vec::new(), Vec::new());
+    // How often it wakes depends on how busy the machine is: until one was left after its commit.
+    for _ in 0..50 {
+        for times in 1.. {
+            let id = session_with(flows, &["ledger"]).await;
+            let end = end_session::end_session(flows, id, Cause::OneSession);
+            if let Some(ended) = woken_at_most(times, end).await {
+                assert!(ended.unwrap());
+                break;
+            }
+            left.push(id);
+        }
+        ended.clear();
+        for id in &left {
+            let session = sessions::find(db, *id).await.unwrap().unwrap();
+            ended.extend(session.ended_at.map(|_| *id));
+        }
+        if !ended.is_empty() {
             break;
         }
-        left.push(id);
     }
+    assert!(!ended.is_empty(), "{} were left", left.len());
     let told = eventually(async || {
-        let mut ended = 0;
-        for id in &left {
-            let is_over = sessions::find(db, *id).await.unwrap().unwrap();
+        for id in &ended {
             let rows = deliveries::of_session(db, *id).await.unwrap();
-            let confirmed = rows.first().map(|row| row.state) == Some(DeliveryState::Confirmed);
-            if is_over.ended_at.is_some() != confirmed {
+            if rows[0].state != DeliveryState::Confirmed {
                 return None;
             }
-            ended += usize::from(confirmed);
         }
-        (ended > 0).then_some(ended)
+        Some(())
     });
-    let told = told.await;
-    assert!(told.is_some(), "one of {} was not told", left.len());
+    assert!(told.await.is_some(), "of {} not all were told", ended.len());
     scene.provider.stop().await;
 }
 
