@@ -29,9 +29,14 @@ pub use orders::{carry_out_orders, end_many};
 /// How often receipts are looked for that another node may have written.
 const LOOK_AGAIN: TimeDelta = TimeDelta::milliseconds(50);
 
-/// How many sessions one transaction of an order ends: a few hundred, so that the writer is never
-/// held for long.
-const SESSIONS_AT_ONCE: u64 = 200;
+/// How many sessions one transaction of a worker ends, so that nobody is held up for long. On SQLite everybody's writes
+/// stand behind it, a sign-in's twice; on PostgreSQL nobody's but those of the same sessions.
+fn sessions_at_once(provider: &Provider) -> u64 {
+    match provider.config.database.is_postgres() {
+        true => 200,
+        false => 50,
+    }
+}
 
 /// Ends a session. False when its end was recorded before: two causes at once end it once.
 ///
@@ -270,8 +275,9 @@ pub async fn end_expired(provider: &Provider) -> Result<(), FlowError> {
             {
                 break;
             }
+            let at_once = sessions_at_once(provider);
             let work = provider.begin_work().await?;
-            let session_ids = sessions::over(&work.tx, why, alive, SESSIONS_AT_ONCE).await?;
+            let session_ids = sessions::over(&work.tx, why, alive, at_once).await?;
             end_in(provider, &work.tx, &session_ids, Ending::by(cause, now)).await?;
             work.commit().await?;
             provider.work.notify_one();
