@@ -2,12 +2,11 @@
 //! reads tokens with the `openidconnect` crate, never with the provider's code.
 
 use std::collections::VecDeque;
-use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
-use actix_web::{App, HttpResponse, HttpServer, web};
+use actix_web::{HttpResponse, web};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, Utc};
@@ -19,6 +18,7 @@ use url::form_urlencoded;
 
 use super::eventually;
 use super::provider::{PASSWORD, Provider, SECRET};
+use super::server::serve;
 use super::visitor::{Answer, Visitor, http_client};
 
 /// How the listener answers a logout token.
@@ -66,8 +66,6 @@ pub struct Ear {
 impl Ear {
     /// Listens at a free port.
     pub async fn open() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let base = format!("http://127.0.0.1:{}", listener.local_addr().unwrap().port());
         let heard = Arc::new(Mutex::new(Heard {
             notices: Vec::new(),
             replies: VecDeque::new(),
@@ -76,21 +74,13 @@ impl Ear {
         let released = Arc::new(Semaphore::new(0));
         let data = web::Data::new(Arc::clone(&heard));
         let held = web::Data::new(Arc::clone(&released));
-        let server = HttpServer::new(move || {
-            App::new()
-                .app_data(data.clone())
+        let (port, handle) = serve(None, move |app| {
+            app.app_data(data.clone())
                 .app_data(held.clone())
                 .route("/backchannel", web::post().to(hear))
-                .default_service(web::to(|| async { HttpResponse::Ok().body("hello") }))
-        })
-        .workers(1)
-        .disable_signals()
-        .shutdown_timeout(0)
-        .listen(listener)
-        .unwrap()
-        .run();
-        let handle = server.handle();
-        tokio::spawn(server);
+                .default_service(web::to(|| async { HttpResponse::Ok().body("hello") }));
+        });
+        let base = format!("http://127.0.0.1:{port}");
         // It listens from here on, though a test that runs commands never lets this runtime go on.
         http_client().get(&base).send().await.unwrap();
         Self {
