@@ -1,5 +1,5 @@
 //! What the provider's work costs, each beside what it could cost at least: `cargo bench`, or `cargo bench -- --json`;
-//! `cargo bench -- logout` for the deliveries alone. scripts/bench has a PostgreSQL for them.
+//! `cargo bench -- logout` for the deliveries alone, `-- storm` for the storm of them. scripts/bench has a PostgreSQL for them.
 //! docs/benchmarks.md says how each figure is measured.
 #![expect(
     clippy::unwrap_used,
@@ -31,19 +31,19 @@ fn main() {
         // `cargo bench` adds `--bench`, which means nothing here.
         options => {
             let has = |wanted: &str| options.iter().any(|option| option == wanted);
-            measure(has("--json"), has("logout"));
+            measure(has("--json"), has("logout"), has("storm"));
         }
     }
 }
 
 #[tokio::main(flavor = "current_thread")]
-async fn measure(json: bool, only_logout: bool) {
+async fn measure(json: bool, only_logout: bool, only_storm: bool) {
     let mut rows: Vec<Row> = Vec::new();
-    if !only_logout {
+    if !only_logout && !only_storm {
         rows.extend(all_but_logout().await);
     }
     eprintln!("deliveries ...");
-    rows.extend(logout::measure().await);
+    rows.extend(logout::measure(only_storm).await);
 
     if json {
         println!("{}", serde_json::to_string_pretty(&rows).unwrap());

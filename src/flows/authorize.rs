@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use chrono::TimeDelta;
 
-use super::redeem::join;
+use super::redeem::{end_ordered_part, join};
 use super::sign_in::network;
 use super::tokens::{self, Beside, Person};
 use super::{FlowError, Provider};
@@ -270,8 +270,11 @@ pub async fn issue(
         offline_access: scope.contains(OFFLINE_ACCESS),
         revoked_at: None,
     };
-    grants::insert(&tx, &grant, now).await?;
     let response_type = request.response_type;
+    if response_type.brings_tokens() {
+        end_ordered_part(provider, &tx, client, &session, now).await?;
+    }
+    grants::insert(&tx, &grant, now).await?;
     let code = response_type.code.then(|| provider.random.secret());
     if let Some(code) = &code {
         let row = Code {

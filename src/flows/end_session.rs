@@ -4,10 +4,13 @@
 mod notices;
 mod orders;
 
+use std::sync::Arc;
+
 use chrono::TimeDelta;
 use uuid::Uuid;
 
 use super::deliver_logouts::{Claimed, Place};
+use super::work::Work;
 use super::{FlowError, Provider, observe};
 use crate::clock::Timestamp;
 use crate::oidc::logout::Cause;
@@ -26,9 +29,14 @@ pub use orders::{carry_out_orders, end_many};
 /// How often receipts are looked for that another node may have written.
 const LOOK_AGAIN: TimeDelta = TimeDelta::milliseconds(50);
 
-/// How many sessions one transaction of an order ends: a few hundred, so that the writer is never
-/// held for long.
-const SESSIONS_AT_ONCE: u64 = 200;
+/// How many sessions one transaction of a worker ends, so that nobody is held up for long. On SQLite everybody's writes
+/// stand behind it, a sign-in's twice; on PostgreSQL nobody's but those of the same sessions.
+fn sessions_at_once(provider: &Provider) -> u64 {
+    match provider.config.database.is_postgres() {
+        true => 200,
+        false => 50,
+    }
+}
 
 /// Ends a session. False when its end was recorded before: two causes at once end it once.
 ///
@@ -39,14 +47,9 @@ pub async fn end_session(
     session_id: Uuid,
     cause: Cause,
 ) -> Result<bool, FlowError> {
-    let tx = provider.database.begin().await?;
-    // When it is our turn to write: a lease counts from then.
-    let now = provider.clock.now();
-    let place = provider.work.hand_over.place(&*provider.random, now);
-    let ending = Ending::held(cause, now, place.as_ref());
-    let ended = end_in(provider, &tx, &[session_id], ending).await?;
-    store::commit(tx).await?;
-    Ok(ended.go(provider, place) == 1)
+    let at_once = AtOnce::begin(provider, cause).await?;
+    let ended = end_in(provider, &at_once.tx, &[session_id], at_once.ending).await?;
+    at_once.finish(ended).await
 }
 
 /// Ends one application's part in a session. False when it had none.
@@ -59,14 +62,10 @@ pub async fn end_participation(
     client_id: &str,
     cause: Cause,
 ) -> Result<bool, FlowError> {
-    let tx = provider.database.begin().await?;
-    // When it is our turn to write: a lease counts from then.
-    let now = provider.clock.now();
-    let place = provider.work.hand_over.place(&*provider.random, now);
-    let ending = Ending::held(cause, now, place.as_ref());
-    let ended = end_participation_in(provider, &tx, &[session_id], client_id, ending).await?;
-    store::commit(tx).await?;
-    Ok(ended.go(provider, place) == 1)
+    let at_once = AtOnce::begin(provider, cause).await?;
+    let (tx, ending) = (&at_once.tx, at_once.ending);
+    let ended = end_participation_in(provider, tx, &[session_id], client_id, ending).await?;
+    at_once.finish(ended).await
 }
 
 /// Ends this session and every other of its person. False when this one's end was recorded before.
@@ -78,18 +77,62 @@ pub async fn end_everywhere(
     session: &Session,
     cause: Cause,
 ) -> Result<bool, FlowError> {
-    let tx = provider.database.begin().await?;
-    // When it is our turn to write: a lease counts from then.
-    let now = provider.clock.now();
-    let place = provider.work.hand_over.place(&*provider.random, now);
-    let ending = Ending::held(cause, now, place.as_ref());
+    let at_once = AtOnce::begin(provider, cause).await?;
+    let (tx, ending) = (&at_once.tx, at_once.ending);
     // This one at once, whose receipts are waited for; the others when a worker comes to them.
-    let ended = end_in(provider, &tx, &[session.id], ending).await?;
+    let ended = end_in(provider, tx, &[session.id], ending).await?;
     let scope = OrderScope::User(session.user_id);
-    order(provider, &tx, scope, cause, now).await?;
-    store::commit(tx).await?;
-    provider.work.notify_one();
-    Ok(ended.go(provider, place) == 1)
+    order(provider, tx, scope, cause, ending.now).await?;
+    let ended = Ended {
+        is_more: true,
+        ..ended
+    };
+    at_once.finish(ended).await
+}
+
+/// An end that somebody waits for: its notices are held by this server's dispatcher from the first, where there is a
+/// place for them.
+struct AtOnce {
+    tx: Transaction,
+    ending: Ending,
+    place: Option<Place>,
+    work: Arc<Work>,
+}
+
+impl AtOnce {
+    async fn begin(provider: &Provider, cause: Cause) -> Result<Self, FlowError> {
+        let tx = provider.database.begin().await?;
+        // When it is our turn to write: a lease counts from then.
+        let now = provider.clock.now();
+        let place = provider.work.hand_over.place(&*provider.random, now);
+        let ending = Ending {
+            lease: place.as_ref().map(|place| place.lease),
+            ..Ending::by(cause, now)
+        };
+        Ok(Self {
+            tx,
+            ending,
+            place,
+            work: Arc::clone(&provider.work),
+        })
+    }
+
+    /// Commits, and sends the notices on their way. False when there was nothing to end.
+    async fn finish(self, ended: Ended) -> Result<bool, FlowError> {
+        // Apart from this request: who hangs up between the two would leave notices that nobody sends before their
+        // lease is over.
+        let committed = tokio::spawn(async move {
+            store::commit(self.tx).await?;
+            if let Some(place) = self.place {
+                place.hand_over(ended.held);
+            }
+            if ended.is_more {
+                self.work.notify_one();
+            }
+            Ok(ended.count == 1)
+        });
+        committed.await?
+    }
 }
 
 /// Why sessions end, for which order, and when: what every row about it says.
@@ -118,15 +161,6 @@ impl Ending {
             lease: None,
         }
     }
-
-    /// As [`Ending::by`], with a place to hand the notices over.
-    fn held(cause: Cause, now: Timestamp, place: Option<&Place>) -> Self {
-        let lease = place.map(|place| place.lease);
-        Self {
-            lease,
-            ..Self::by(cause, now)
-        }
-    }
 }
 
 /// What was ended, and whom it leaves to be told.
@@ -136,21 +170,8 @@ pub(super) struct Ended {
     count: usize,
     /// Notices that are held for this server's dispatcher.
     held: Vec<Claimed>,
-    /// Whether there are others, to be claimed.
+    /// Whether workers find more to do: other notices, or an order.
     is_more: bool,
-}
-
-impl Ended {
-    /// The end is committed: the notices are sent on their way. Answers how many were ended.
-    fn go(self, provider: &Provider, place: Option<Place>) -> usize {
-        if let Some(place) = place {
-            place.hand_over(self.held);
-        }
-        if self.is_more {
-            provider.work.notify_one();
-        }
-        self.count
-    }
 }
 
 /// Ends those of these sessions that had no end, in a transaction of the caller's; answers how many.
@@ -254,8 +275,9 @@ pub async fn end_expired(provider: &Provider) -> Result<(), FlowError> {
             {
                 break;
             }
+            let at_once = sessions_at_once(provider);
             let work = provider.begin_work().await?;
-            let session_ids = sessions::over(&work.tx, why, alive, SESSIONS_AT_ONCE).await?;
+            let session_ids = sessions::over(&work.tx, why, alive, at_once).await?;
             end_in(provider, &work.tx, &session_ids, Ending::by(cause, now)).await?;
             work.commit().await?;
             provider.work.notify_one();

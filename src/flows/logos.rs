@@ -9,7 +9,7 @@ use crate::clock::Timestamp;
 use crate::oidc::client::Client;
 use crate::oidc::logo;
 use crate::store;
-use crate::store::logos::{self, Image};
+use crate::store::logos::{self, Fetched, Image};
 
 /// How long a page waits for a logo that it has never seen.
 const GRACE: TimeDelta = TimeDelta::milliseconds(500);
@@ -70,16 +70,18 @@ async fn fetch(provider: &Provider, client: &Client, now: Timestamp) -> Result<(
         return Ok(());
     }
     let outbound = provider.outbound.within(&metadata.private_networks)?;
-    let image = match outbound.get(uri, logo::ACCEPT, logo::MOST_BYTES).await {
+    let fetched = match outbound.get(uri, logo::ACCEPT, logo::MOST_BYTES).await {
         Ok(answer) if answer.status == 200 => {
             let known = logo::media_type(&answer.body);
             if known.is_none() {
                 tracing::warn!(client_id, uri, "a logo is no PNG, JPEG, WebP or GIF");
             }
-            known.map(|media_type| Image {
-                fingerprint: logo::fingerprint(&answer.body),
-                media_type: media_type.to_owned(),
-                bytes: answer.body,
+            known.map_or(Fetched::Failed, |media_type| {
+                Fetched::Image(Image {
+                    fingerprint: logo::fingerprint(&answer.body),
+                    media_type: media_type.to_owned(),
+                    bytes: answer.body,
+                })
             })
         }
         Ok(answer) => {
@@ -89,16 +91,23 @@ async fn fetch(provider: &Provider, client: &Client, now: Timestamp) -> Result<(
                 status = answer.status,
                 "a logo is not there"
             );
-            None
+            // Only who says that it is gone has taken it away (RFC 9110 §15.5.5, §15.5.11).
+            match answer.status {
+                404 | 410 => Fetched::Gone,
+                _ => Fetched::Failed,
+            }
         }
         Err(error) => {
             tracing::warn!(client_id, uri, %error, "a logo could not be fetched");
-            None
+            Fetched::Failed
         }
     };
-    let rest = if image.is_some() { FRESH } else { FAILED };
+    let rest = match fetched {
+        Fetched::Image(_) => FRESH,
+        Fetched::Gone | Fetched::Failed => FAILED,
+    };
     let again_at = provider.clock.now() + rest;
     let tx = provider.database.begin().await?;
-    logos::keep(&tx, client_id, uri, image.as_ref(), again_at).await?;
+    logos::keep(&tx, client_id, uri, &fetched, again_at).await?;
     Ok(store::commit(tx).await?)
 }

@@ -164,6 +164,9 @@ pub enum FlowError {
     /// A password could not be hashed.
     #[error(transparent)]
     Password(#[from] PasswordError),
+    /// What had to be finished whoever hangs up was not: nobody knows what was written.
+    #[error("a task that must not stop did: {0}")]
+    Stopped(#[from] tokio::task::JoinError),
 }
 
 impl FlowError {

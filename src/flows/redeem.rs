@@ -115,6 +115,8 @@ async fn give<'a>(
     let Some(user) = user.filter(|user| held.is_some() && user.disabled_at.is_none()) else {
         return Ok(None);
     };
+    // Before the code's own grant is held: grants are locked in the order of their keys, and older ones go with the part.
+    end_ordered_part(provider, tx, client, &session, now).await?;
     let Some(grant) = grants::lock_good(tx, code.grant_id).await? else {
         return Ok(None);
     };
@@ -150,7 +152,35 @@ async fn give<'a>(
     }))
 }
 
-/// The application takes part in the session from now on, and will be told when it ends.
+/// A part that an order names, and that no worker has come to yet, is over: who joins next has another. Locks grants.
+pub(super) async fn end_ordered_part(
+    provider: &Provider,
+    tx: &Transaction,
+    client: &Client,
+    session: &Session,
+    now: Timestamp,
+) -> Result<(), FlowError> {
+    let client_id = &client.client_id;
+    let Some(part) = participants::find_open(tx, session.id, client_id).await? else {
+        return Ok(());
+    };
+    let order = orders::naming_part(tx, session.user_id, client_id, part.joined_at).await?;
+    let Some(order) = order else {
+        return Ok(());
+    };
+    let ending = Ending {
+        cause: order.cause,
+        order_id: Some(order.id),
+        before: Some(order.before),
+        now,
+        lease: None,
+    };
+    end_session::end_participation_in(provider, tx, &[session.id], client_id, ending).await?;
+    Ok(())
+}
+
+/// The application takes part in the session from now on, and will be told when it ends. A part that an order names
+/// has been ended before.
 pub(super) async fn join(
     provider: &Provider,
     tx: &Transaction,
@@ -158,21 +188,6 @@ pub(super) async fn join(
     session: &Session,
     now: Timestamp,
 ) -> Result<uuid::Uuid, FlowError> {
-    // A part that an order names, and that no worker has come to yet, is over: this is another.
-    if let Some(before) = participants::find_open(tx, session.id, &client.client_id).await?
-        && let Some(order) =
-            orders::naming_part(tx, session.user_id, &client.client_id, before.joined_at).await?
-    {
-        let ending = Ending {
-            cause: order.cause,
-            order_id: Some(order.id),
-            before: Some(order.before),
-            now,
-            lease: None,
-        };
-        end_session::end_participation_in(provider, tx, &[session.id], &client.client_id, ending)
-            .await?;
-    }
     let participant = Participant {
         sid: provider.random.identifier(),
         session_id: session.id,

@@ -127,6 +127,7 @@ async fn person(
         None => false,
     };
     let sid = match session {
+        // In a part that no order names, so that there is none to end before.
         Some(session) if takes_part => {
             sessions::touch(tx, session.id, now).await?;
             Some(join(provider, tx, client, &session, now).await?)

@@ -4,12 +4,24 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use actix_web::http::header::{FORWARDED, HeaderMap, HeaderName, X_FORWARDED_FOR};
+use actix_web::{HttpMessage as _, HttpRequest};
 
 use crate::config::{ForwardedHeader, Proxies};
 
 /// The address of whoever asks.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct ClientAddress(pub IpAddr);
+
+impl ClientAddress {
+    /// What was found out when the request came in.
+    pub(super) fn of(request: &HttpRequest) -> IpAddr {
+        let known = request.extensions().get::<Self>().copied();
+        known.map_or(NOWHERE, |known| known.0)
+    }
+}
+
+/// Of a request that came over no connection.
+const NOWHERE: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
 
 /// The address of whoever asks. Each proxy adds at the right end from whom it heard, so we go from there to the left for
 /// as long as those who wrote are ours: the first address that is none of ours is the one, and what stands left of it
@@ -20,7 +32,7 @@ pub(super) fn client_address(
     proxies: &Proxies,
 ) -> IpAddr {
     let is_ours = |address: IpAddr| proxies.trusted.iter().any(|known| known.contains(&address));
-    let peer = peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.ip());
+    let peer = peer.map_or(NOWHERE, |peer| peer.ip());
     let mut address = peer.to_canonical();
     if !is_ours(address) {
         return address;

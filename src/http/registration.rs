@@ -3,12 +3,10 @@
 //! No script of another origin may ask here: a page would have its visitors register clients, each from an
 //! address of their own.
 
-use std::net::{IpAddr, Ipv4Addr};
-
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_TYPE, RETRY_AFTER};
 use actix_web::web::{self, Bytes, Path};
-use actix_web::{HttpMessage as _, HttpRequest, HttpResponse};
+use actix_web::{HttpRequest, HttpResponse};
 use serde_json::{Map, Value, json};
 
 use super::error::{failure, refusal};
@@ -31,10 +29,7 @@ pub(super) async fn post(
     request: HttpRequest,
     body: Bytes,
 ) -> HttpResponse {
-    let address = request
-        .extensions()
-        .get::<ClientAddress>()
-        .map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |address| address.0);
+    let address = ClientAddress::of(&request);
     let token = bearer(&request);
     let admission = match register::admit(&provider, token.as_deref(), address).await {
         Ok(Ok(admission)) => admission,

@@ -1,7 +1,7 @@
 //! Who is at the door: what a handler of a page needs to know of its request.
 
 use std::future::{Ready, ready};
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 
 use actix_web::dev::Payload;
 use actix_web::http::header::{ACCEPT_LANGUAGE, HeaderName, ORIGIN, USER_AGENT};
@@ -61,10 +61,6 @@ impl FromRequest for Visitor {
             .extensions()
             .get::<RequestId>()
             .map(|id| id.0.clone());
-        let address = request
-            .extensions()
-            .get::<ClientAddress>()
-            .map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |address| address.0);
         let (session_cookie, browser_cookie, leaving_cookie, state_cookie) = (
             Kind::Session.read(request, config),
             Kind::Browser.read(request, config),
@@ -80,7 +76,7 @@ impl FromRequest for Visitor {
             known_cookie: Kind::Known.read(request, config),
             state_cookie,
             is_framed,
-            address,
+            address: ClientAddress::of(request),
             user_agent: header(USER_AGENT).unwrap_or_default(),
             request_id: request_id.unwrap_or_default(),
             provider,

@@ -15,6 +15,7 @@
 //! | OpenID Connect Discovery §3, RFC 8414 | [`discovery`], [`issuer`] |
 //! | Dynamic Client Registration §2, RFC 7591 §2, RFC 8252 | [`client`], [`registration`], [`logo`] |
 //! | RFC 6749 §3.3 | [`scope`] |
+//! | RFC 7517 | [`jwks`] |
 //! | RFC 7636 | [`pkce`] |
 //! | RFC 8707 | [`resource`] |
 
@@ -28,6 +29,7 @@ pub mod error;
 pub mod initiate_login;
 pub mod issuer;
 pub mod json;
+pub mod jwks;
 pub mod logo;
 pub mod logout;
 pub mod params;

@@ -45,6 +45,17 @@ pub struct Image {
     pub bytes: Vec<u8>,
 }
 
+/// What a fetch came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fetched {
+    /// An image.
+    Image(Image),
+    /// There is none any more: the one before it is forgotten.
+    Gone,
+    /// None that can be shown, for now: the one before it stays.
+    Failed,
+}
+
 /// What was fetched for a client from this URI.
 ///
 /// # Errors
@@ -111,7 +122,7 @@ pub async fn claim(
     Ok(taken.rows_affected == 1)
 }
 
-/// Says what became of a fetch: the image, or that the one before it stays.
+/// Notes what became of a fetch.
 ///
 /// # Errors
 /// When the database fails.
@@ -119,18 +130,28 @@ pub async fn keep(
     db: &impl ConnectionTrait,
     client_id: &str,
     uri: &str,
-    image: Option<&Image>,
+    fetched: &Fetched,
     again_at: Timestamp,
 ) -> Result<(), StoreError> {
     let mut update = Entity::update_many()
         .col_expr(Column::AgainAt, Expr::value(millis(again_at)))
         .filter(Column::ClientId.eq(client_id))
         .filter(Column::Uri.eq(uri));
+    let image = match fetched {
+        Fetched::Image(image) => Some(Some(image)),
+        Fetched::Gone => Some(None),
+        Fetched::Failed => None,
+    };
     if let Some(image) = image {
+        let (fingerprint, media_type, bytes) = (
+            image.map(|image| image.fingerprint.clone()),
+            image.map(|image| image.media_type.clone()),
+            image.map(|image| image.bytes.clone()),
+        );
         update = update
-            .col_expr(Column::Fingerprint, Expr::value(image.fingerprint.clone()))
-            .col_expr(Column::MediaType, Expr::value(image.media_type.clone()))
-            .col_expr(Column::Image, Expr::value(image.bytes.clone()));
+            .col_expr(Column::Fingerprint, Expr::value(fingerprint))
+            .col_expr(Column::MediaType, Expr::value(media_type))
+            .col_expr(Column::Image, Expr::value(bytes));
     }
     update.exec(db).await?;
     Ok(())

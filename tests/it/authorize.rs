@@ -3,7 +3,9 @@
 use exeunt::oidc::client::ClientAuthMethod;
 use url::Url;
 
-use crate::support::ledger::{HOME, assert_stays, error, json_error, ledger, open, sign_in};
+use crate::support::ledger::{
+    HOME, assert_stays, error, json_error, ledger, open, sign_in, start_as,
+};
 use crate::support::provider::{Provider, metadata};
 use crate::support::relying_party::RelyingParty;
 use crate::support::visitor::Visitor;
@@ -11,9 +13,7 @@ use crate::support::visitor::Visitor;
 const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 
 async fn start() -> (Provider, RelyingParty, Visitor) {
-    let provider = ledger().await.start().await;
-    let party = RelyingParty::of(&provider, "ledger");
-    (provider, party, Visitor::default())
+    start_as(ledger().await).await
 }
 
 #[actix_web::test]

@@ -3,7 +3,9 @@
 use chrono::TimeDelta;
 use exeunt::oidc::client::GrantType;
 
-use crate::support::ledger::{add_grace, error, ledger_with, open, sign_in, sign_in_as};
+use crate::support::ledger::{
+    add_grace, allow, consent_page as page, error, ledger_with, open, sign_in, sign_in_as, start_as,
+};
 use crate::support::provider::{PASSWORD, Provider, Wish};
 use crate::support::relying_party::{RelyingParty, Tokens};
 use crate::support::visitor::{Answer, Visitor};
@@ -18,23 +20,7 @@ async fn wish() -> Wish {
 }
 
 async fn start() -> (Provider, RelyingParty, Visitor) {
-    let provider = wish().await.start().await;
-    let party = RelyingParty::of(&provider, "ledger");
-    (provider, party, Visitor::default())
-}
-
-async fn page(party: &RelyingParty, ada: &Visitor, more: &[(&str, &str)]) -> Answer {
-    let mut page = open(ada, &party.authorize_url(more)).await;
-    if page.page() == "page-sign-in" {
-        page = sign_in(ada, &page).await;
-    }
-    assert_eq!(page.page(), "page-consent", "{page:?}");
-    page
-}
-
-async fn allow(ada: &Visitor, page: &Answer) -> Answer {
-    ada.submit(page, &page.form(), &[("decision", "allow")])
-        .await
+    start_as(wish().await).await
 }
 
 async fn scope(party: &RelyingParty, answer: &Answer) -> String {

@@ -4,17 +4,23 @@
 use std::sync::Arc;
 
 use chrono::TimeDelta;
-use exeunt::flows::{Provider, deliver_logouts, end_session};
+use exeunt::clock::Timestamp;
+use exeunt::flows::redeem::CodeGrant;
+use exeunt::flows::{Provider, deliver_logouts, end_session, keys, redeem};
+use exeunt::jose::HashPurpose;
+use exeunt::oidc::client::Client;
 use exeunt::oidc::logout::{Cause, DeliveryState};
+use exeunt::store::codes::{self, Code};
 use exeunt::store::deliveries;
 use exeunt::store::deliveries::queue::{self, Lease, Settled, Share};
 use exeunt::store::grants::{self, Grant, Of};
 use exeunt::store::orders::OrderScope;
-use exeunt::store::{self, users};
+use exeunt::store::{self, clients, sessions, users};
 use futures_util::future::join_all;
 use tempfile::TempDir;
 use uuid::Uuid;
 
+use crate::support::eventually;
 use crate::support::fixtures::Side;
 use crate::support::parts::sessions_with;
 use crate::support::provider::{metadata, provider};
@@ -169,4 +175,97 @@ async fn grants_that_several_take_back_at_once_keep_them_waiting_only() {
         }
     }
     provider.database.clone().close().await;
+}
+
+/// A code that comes back behind an order that nobody has carried out yet: what went before it is taken back first, in
+/// the order in which whoever shuts a person out goes through their grants.
+#[actix_web::test]
+async fn a_code_behind_an_order_keeps_who_takes_the_same_grants_back_waiting_only() {
+    let (provider, _folder) = opened().await;
+    // SQLite's writer is alone.
+    if provider.config.database.is_postgres() {
+        keys::load(&provider).await.unwrap();
+        let session_id = sessions_with(&provider, 1, &["ledger"]).await[0];
+        let db = provider.database.read();
+        let user_id = sessions::find(db, session_id)
+            .await
+            .unwrap()
+            .unwrap()
+            .user_id;
+        let ledger = clients::find(db, "ledger").await.unwrap().unwrap().client;
+        let now = provider.clock.now();
+        let before = given(&provider, &ledger, session_id, user_id, now, None).await;
+        let client_id = ledger.client_id.clone();
+        let scope = OrderScope::UserAtClient { user_id, client_id };
+        end_session::end_many(&provider, scope, Cause::ConsentWithdrawn)
+            .await
+            .unwrap();
+        let later = provider.clock.now() + TimeDelta::seconds(1);
+        let after = given(&provider, &ledger, session_id, user_id, later, Some("code")).await;
+
+        // Somebody goes through the person's grants, and has come to the first.
+        let tx = provider.database.begin().await.unwrap();
+        grants::lock_good(&tx, before).await.unwrap().unwrap();
+        let redeeming = {
+            let (provider, client) = (Arc::clone(&provider), ledger.clone());
+            tokio::spawn(async move {
+                let presented = CodeGrant {
+                    code: "code",
+                    redirect_uri: &client.metadata.redirect_uris[0],
+                    code_verifier: None,
+                };
+                redeem::redeem_code(&provider, &client, &presented).await
+            })
+        };
+        let mut side = Side::open(provider.config.database.as_str()).await;
+        let waiting = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+        let waits = async || (side.execute(waiting).await == 1).then_some(());
+        assert!(eventually(waits).await.is_some(), "it waits for the first");
+        grants::lock_good(&tx, after).await.unwrap().unwrap();
+        store::commit(tx).await.unwrap();
+        let given = redeeming.await.unwrap().unwrap();
+        assert!(given.is_ok());
+        assert_eq!(grants::lock_good(db, before).await.unwrap(), None);
+    }
+    provider.database.clone().close().await;
+}
+
+/// A grant of a session, and a code for it; answers the grant's identifier.
+async fn given(
+    provider: &Provider,
+    client: &Client,
+    session_id: Uuid,
+    user_id: Uuid,
+    at: Timestamp,
+    code: Option<&str>,
+) -> Uuid {
+    let grant = Grant {
+        id: provider.random.row_id(at),
+        session_id: Some(session_id),
+        user_id: Some(user_id),
+        client_id: client.client_id.clone(),
+        scope: "openid".to_owned(),
+        claims: None,
+        offline_access: false,
+        revoked_at: None,
+    };
+    let tx = provider.database.begin().await.unwrap();
+    grants::insert(&tx, &grant, at).await.unwrap();
+    if let Some(code) = code {
+        let code = Code {
+            code_hash: provider.master.hash(HashPurpose::Code, code),
+            grant_id: grant.id,
+            client_id: grant.client_id,
+            session_id,
+            redirect_uri: client.metadata.redirect_uris[0].clone(),
+            code_challenge: None,
+            nonce: None,
+            auth_time: at,
+            expires_at: at + TimeDelta::minutes(1),
+            redeemed_at: None,
+        };
+        codes::insert(&tx, &code).await.unwrap();
+    }
+    store::commit(tx).await.unwrap();
+    grant.id
 }

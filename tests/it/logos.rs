@@ -1,10 +1,9 @@
 //! Logos and links of applications where people decide about them: fetched by us, checked, and served by us.
 
-use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
 
 use actix_web::dev::ServerHandle;
-use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use chrono::TimeDelta;
 use exeunt::config::Config;
 use exeunt::oidc::client::ClientMetadata;
@@ -13,6 +12,7 @@ use crate::support::eventually;
 use crate::support::ledger::{ledger_with, open, sign_in};
 use crate::support::provider::{Provider, Wish, metadata};
 use crate::support::relying_party::RelyingParty;
+use crate::support::server::serve;
 use crate::support::visitor::{Answer, Visitor};
 
 const PNG: &[u8] = b"\x89PNG\r\n\x1a\n and what follows";
@@ -28,26 +28,15 @@ struct Studio {
 
 impl Studio {
     async fn open(picture: &[u8]) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let base = format!("http://{}", listener.local_addr().unwrap());
         let answers = Arc::new(Mutex::new((200, picture.to_vec())));
         let asked = Arc::new(Mutex::new(Vec::new()));
         let shared = web::Data::new((Arc::clone(&answers), Arc::clone(&asked)));
-        let server = HttpServer::new(move || {
-            App::new()
-                .app_data(shared.clone())
-                .default_service(web::to(answer))
-        })
-        .workers(1)
-        .disable_signals()
-        .shutdown_timeout(0)
-        .listen(listener)
-        .unwrap()
-        .run();
-        let handle = server.handle();
-        tokio::spawn(server);
+        let (port, handle) = serve(None, move |app| {
+            app.app_data(shared.clone())
+                .default_service(web::to(answer));
+        });
         Self {
-            base,
+            base: format!("http://127.0.0.1:{port}"),
             answers,
             asked,
             handle,
@@ -256,6 +245,31 @@ async fn a_new_logo_is_seen_a_day_later_and_one_that_fails_then_stays_as_it_was(
     assert_eq!(logo_of(&page(&provider).await), logo_of(&second));
     studio.handle.stop(false).await;
     provider.stop().await;
+}
+
+/// An application that takes its logo away has it taken away here.
+#[actix_web::test]
+async fn a_logo_that_is_not_found_or_gone_when_it_is_looked_at_again_is_shown_no_more() {
+    for status in [404, 410] {
+        let studio = Studio::open(PNG).await;
+        let provider = with_logo(studio.logo_uri()).await.start().await;
+        let first = page(&provider).await;
+        assert_eq!(served(&provider, &first).await.status, 200);
+        studio.answer(status, b"");
+        provider.advance(TimeDelta::days(1));
+        let without =
+            eventually(async || Some(page(&provider).await).filter(|page| logo_of(page).is_none()));
+        assert!(without.await.is_some(), "{status}");
+        assert_eq!(served(&provider, &first).await.status, 404);
+        assert_eq!(studio.asked(), 2);
+        // It may come back.
+        studio.answer(200, PNG);
+        provider.advance(TimeDelta::minutes(10));
+        let again = eventually(async || logo_of(&page(&provider).await));
+        assert_eq!(again.await, logo_of(&first));
+        studio.handle.stop(false).await;
+        provider.stop().await;
+    }
 }
 
 /// Attack 69: links of an application that run a script, or that anyone on the way can change.

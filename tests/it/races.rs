@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use chrono::TimeDelta;
 use exeunt::flows::end_session;
-use exeunt::oidc::logout::{Cause, Channel, DeliveryState};
+use exeunt::oidc::logout::{Cause, DeliveryState};
 use exeunt::store;
 use exeunt::store::deliveries::queue::{self, Lease, Settled, Share};
 use exeunt::store::deliveries::{self, Delivery};
@@ -14,6 +14,7 @@ use futures_util::stream::{self, StreamExt as _};
 use tokio::sync::Notify;
 
 use crate::support::eventually;
+use crate::support::parts::notice;
 use crate::support::provider::provider;
 use crate::support::relying_party::Tokens;
 use crate::support::scene::Scene;
@@ -147,27 +148,9 @@ async fn two_nodes_deliver_each_notice_once() {
 #[actix_web::test]
 async fn p7_a_late_acknowledgement_of_a_lost_lease_changes_nothing() {
     let (provider, _folder) = provider().await.open().await;
-    let now = provider.clock.now();
+    let row = notice(&provider, "ledger");
+    let now = row.created_at;
     let lease_for = TimeDelta::seconds(30);
-    let row = Delivery {
-        id: provider.random.row_id(now),
-        session_id: provider.random.row_id(now),
-        sid: provider.random.identifier(),
-        client_id: "ledger".to_owned(),
-        user_id: provider.random.identifier(),
-        channel: Channel::Back,
-        state: DeliveryState::Pending,
-        cause: Cause::Logout,
-        order_id: None,
-        attempts: 0,
-        created_at: now,
-        due_at: Some(now),
-        give_up_at: now + TimeDelta::days(1),
-        believes_until: now,
-        finished_at: None,
-        last_status: None,
-        last_problem: None,
-    };
     let tx = provider.database.begin().await.unwrap();
     deliveries::insert(&tx, std::slice::from_ref(&row), None)
         .await

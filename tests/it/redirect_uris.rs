@@ -2,7 +2,7 @@
 
 use exeunt::oidc::client::{ApplicationType, ClientAuthMethod};
 
-use crate::support::ledger::{HOME, assert_stays, ledger};
+use crate::support::ledger::{HOME, assert_stays, ledger, start_as};
 use crate::support::provider::{Provider, metadata};
 use crate::support::relying_party::RelyingParty;
 use crate::support::visitor::Visitor;
@@ -10,9 +10,7 @@ use crate::support::visitor::Visitor;
 const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 
 async fn start() -> (Provider, RelyingParty, Visitor) {
-    let provider = ledger().await.start().await;
-    let party = RelyingParty::of(&provider, "ledger");
-    (provider, party, Visitor::default())
+    start_as(ledger().await).await
 }
 
 /// Attack 1 (CVE-2023-6927, CVE-2023-6134, CVE-2024-1132, CVE-2020-15233, CVE-2020-15234), attack 2

@@ -2,30 +2,15 @@
 
 use exeunt::config::Credential;
 
-use crate::support::ledger::{HOME, ledger, open, sign_in, sign_in_as};
-use crate::support::provider::{PASSWORD, Provider, Wish};
+use crate::support::ledger::{
+    HOME, is_signed_in, ledger, open, sign_in, sign_in_as, sign_in_page as page, start_as,
+};
+use crate::support::provider::{PASSWORD, Provider};
 use crate::support::relying_party::RelyingParty;
 use crate::support::visitor::{Answer, Visitor};
 
 async fn start() -> (Provider, RelyingParty, Visitor) {
     start_as(ledger().await).await
-}
-
-async fn start_as(wish: Wish) -> (Provider, RelyingParty, Visitor) {
-    let provider = wish.start().await;
-    let party = RelyingParty::of(&provider, "ledger");
-    (provider, party, Visitor::default())
-}
-
-async fn page(party: &RelyingParty, visitor: &Visitor) -> Answer {
-    let page = open(visitor, &party.authorize_url(&[])).await;
-    assert_eq!(page.page(), "page-sign-in");
-    page
-}
-
-async fn is_signed_in(party: &RelyingParty, visitor: &Visitor) -> bool {
-    let silent = party.authorize_url(&[("prompt", "none")]);
-    visitor.get(&silent).await.parameter("code").is_some()
 }
 
 /// Attack 20: a 307, which would send the password on to the application. Attack 66: cookies that

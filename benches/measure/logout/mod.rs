@@ -128,24 +128,23 @@ impl Stage {
     }
 }
 
-/// Everything about deliveries, on SQLite, and on PostgreSQL where `EXEUNT_TEST_POSTGRES` names a server.
-pub async fn measure() -> Vec<Row> {
+/// Everything about deliveries, or the storm alone, on SQLite, and on PostgreSQL where `EXEUNT_TEST_POSTGRES` names a server.
+pub async fn measure(only_storm: bool) -> Vec<Row> {
     let mut rows = Vec::new();
     for (name, is_postgres) in [("SQLite", false), ("PostgreSQL", true)] {
         if is_postgres && postgres().is_none() {
             eprintln!("no PostgreSQL: scripts/bench starts one");
             continue;
         }
-        let mut stage = Stage::set(is_postgres, MANY).await;
-        eprintln!("{name}: a backlog ...");
-        rows.extend(backlog::measure(name, &mut stage).await);
-        eprintln!("{name}: bursts ...");
-        rows.extend(burst::measure(name, &mut stage).await);
-        drop(stage);
-        eprintln!("{name}: a storm ...");
-        if std::env::var_os("STORM").is_some() {
-            rows.extend(storm::measure(name, is_postgres).await);
+        if !only_storm {
+            let mut stage = Stage::set(is_postgres, MANY).await;
+            eprintln!("{name}: a backlog ...");
+            rows.extend(backlog::measure(name, &mut stage).await);
+            eprintln!("{name}: bursts ...");
+            rows.extend(burst::measure(name, &mut stage).await);
         }
+        eprintln!("{name}: a storm ...");
+        rows.extend(storm::measure(name, is_postgres).await);
     }
     rows
 }

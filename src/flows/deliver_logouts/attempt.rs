@@ -44,10 +44,16 @@ impl Attempts {
     pub(super) async fn carry_out(&self, claimed: Claimed) -> Pace {
         let span = observe::attempt(&claimed.delivery);
         match self.attempt(claimed).instrument(span.clone()).await {
-            Ok((outcome, pace)) => {
+            Ok(Some((outcome, pace))) => {
                 // Whoever records them outlives all attempts.
                 let _ = self.outcomes.send(outcome).await;
                 pace
+            }
+            Ok(None) => {
+                span.in_scope(|| {
+                    tracing::warn!("a notice waited beyond its lease; it is due again")
+                });
+                Pace::Unasked
             }
             Err(error) => {
                 // The lease runs out and the row is claimed again.
@@ -57,7 +63,8 @@ impl Attempts {
         }
     }
 
-    async fn attempt(&self, claimed: Claimed) -> Result<(Outcome, Pace), FlowError> {
+    /// None: it is not ours any more.
+    async fn attempt(&self, claimed: Claimed) -> Result<Option<(Outcome, Pace)>, FlowError> {
         let provider = &self.provider;
         let Claimed {
             mut delivery,
@@ -76,13 +83,13 @@ impl Attempts {
                 Some("the application has no back-channel logout URI any more".to_owned());
             let outcome = Outcome {
                 delivery,
-                lease,
+                lease: lease.id,
                 attempt: None,
                 health: is_probe.then_some(Health::Answered),
                 was_probe: is_probe,
                 at: sent_at,
             };
-            return Ok((outcome, Pace::Unasked));
+            return Ok(Some((outcome, Pace::Unasked)));
         };
         // Asked for where the answer matters alone. Sessions that have no end yet count, however idle they are.
         let goes_on = metadata.logout_token_subject == LogoutTokenSubject::Sub
@@ -104,6 +111,10 @@ impl Attempts {
             };
             send_notice::token(provider, metadata, &notice, sent_at)
         };
+        // After the last wait for anything of ours: who waited too long for a place may have been overtaken by another node.
+        if provider.clock.now() >= lease.until {
+            return Ok(None);
+        }
         let answer = match token {
             Ok(token) => send_notice::post(provider, metadata, uri, &token).await,
             Err(error) => Err(error),
@@ -150,14 +161,14 @@ impl Attempts {
         };
         let outcome = Outcome {
             delivery,
-            lease,
+            lease: lease.id,
             attempt: Some(attempt),
             // The application did nothing; but a probe that was not sent must be given back.
             health: (was_sent || is_probe).then_some(health),
             was_probe: is_probe,
             at: now,
         };
-        Ok((outcome, pace))
+        Ok(Some((outcome, pace)))
     }
 }
 

@@ -4,7 +4,6 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use chrono::TimeDelta;
-use uuid::Uuid;
 
 use super::load::Load;
 use crate::clock::Timestamp;
@@ -49,8 +48,8 @@ impl Destination {
 pub(in crate::flows) struct Claimed {
     /// The row.
     pub delivery: Delivery,
-    /// What it is held under.
-    pub lease: Uuid,
+    /// What it is held under, and until when.
+    pub lease: Lease,
     /// Where to.
     pub destination: Arc<Destination>,
     /// Whether it is the one that an open breaker lets pass.
@@ -235,7 +234,7 @@ impl Claims {
             waiting.push(Claimed {
                 destination: Arc::clone(destination),
                 delivery,
-                lease: lease.id,
+                lease,
                 is_probe,
             });
         }

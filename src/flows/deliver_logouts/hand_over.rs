@@ -6,6 +6,7 @@ use std::sync::{Mutex, PoisonError};
 
 use chrono::TimeDelta;
 use tokio::sync::mpsc::{self, OwnedPermit};
+use tokio::time::Instant;
 
 use super::claim::Claimed;
 use crate::clock::Timestamp;
@@ -60,6 +61,19 @@ impl HandOver {
     }
 }
 
+/// Nobody gets a place any more; whoever has one may use it `until` then.
+pub(super) async fn rest(
+    mut handed: mpsc::Receiver<Vec<Claimed>>,
+    until: Instant,
+    mut take_in: impl FnMut(Vec<Claimed>),
+) {
+    handed.close();
+    // Nothing, once every place was used or given up.
+    while let Ok(Some(notices)) = tokio::time::timeout_at(until, handed.recv()).await {
+        take_in(notices);
+    }
+}
+
 impl Place {
     /// The rows are committed: they are the dispatcher's to try.
     pub(in crate::flows) fn hand_over(self, notices: Vec<Claimed>) {
@@ -90,5 +104,26 @@ mod tests {
         dispatcher.close();
         assert!(place().is_none(), "the server stops");
         assert!(dispatcher.try_recv().is_err());
+    }
+
+    #[tokio::test]
+    async fn who_has_a_place_when_the_server_stops_may_use_it() {
+        let (way, random) = (HandOver::default(), SeededRandom::new(1));
+        let place = || way.place(&random, SystemClock.now());
+        let handed = way.open();
+        let (used, given_up) = (place().unwrap(), place().unwrap());
+        let until = Instant::now() + std::time::Duration::from_secs(60);
+        let stopping = tokio::spawn(async move {
+            let mut came = 0;
+            rest(handed, until, |_| came += 1).await;
+            came
+        });
+        tokio::task::yield_now().await;
+        assert!(place().is_none(), "it is for those who have one");
+        used.permit.send(Vec::new());
+        tokio::task::yield_now().await;
+        assert!(!stopping.is_finished(), "somebody has a place yet");
+        drop(given_up);
+        assert_eq!(stopping.await.unwrap(), 1);
     }
 }

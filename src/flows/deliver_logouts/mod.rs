@@ -19,6 +19,7 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use tokio::sync::mpsc;
 use tokio::task::{Id, JoinSet};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -36,7 +37,8 @@ use crate::store::{self, breakers, clients};
 const POLL: TimeDelta = TimeDelta::seconds(1);
 /// Outcomes that may wait to be recorded; attempts wait for room beyond that.
 const UNRECORDED: usize = 1_000;
-/// How long attempts under way may take to finish when the server stops: the longest, and a little.
+/// How long the server, when it stops, waits for notices that are on their way here and for attempts under way: the
+/// longest, and a little.
 const FINISH: Duration = Duration::from_secs(7);
 
 /// An attempt under way, as far as the dispatcher must know.
@@ -59,7 +61,7 @@ impl From<&Claimed> for Held {
         let client_id = &claimed.delivery.client_id;
         Self {
             id: claimed.delivery.id,
-            lease: claimed.lease,
+            lease: claimed.lease.id,
             probe_of: claimed.is_probe.then(|| client_id.clone()),
         }
     }
@@ -125,11 +127,9 @@ pub async fn run(provider: Arc<Provider>, stop: CancellationToken) {
             () = stop.cancelled() => {}
         }
     }
-    handed.close();
-    while let Ok(notices) = handed.try_recv() {
-        dispatcher.take_in(notices);
-    }
-    dispatcher.stop(&provider).await;
+    let until = Instant::now() + FINISH;
+    hand_over::rest(handed, until, |notices| dispatcher.take_in(notices)).await;
+    dispatcher.stop(&provider, until).await;
     // The last one to send is gone: the recorder writes what is left and ends.
     drop(dispatcher);
     let _ = recorder.await;
@@ -188,19 +188,16 @@ impl Dispatcher {
     }
 
     /// Gives back what waits, finishes what is under way, and gives back what does not finish in time.
-    async fn stop(&mut self, provider: &Provider) {
-        let waiting: Vec<Held> = self
-            .waiting
-            .take()
-            .map(|claimed| Held::from(&claimed))
-            .collect();
-        give_back(provider, &waiting).await;
+    async fn stop(&mut self, provider: &Provider, until: Instant) {
+        let mut unsent = std::mem::take(&mut self.surplus);
+        unsent.extend(self.waiting.take().map(|claimed| Held::from(&claimed)));
+        give_back(provider, &unsent).await;
         let finish = async {
             while !self.under_way.is_empty() {
                 self.finished().await;
             }
         };
-        if tokio::time::timeout(FINISH, finish).await.is_err() {
+        if tokio::time::timeout_at(until, finish).await.is_err() {
             self.tasks.shutdown().await;
             let unfinished: Vec<Held> = self
                 .under_way

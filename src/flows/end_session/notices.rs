@@ -118,7 +118,7 @@ async fn insert(
         Some(Claimed {
             destination: Arc::new(Destination::of(&delivery.client_id, metadata)),
             delivery,
-            lease: lease.id,
+            lease,
             is_probe: false,
         })
     });

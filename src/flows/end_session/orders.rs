@@ -4,7 +4,7 @@
 use chrono::TimeDelta;
 use uuid::Uuid;
 
-use super::{Ending, SESSIONS_AT_ONCE, end_in, end_participation_in};
+use super::{Ending, end_in, end_participation_in, sessions_at_once};
 use crate::clock::Timestamp;
 use crate::flows::{FlowError, Provider, observe};
 use crate::oidc::logout::Cause;
@@ -101,7 +101,7 @@ async fn carry_out_some(provider: &Provider, order: &Order) -> Result<bool, Flow
         lease: None,
     };
     let work = provider.begin_work().await?;
-    let (limit, before) = (SESSIONS_AT_ONCE, order.before);
+    let (limit, before) = (sessions_at_once(provider), order.before);
     let (user_id, except, client_id) = match &order.scope {
         OrderScope::User(user_id) => (Some(*user_id), None, None),
         OrderScope::OthersOf { user_id, except } => (Some(*user_id), Some(*except), None),

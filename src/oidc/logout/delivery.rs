@@ -51,7 +51,7 @@ pub fn classify(attempt: Result<Answer, ConnectionProblem>) -> Verdict {
             400 => Verdict::Refused,
             // "Not implemented" will not be implemented by the next try.
             501 => Verdict::Final,
-            // Of the 5xx that have no meaning of their own here (520 to 527 of some proxies, 507, 508, ...) the
+            // Of the 5xx that have no meaning of their own here (520 to 530 of some gateways, 507, 508, ...) the
             // class counts: the server failed, and may not fail next time.
             408 | 425 | 429 | 500..=599 => Verdict::Again {
                 after: answer.retry_after,

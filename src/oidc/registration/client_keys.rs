@@ -1,10 +1,9 @@
 //! The keys that clients sign with.
 
-use serde_json::Value;
-
 use super::{Networks, Problem, outward};
 use crate::oidc::algorithm::ClientAlgorithm;
 use crate::oidc::client::{ClientAuthMethod, ClientMetadata};
+use crate::oidc::jwks;
 
 /// As HS256 wants it.
 const LEAST_SIGNING_SECRET: usize = 32;
@@ -49,7 +48,7 @@ pub fn secret_problem(metadata: &ClientMetadata, bytes: usize) -> Option<String>
 pub(super) fn jwks(metadata: &ClientMetadata) -> Vec<Problem> {
     let field = "jwks";
     let needed = metadata.token_endpoint_auth_method == ClientAuthMethod::PrivateKeyJwt;
-    let Some(jwks) = &metadata.jwks else {
+    let Some(registered) = &metadata.jwks else {
         return if needed && metadata.jwks_uri.is_none() {
             let message = "private_key_jwt needs the client's public keys, here or at a jwks_uri";
             vec![Problem::new(field, message)]
@@ -57,30 +56,16 @@ pub(super) fn jwks(metadata: &ClientMetadata) -> Vec<Problem> {
             Vec::new()
         };
     };
-    let keys = jwks.get("keys").and_then(Value::as_array);
-    let Some(keys) = keys.filter(|keys| !keys.is_empty()) else {
-        return vec![Problem::new(
-            field,
-            "must have a member keys with at least one key",
-        )];
+    let problem = match jwks::keys(registered) {
+        Ok([]) => "must have a member keys with at least one key".to_owned(),
+        Ok(keys) if keys.iter().any(jwks::is_private) => {
+            "holds a private key; only public ones belong here".to_owned()
+        }
+        Ok(keys) if keys.iter().any(jwks::is_known_kind) => return Vec::new(),
+        Ok(_) => "no key in it has the kty RSA, EC or OKP".to_owned(),
+        Err(problem) => problem,
     };
-    let private = ["d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"];
-    let is_private = |key: &Value| private.iter().any(|name| key.get(name).is_some());
-    let mut problems = Vec::new();
-    if keys.iter().any(is_private) {
-        problems.push(Problem::new(
-            field,
-            "holds a private key; only public ones belong here",
-        ));
-    }
-    let asymmetric = |key: &Value| matches!(key["kty"].as_str(), Some("RSA" | "EC" | "OKP"));
-    if !keys.iter().all(asymmetric) {
-        problems.push(Problem::new(
-            field,
-            "the kty of every key must be RSA, EC or OKP",
-        ));
-    }
-    problems
+    vec![Problem::new(field, problem)]
 }
 
 /// Public keys, by reference (Registration §2): in the place of `jwks`, where others can't change them on their way.

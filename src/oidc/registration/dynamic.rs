@@ -11,6 +11,7 @@ use super::{Problem, sends_people};
 use crate::oidc::authorization::ResponseType;
 use crate::oidc::client::{ClientMetadata, GrantType};
 use crate::oidc::error::{ErrorCode, OAuthError};
+use crate::oidc::json;
 use crate::oidc::scope::{ADMINISTRATION, STANDARD, Scope};
 
 /// The metadata that a client may set itself: a list of what may be set, so that a setting of ours is not to
@@ -101,13 +102,12 @@ impl RegistrationRequest {
     /// # Errors
     /// The codes of RFC 7591 §3.2.2.
     pub fn parse(body: &[u8], offer: &Offer) -> Result<Self, OAuthError> {
-        let mut members: Map<String, Value> =
-            serde_json::from_slice(body).map_err(|_no_object| {
-                OAuthError::new(
-                    ErrorCode::InvalidClientMetadata,
-                    "the body must be one JSON object",
-                )
-            })?;
+        let mut members = json::object(body).ok_or_else(|| {
+            OAuthError::new(
+                ErrorCode::InvalidClientMetadata,
+                "the body must be one JSON object in which no member occurs twice",
+            )
+        })?;
         // RFC 7592 §2.2: null is as good as absent.
         members.retain(|_, value| !value.is_null());
         software_statement(&members)?;
@@ -219,7 +219,7 @@ fn software_statement(members: &Map<String, Value>) -> Result<(), OAuthError> {
 /// Whether it is a JWT with a signature and an issuer, whoever that may be.
 fn is_signed_by_someone(statement: &str) -> bool {
     let object = |part: &str| -> Option<Map<String, Value>> {
-        serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).ok()?).ok()
+        json::object(&URL_SAFE_NO_PAD.decode(part).ok()?)
     };
     let parts: Vec<&str> = statement.split('.').collect();
     let [header, claims, signature] = parts[..] else {

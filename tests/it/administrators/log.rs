@@ -1,51 +1,18 @@
 //! The log of a real server: one sign-out can be followed through it, and nothing in it is a secret.
 
-use std::io::Read as _;
-use std::net::TcpListener;
-use std::process::{Child, Command, Stdio};
-
 use exeunt::oidc::scope::ADMIN;
 use serde_json::{Value, json};
 
 use crate::proxies::from;
 use crate::support::eventually;
 use crate::support::ledger::{open, sign_in_as};
+use crate::support::process::{Process, free_port, program};
 use crate::support::provider::{PASSWORD, SECRET, database};
 use crate::support::relying_party::{Ear, RelyingParty, Reply};
 use crate::support::visitor::Visitor;
 
 /// Somebody's password, typed into the wrong field.
 const WRONG: &str = "correct horse battery staple";
-
-/// A server in a process of its own, which ends with the test.
-struct Server(Child);
-
-impl Server {
-    /// Asks it to stop; answers the lines of its log.
-    fn stop(mut self) -> Vec<Value> {
-        let asked = Command::new("kill").arg(self.0.id().to_string()).status();
-        assert!(asked.unwrap().success());
-        let mut log = String::new();
-        let mut stderr = self.0.stderr.take().unwrap();
-        stderr.read_to_string(&mut log).unwrap();
-        log.lines()
-            .map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("no JSON: {line}")))
-            .collect()
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        // It has stopped already when the test went well.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().port()
-}
 
 /// Attack 95: secrets in logs.
 #[actix_web::test]
@@ -87,15 +54,9 @@ async fn one_sign_out_can_be_followed_from_the_request_to_the_receipt() {
         ear.backchannel_logout_uri()
     );
     std::fs::write(folder.path().join("exeunt.toml"), text).unwrap();
-    let child = Command::new(env!("CARGO_BIN_EXE_exeunt"))
-        .current_dir(folder.path())
-        .args(["--config", "exeunt.toml", "serve"])
-        .env("RUST_LOG", "exeunt=trace")
-        .stdin(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let server = Server(child);
+    let mut serve = program(folder.path());
+    serve.args(["--config", "exeunt.toml", "serve"]);
+    let server = Process::spawn(serve.env("RUST_LOG", "exeunt=trace"));
     // Through a proxy, which says from whom it heard.
     let ada = Visitor::over(from("192.0.2.7"));
     eventually(async || ada.try_get(&format!("{issuer}/readyz")).await)
@@ -126,7 +87,11 @@ async fn one_sign_out_can_be_followed_from_the_request_to_the_receipt() {
         answer["items"].get(0).cloned()
     });
     let confirmed = confirmed.await.expect("the notice is confirmed");
-    let log = server.stop();
+    let (_, log) = server.stop();
+    let log: Vec<Value> = log
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("no JSON: {line}")))
+        .collect();
 
     let ends: Vec<&Value> = log
         .iter()

@@ -1,10 +1,10 @@
 //! `exeunt demo` with a configuration: how things go is the file's, who one is the demo's own.
 
-use std::net::TcpListener;
 use std::process::{Command, Stdio};
 
-use super::{Answer, Server, Stage, client};
+use super::{Answer, Stage, client};
 use crate::support::eventually;
+use crate::support::process::{Process, free_port};
 use crate::support::visitor::Visitor;
 
 /// The file declares another issuer, a database, a client and a person, and settings of its own.
@@ -20,8 +20,7 @@ fn stage() -> Stage {
 
 /// `demo` at ports that are free when we look.
 fn demo(stage: &Stage, line: &str) -> (Command, String) {
-    let listeners = [(); 4].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
-    let ports = listeners.map(|listener| listener.local_addr().unwrap().port().to_string());
+    let ports = [(); 4].map(|()| free_port().to_string());
     let mut command = stage.command("demo");
     for (option, port) in ["--port", "--ledger-port", "--atlas-port", "--gallery-port"]
         .iter()
@@ -37,8 +36,7 @@ fn demo(stage: &Stage, line: &str) -> (Command, String) {
 async fn the_demo_runs_on_the_settings_of_a_file_with_an_issuer_and_people_of_its_own() {
     let stage = stage();
     let (mut command, issuer) = demo(&stage, "");
-    let child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn();
-    let server = Server(child.unwrap());
+    let server = Process::spawn(command.stdout(Stdio::null()));
     let visitor = Visitor::default();
     let url = format!("{issuer}/account/sign-in");
     let page = eventually(async || visitor.try_get(&url).await)

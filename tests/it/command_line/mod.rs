@@ -10,15 +10,14 @@ mod sessions;
 mod test_logout;
 
 use std::io::Write as _;
-use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::support::eventually;
+use crate::support::process::{Process, free_port, program};
 use crate::support::provider::{PASSWORD, SECRET};
 
 /// A folder with a configuration, in which the program runs.
@@ -55,11 +54,9 @@ impl Answer {
 impl Stage {
     /// Declares ada, and what `more` says.
     fn new(more: &str) -> Self {
-        // Free when we look; the program takes it a moment later.
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let stage = Self {
             folder: tempfile::tempdir().unwrap(),
-            port: listener.local_addr().unwrap().port(),
+            port: free_port(),
         };
         stage.declare(&format!(
             "[[users]]\nusername = \"ada\"\npassword = \"{PASSWORD}\"\n{more}"
@@ -110,13 +107,8 @@ impl Stage {
     }
 
     /// Starts the server and waits until it says that it is ready.
-    async fn serve(&self) -> Server {
-        let child = self
-            .command("serve")
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let server = Server(child);
+    async fn serve(&self) -> Process {
+        let server = Process::spawn(&mut self.command("serve"));
         let ready = eventually(async || (self.run("healthcheck").code == Some(0)).then_some(()));
         ready.await.expect("the server is ready");
         server
@@ -130,36 +122,6 @@ impl Stage {
             list("user list --json"),
             list("keys list --json"),
         )
-    }
-}
-
-fn program(folder: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_exeunt"));
-    command.current_dir(folder).stdin(Stdio::null());
-    command.env_remove("RUST_LOG");
-    command
-}
-
-/// A server that is ended, one way or the other, with the test.
-struct Server(Child);
-
-impl Server {
-    /// Asks it to stop; answers its exit code and what it logged.
-    fn stop(mut self) -> (Option<i32>, String) {
-        let asked = Command::new("kill").arg(self.0.id().to_string()).status();
-        assert!(asked.unwrap().success());
-        let mut log = String::new();
-        let mut stderr = self.0.stderr.take().unwrap();
-        std::io::Read::read_to_string(&mut stderr, &mut log).unwrap();
-        (self.0.wait().unwrap().code(), log)
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        // It has stopped already when the test went well.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
     }
 }
 

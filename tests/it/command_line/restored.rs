@@ -170,7 +170,7 @@ async fn p3_a_server_whose_database_is_put_back_underneath_serves_no_more() {
         .parse()
         .unwrap();
     std::fs::write(&marker, format!("{}\n", remembered + 86_400_000)).unwrap();
-    let code = eventually(async || server.0.try_wait().unwrap().map(|status| status.code()));
+    let code = eventually(async || server.ended().map(|status| status.code()));
     assert_eq!(code.await, Some(Some(1)));
     let refused = stage.run("session list");
     assert_eq!(refused.code, Some(1));

@@ -1,14 +1,15 @@
 //! The suite's own site, over https: what it publishes for the provider, and what the provider tells it.
 
 use std::collections::HashMap;
-use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
 
 use actix_web::dev::ServerHandle;
 use actix_web::web::{self, Bytes};
-use actix_web::{App, HttpRequest, HttpResponse, HttpServer};
+use actix_web::{HttpRequest, HttpResponse};
 use rustls::ServerConfig;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+
+use crate::support::server::serve;
 
 /// A request that came in.
 #[derive(Debug, Clone)]
@@ -43,11 +44,6 @@ pub struct Desk {
 impl Desk {
     /// Opens at a free port, with a certificate for `localhost`.
     pub fn open(certified: &rcgen::CertifiedKey<rcgen::KeyPair>) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let base = format!(
-            "https://localhost:{}",
-            listener.local_addr().unwrap().port()
-        );
         let certificate = CertificateDer::from(certified.cert.der().to_vec());
         let key = PrivateKeyDer::try_from(certified.signing_key.serialize_der()).unwrap();
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
@@ -59,21 +55,11 @@ impl Desk {
             .unwrap();
         let shelf = Arc::new(Mutex::new(Shelf::default()));
         let data = web::Data::from(Arc::clone(&shelf));
-        let server = HttpServer::new(move || {
-            App::new()
-                .app_data(data.clone())
-                .default_service(web::to(answer))
-        })
-        .workers(1)
-        .disable_signals()
-        .shutdown_timeout(0)
-        .listen_rustls_0_23(listener, tls)
-        .unwrap()
-        .run();
-        let handle = server.handle();
-        tokio::spawn(server);
+        let (port, handle) = serve(Some(tls), move |app| {
+            app.app_data(data.clone()).default_service(web::to(answer));
+        });
         Self {
-            base,
+            base: format!("https://localhost:{port}"),
             shelf,
             handle,
         }

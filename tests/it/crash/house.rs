@@ -1,6 +1,5 @@
 //! The program itself, one process or two behind one door, that can be killed or cut off from its database.
 
-use std::net::TcpListener as StdTcpListener;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -15,6 +14,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 use crate::support::eventually;
 use crate::support::fixtures::Side;
+use crate::support::process::free_port;
 use crate::support::provider::database;
 use crate::support::visitor::http_client;
 
@@ -233,12 +233,6 @@ impl House {
         let went_well = output.status.success();
         went_well.then(|| String::from_utf8(output.stdout).unwrap())
     }
-}
-
-/// Free when we look; the program takes it a moment later.
-fn free_port() -> u16 {
-    let listener = StdTcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().port()
 }
 
 async fn open(listener: TcpListener, door: Arc<Door>) {

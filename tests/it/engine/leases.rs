@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use super::{end, quickly_signed};
 use crate::support::eventually;
-use crate::support::parts::{session_with, sessions_with};
+use crate::support::parts::{notice, session_with, sessions_with};
 use crate::support::provider::database;
 use crate::support::relying_party::Reply;
 use crate::support::scene::Scene;
@@ -31,32 +31,8 @@ async fn claims_at_the_same_time_share_the_rows() {
         .open()
         .await;
     exeunt::flows::declare::apply(&provider).await.unwrap();
+    let rows: Vec<Delivery> = (0..60).map(|_| notice(&provider, "ledger")).collect();
     let now = provider.clock.now();
-    let template = Delivery {
-        id: Uuid::nil(),
-        session_id: provider.random.identifier(),
-        sid: provider.random.identifier(),
-        client_id: "ledger".to_owned(),
-        user_id: provider.random.identifier(),
-        channel: exeunt::oidc::logout::Channel::Back,
-        state: DeliveryState::Pending,
-        cause: Cause::Logout,
-        order_id: None,
-        attempts: 0,
-        created_at: now,
-        due_at: Some(now),
-        give_up_at: now + TimeDelta::days(1),
-        believes_until: now,
-        finished_at: None,
-        last_status: None,
-        last_problem: None,
-    };
-    let rows: Vec<Delivery> = (0..60)
-        .map(|_| Delivery {
-            id: provider.random.row_id(now),
-            ..template.clone()
-        })
-        .collect();
     let tx = provider.database.begin().await.unwrap();
     deliveries::insert(&tx, &rows, None).await.unwrap();
     store::commit(tx).await.unwrap();

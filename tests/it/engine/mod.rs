@@ -1,6 +1,7 @@
 //! The delivery engine: breakers, shares, leases, hints between nodes, each client's own settings, and what is
 //! forgotten.
 
+mod handed_over;
 mod leases;
 mod settings;
 mod silent;

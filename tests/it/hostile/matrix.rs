@@ -10,7 +10,10 @@ use exeunt::oidc::logout::{Cause, DeliveryState};
 use exeunt::outbound::Resolver;
 use exeunt::store::delivery_attempts;
 
-use super::{Behaviour, Names, Server, heard_at, pour, said, send, tls_server, tried};
+use super::{
+    Behaviour, Names, Server, bomb, endless_body, endless_header, heard_at, pour, said, send,
+    slow_body, tls_server, tried,
+};
 use crate::support::eventually;
 use crate::support::parts::session_with;
 use crate::support::provider::provider;
@@ -104,41 +107,17 @@ async fn cases(tls_port: u16) -> Vec<Case> {
             LATE,
         )
         .await,
-        answers(
-            "slow-body",
-            |s, c| Box::pin(pour(s, c, ("HTTP/1.1 200 OK\r\n\r\n", b"x"), 20)),
-            Confirmed,
-            200,
-            None,
-        )
-        .await,
+        answers("slow-body", slow_body, Confirmed, 200, None).await,
         answers(
             "endless-header",
-            |s, c| Box::pin(pour(s, c, ("HTTP/1.1 200 OK\r\nx: ", &[b'x'; 8192]), 0)),
+            endless_header,
             Retrying,
             None,
             "no usable answer",
         )
         .await,
-        answers(
-            "endless-body",
-            |s, c| Box::pin(pour(s, c, ("HTTP/1.1 200 OK\r\n\r\n", &[b'x'; 8192]), 0)),
-            Confirmed,
-            200,
-            None,
-        )
-        .await,
-        answers(
-            "bomb",
-            |s, c| {
-                let head = "HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\n\r\n\x1f\x0b";
-                Box::pin(pour(s, c, (head, &[0; 8192]), 0))
-            },
-            Confirmed,
-            200,
-            None,
-        )
-        .await,
+        answers("endless-body", endless_body, Confirmed, 200, None).await,
+        answers("bomb", bomb, Confirmed, 200, None).await,
         answers(
             "redirect-to-itself",
             |s, c| said(s, c, "307 Again\r\nlocation: /out"),

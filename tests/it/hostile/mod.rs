@@ -2,6 +2,7 @@
 //! memory, and that ninety-nine healthy ones beside it are told as soon as without it.
 
 mod matrix;
+mod memory;
 
 use std::io::{self, Read as _, Write as _};
 use std::net::IpAddr;
@@ -123,6 +124,26 @@ fn said<'a>(
         let answer = format!("HTTP/1.1 {line}\r\ncontent-length: 2\r\n\r\nok");
         send(stream, counts, answer.as_bytes()).await
     })
+}
+
+fn slow_body<'a>(stream: &'a mut TcpStream, counts: &'a Counts) -> BoxFuture<'a, bool> {
+    Box::pin(pour(stream, counts, ("HTTP/1.1 200 OK\r\n\r\n", b"x"), 20))
+}
+
+fn endless_header<'a>(stream: &'a mut TcpStream, counts: &'a Counts) -> BoxFuture<'a, bool> {
+    let answer: (&str, &[u8]) = ("HTTP/1.1 200 OK\r\nx: ", &[b'x'; 8192]);
+    Box::pin(pour(stream, counts, answer, 0))
+}
+
+fn endless_body<'a>(stream: &'a mut TcpStream, counts: &'a Counts) -> BoxFuture<'a, bool> {
+    let answer: (&str, &[u8]) = ("HTTP/1.1 200 OK\r\n\r\n", &[b'x'; 8192]);
+    Box::pin(pour(stream, counts, answer, 0))
+}
+
+fn bomb<'a>(stream: &'a mut TcpStream, counts: &'a Counts) -> BoxFuture<'a, bool> {
+    let head = "HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\n\r\n\x1f\x0b";
+    let answer: (&str, &[u8]) = (head, &[0; 8192]);
+    Box::pin(pour(stream, counts, answer, 0))
 }
 
 /// A resolver in which one name leads nowhere, one leads somewhere else each time, and all others lead here.

@@ -124,6 +124,56 @@ async fn other_metadata_that_will_not_do_is_named_so_each_by_its_field() {
     provider.stop().await;
 }
 
+/// Attack 6, in JSON: of two members of one name two readers pick different ones.
+#[actix_web::test]
+async fn a_registration_that_names_a_member_twice_is_refused_however_deep_it_lies() {
+    let provider = start().await;
+    let url = provider.url("/register");
+    let visitor = Visitor::default();
+    for body in [
+        r#"{"redirect_uris":["https://a.example/"],"redirect_uris":["https://b.example/"]}"#,
+        r#"{"redirect_uris":["https://a.example/"],"client_name":"A","client_n\u0061me":"B"}"#,
+        r#"{"redirect_uris":["https://a.example/"],"x":1,"x":1}"#,
+        r#"{"redirect_uris":["https://a.example/"],"jwks":{"keys":[{"kty":"EC","kty":"RSA"}]}}"#,
+    ] {
+        let request = visitor.client().post(&url);
+        let request = request.header("content-type", "application/json");
+        let answer = visitor.send(&url, request.body(body)).await;
+        assert_refused(&answer, 400, "invalid_client_metadata");
+        assert!(description(&answer).contains("twice"), "{answer:?}");
+    }
+    provider.stop().await;
+}
+
+/// RFC 7517 §5: keys of kinds that are not known here are passed over where one that is stands beside them.
+#[actix_web::test]
+async fn a_registered_key_set_may_hold_keys_of_other_kinds_and_none_without_a_kind() {
+    let provider = start().await;
+    let known = json!({
+        "kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo",
+    });
+    let register = async |keys: Value| {
+        let wanted = with(&json!({ "jwks": { "keys": keys } }));
+        ask(&provider, &wanted, None).await
+    };
+    let answer = register(json!([{ "kty": "AKP", "alg": "ML-DSA-44" }, &known])).await;
+    assert_eq!(answer.status, 201, "{}", answer.body);
+    for (keys, word) in [
+        (json!([{ "kty": "AKP" }]), "no key in it has the kty"),
+        (json!([&known, { "kid": "x" }]), "key 2: it has no 'kty'"),
+        (json!([&known, 1]), "key 2: it is not an object"),
+        (
+            json!([&known, { "kty": "AKP", "priv": "AA" }]),
+            "private key",
+        ),
+    ] {
+        let answer = register(keys).await;
+        assert_refused(&answer, 400, "invalid_client_metadata");
+        assert!(description(&answer).contains(word), "{answer:?}");
+    }
+    provider.stop().await;
+}
+
 #[actix_web::test]
 async fn every_problem_is_told_at_once_and_none_at_endless_length() {
     let provider = start().await;

@@ -4,7 +4,8 @@ use exeunt::config::Config;
 use exeunt::oidc::client::{ClientMetadata, GrantType};
 use url::Url;
 
-use super::provider::{PASSWORD, Wish, metadata, provider};
+use super::provider::{PASSWORD, Provider, Wish, metadata, provider};
+use super::relying_party::RelyingParty;
 use super::visitor::{Answer, Visitor};
 
 /// Where Ledger lives. Nobody goes there: tests read where they would be sent.
@@ -50,6 +51,46 @@ pub async fn open(visitor: &Visitor, url: &str) -> Answer {
     let answer = visitor.get(url).await;
     let site = Url::parse(url).unwrap().origin();
     visitor.follow(answer, &site.ascii_serialization()).await
+}
+
+/// Starts it; answers it with the client `ledger` and somebody's browser.
+pub async fn start_as(wish: Wish) -> (Provider, RelyingParty, Visitor) {
+    let provider = wish.start().await;
+    let party = RelyingParty::of(&provider, "ledger");
+    (provider, party, Visitor::default())
+}
+
+/// Follows an authorization request to the sign-in page.
+pub async fn sign_in_page(party: &RelyingParty, visitor: &Visitor) -> Answer {
+    let page = open(visitor, &party.authorize_url(&[])).await;
+    assert_eq!(page.page(), "page-sign-in");
+    page
+}
+
+/// Follows one to the consent page, signing ada in on the way where that is needed.
+pub async fn consent_page(
+    party: &RelyingParty,
+    visitor: &Visitor,
+    more: &[(&str, &str)],
+) -> Answer {
+    let mut page = open(visitor, &party.authorize_url(more)).await;
+    if page.page() == "page-sign-in" {
+        page = sign_in(visitor, &page).await;
+    }
+    assert_eq!(page.page(), "page-consent", "{page:?}");
+    page
+}
+
+/// Allows what a consent page asks.
+pub async fn allow(visitor: &Visitor, page: &Answer) -> Answer {
+    let decision = [("decision", "allow")];
+    visitor.submit(page, &page.form(), &decision).await
+}
+
+/// Whether the application gets a code for this browser without asking anybody.
+pub async fn is_signed_in(party: &RelyingParty, visitor: &Visitor) -> bool {
+    let silent = party.authorize_url(&[("prompt", "none")]);
+    visitor.get(&silent).await.parameter("code").is_some()
 }
 
 /// The `error` of an answer that goes back to the application.

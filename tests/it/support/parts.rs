@@ -2,6 +2,8 @@
 
 use chrono::TimeDelta;
 use exeunt::flows::Provider;
+use exeunt::oidc::logout::{Cause, Channel, DeliveryState};
+use exeunt::store::deliveries::Delivery;
 use exeunt::store::participants::{self, Participant};
 use exeunt::store::sessions::{self, Session};
 use exeunt::store::{self, users};
@@ -50,4 +52,28 @@ pub async fn sessions_with(provider: &Provider, count: usize, client_ids: &[&str
     }
     store::commit(tx).await.unwrap();
     ids
+}
+
+/// A notice to a client that is due, of a session that never was.
+pub fn notice(provider: &Provider, client_id: &str) -> Delivery {
+    let now = provider.clock.now();
+    Delivery {
+        id: provider.random.row_id(now),
+        session_id: provider.random.row_id(now),
+        sid: provider.random.identifier(),
+        client_id: client_id.to_owned(),
+        user_id: provider.random.identifier(),
+        channel: Channel::Back,
+        state: DeliveryState::Pending,
+        cause: Cause::Logout,
+        order_id: None,
+        attempts: 0,
+        created_at: now,
+        due_at: Some(now),
+        give_up_at: now + TimeDelta::days(1),
+        believes_until: now,
+        finished_at: None,
+        last_status: None,
+        last_problem: None,
+    }
 }

@@ -1,13 +1,14 @@
 //! A server where a client publishes documents: as it should, and otherwise.
 
 use std::collections::HashMap;
-use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
 
 use actix_web::http::StatusCode;
 use actix_web::web::{self, Bytes};
-use actix_web::{App, HttpRequest, HttpResponse, HttpServer};
+use actix_web::{HttpRequest, HttpResponse};
 use tokio::sync::Semaphore;
+
+use super::server::serve;
 
 /// What lies at an address.
 #[derive(Debug, Clone)]
@@ -29,8 +30,12 @@ pub enum Document {
 pub struct Publisher {
     /// Its address, without a slash at its end.
     pub base: String,
-    shelf: Arc<Mutex<Shelf>>,
-    gate: Arc<Semaphore>,
+    stock: Arc<Stock>,
+}
+
+struct Stock {
+    shelf: Mutex<Shelf>,
+    gate: Semaphore,
 }
 
 #[derive(Default)]
@@ -42,60 +47,51 @@ struct Shelf {
 impl Publisher {
     /// Opens at a free port, with nothing on its shelf.
     pub async fn open() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let base = format!("http://{}", listener.local_addr().unwrap());
-        let publisher = Self {
-            base,
-            shelf: Arc::default(),
-            gate: Arc::new(Semaphore::new(Semaphore::MAX_PERMITS)),
-        };
-        let data = web::Data::new(publisher.clone());
-        let server = HttpServer::new(move || {
-            App::new()
-                .app_data(data.clone())
-                .default_service(web::to(answer))
-        })
-        .workers(1)
-        .disable_signals()
-        .shutdown_timeout(0)
-        .listen(listener)
-        .unwrap()
-        .run();
-        tokio::spawn(server);
-        publisher
+        let stock = web::Data::new(Stock {
+            shelf: Mutex::default(),
+            gate: Semaphore::new(Semaphore::MAX_PERMITS),
+        });
+        let data = stock.clone();
+        let (port, _) = serve(None, move |app| {
+            app.app_data(data.clone()).default_service(web::to(answer));
+        });
+        Self {
+            base: format!("http://127.0.0.1:{port}"),
+            stock: stock.into_inner(),
+        }
     }
 
     /// Puts a document at `path`; answers its address.
     pub fn publish(&self, path: &str, document: Document) -> String {
-        let mut shelf = self.shelf.lock().unwrap();
+        let mut shelf = self.stock.shelf.lock().unwrap();
         shelf.documents.insert(path.to_owned(), document);
         format!("{}{path}", self.base)
     }
 
     /// How often `path` was asked for.
     pub fn asked(&self, path: &str) -> usize {
-        let shelf = self.shelf.lock().unwrap();
+        let shelf = self.stock.shelf.lock().unwrap();
         shelf.asked.iter().filter(|asked| *asked == path).count()
     }
 
     /// Keeps every answer back until [`Publisher::let_go`].
     pub fn hold_back(&self) {
-        self.gate.forget_permits(Semaphore::MAX_PERMITS);
+        self.stock.gate.forget_permits(Semaphore::MAX_PERMITS);
     }
 
     /// Lets what was kept back go.
     pub fn let_go(&self) {
-        self.gate.add_permits(Semaphore::MAX_PERMITS);
+        self.stock.gate.add_permits(Semaphore::MAX_PERMITS);
     }
 }
 
-async fn answer(publisher: web::Data<Publisher>, request: HttpRequest) -> HttpResponse {
+async fn answer(stock: web::Data<Stock>, request: HttpRequest) -> HttpResponse {
     let document = {
-        let mut shelf = publisher.shelf.lock().unwrap();
+        let mut shelf = stock.shelf.lock().unwrap();
         shelf.asked.push(request.uri().to_string());
         shelf.documents.get(request.path()).cloned()
     };
-    let _passed = publisher.gate.acquire().await.unwrap();
+    let _passed = stock.gate.acquire().await.unwrap();
     match document {
         None => HttpResponse::NotFound().finish(),
         Some(Document::Text(text, cache_control)) => {

@@ -2,22 +2,23 @@
 //! reads tokens with the `openidconnect` crate, never with the provider's code.
 
 use std::collections::VecDeque;
-use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
-use actix_web::{App, HttpResponse, HttpServer, web};
+use actix_web::{HttpResponse, web};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, Utc};
 use openidconnect::core::{CoreJsonWebKeySet, CoreJwsSigningAlgorithm};
 use openidconnect::{JsonWebKey as _, JsonWebKeyId};
 use serde_json::Value;
+use tokio::sync::Semaphore;
 use url::form_urlencoded;
 
 use super::eventually;
 use super::provider::{PASSWORD, Provider, SECRET};
+use super::server::serve;
 use super::visitor::{Answer, Visitor, http_client};
 
 /// How the listener answers a logout token.
@@ -31,6 +32,8 @@ pub enum Reply {
     Endless,
     /// Not at all.
     Hang,
+    /// With 200, once it is released.
+    Held,
 }
 
 /// A notice that came in.
@@ -56,39 +59,34 @@ pub struct Ear {
     /// Its address, without a slash at its end.
     pub base: String,
     heard: Arc<Mutex<Heard>>,
+    released: Arc<Semaphore>,
     handle: ServerHandle,
 }
 
 impl Ear {
     /// Listens at a free port.
     pub async fn open() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let base = format!("http://127.0.0.1:{}", listener.local_addr().unwrap().port());
         let heard = Arc::new(Mutex::new(Heard {
             notices: Vec::new(),
             replies: VecDeque::new(),
             otherwise: Reply::Status(200),
         }));
+        let released = Arc::new(Semaphore::new(0));
         let data = web::Data::new(Arc::clone(&heard));
-        let server = HttpServer::new(move || {
-            App::new()
-                .app_data(data.clone())
+        let held = web::Data::new(Arc::clone(&released));
+        let (port, handle) = serve(None, move |app| {
+            app.app_data(data.clone())
+                .app_data(held.clone())
                 .route("/backchannel", web::post().to(hear))
-                .default_service(web::to(|| async { HttpResponse::Ok().body("hello") }))
-        })
-        .workers(1)
-        .disable_signals()
-        .shutdown_timeout(0)
-        .listen(listener)
-        .unwrap()
-        .run();
-        let handle = server.handle();
-        tokio::spawn(server);
+                .default_service(web::to(|| async { HttpResponse::Ok().body("hello") }));
+        });
+        let base = format!("http://127.0.0.1:{port}");
         // It listens from here on, though a test that runs commands never lets this runtime go on.
         http_client().get(&base).send().await.unwrap();
         Self {
             base,
             heard,
+            released,
             handle,
         }
     }
@@ -106,6 +104,11 @@ impl Ear {
     /// Answers every notice so that nothing else was said for.
     pub fn answer(&self, reply: Reply) {
         self.heard.lock().unwrap().otherwise = reply;
+    }
+
+    /// Answers one notice that is held.
+    pub fn release(&self) {
+        self.released.add_permits(1);
     }
 
     /// What came in so far.
@@ -135,7 +138,11 @@ impl Ear {
     clippy::disallowed_methods,
     reason = "an application reads a clock of its own"
 )]
-async fn hear(heard: web::Data<Arc<Mutex<Heard>>>, body: String) -> HttpResponse {
+async fn hear(
+    heard: web::Data<Arc<Mutex<Heard>>>,
+    released: web::Data<Arc<Semaphore>>,
+    body: String,
+) -> HttpResponse {
     let fields = form_urlencoded::parse(body.as_bytes())
         .into_owned()
         .collect();
@@ -155,6 +162,10 @@ async fn hear(heard: web::Data<Arc<Mutex<Heard>>>, body: String) -> HttpResponse
             HttpResponse::build(status)
                 .insert_header(("Cache-Control", "no-store"))
                 .finish()
+        }
+        Reply::Held => {
+            released.acquire().await.unwrap().forget();
+            HttpResponse::Ok().finish()
         }
         Reply::Redirect => HttpResponse::TemporaryRedirect()
             .insert_header(("Location", "/backchannel"))

@@ -1,16 +1,15 @@
 //! An https site with a certificate of its own, where a sector publishes its document.
 
 use std::collections::HashMap;
-use std::net::TcpListener;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use actix_web::http::StatusCode;
-use actix_web::web;
-use actix_web::{App, HttpRequest, HttpResponse, HttpServer};
+use actix_web::{HttpRequest, HttpResponse, web};
 use rustls::pki_types::PrivatePkcs8KeyDer;
 
 use super::provider::Wish;
+use super::server::serve;
 
 /// What lies at an address.
 #[derive(Debug, Clone)]
@@ -62,22 +61,11 @@ impl SecureSite {
             .with_no_client_auth()
             .with_single_cert(vec![own.cert.der().clone()], key.into())
             .unwrap();
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = listener.local_addr().unwrap().port();
         let shelf: Arc<Mutex<Shelf>> = Arc::default();
         let data = web::Data::from(Arc::clone(&shelf));
-        let server = HttpServer::new(move || {
-            App::new()
-                .app_data(data.clone())
-                .default_service(web::to(answer))
-        })
-        .workers(1)
-        .disable_signals()
-        .shutdown_timeout(0)
-        .listen_rustls_0_23(listener, tls)
-        .unwrap()
-        .run();
-        tokio::spawn(server);
+        let (port, _) = serve(Some(tls), move |app| {
+            app.app_data(data.clone()).default_service(web::to(answer));
+        });
         Self {
             base: format!("https://localhost:{port}"),
             certificate: own.cert.pem(),

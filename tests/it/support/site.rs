@@ -2,14 +2,14 @@
 //! was asked.
 
 use std::collections::HashMap;
-use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
 
 use actix_web::web::{self, Bytes};
-use actix_web::{App, HttpRequest, HttpResponse, HttpServer};
+use actix_web::{HttpRequest, HttpResponse};
 use url::form_urlencoded;
 
 use super::browser::Page;
+use super::server::serve;
 
 /// Where it has a logo.
 pub const LOGO: &str = "/logo.png";
@@ -48,25 +48,16 @@ enum Shown {
 impl Site {
     /// Opens at a free port.
     pub async fn open() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let base = format!("http://{}", listener.local_addr().unwrap());
         let asked = Arc::new(Mutex::new(Vec::new()));
         let data = web::Data::from(Arc::clone(&asked));
         let pages = Arc::new(Mutex::new(HashMap::new()));
         let shown = web::Data::from(Arc::clone(&pages));
-        let server = HttpServer::new(move || {
-            App::new()
-                .app_data(data.clone())
+        let (port, _) = serve(None, move |app| {
+            app.app_data(data.clone())
                 .app_data(shown.clone())
-                .default_service(web::to(answer))
-        })
-        .workers(1)
-        .disable_signals()
-        .shutdown_timeout(0)
-        .listen(listener)
-        .unwrap()
-        .run();
-        tokio::spawn(server);
+                .default_service(web::to(answer));
+        });
+        let base = format!("http://127.0.0.1:{port}");
         Self { base, asked, pages }
     }
 

@@ -10,22 +10,12 @@ use exeunt::flows::people;
 use futures_util::future::join_all;
 use reqwest::Client;
 
-use crate::support::ledger::{add_grace, ledger, open, sign_in, sign_in_as};
-use crate::support::provider::{PASSWORD, Provider, Wish};
+use crate::support::ledger::{
+    add_grace, ledger, sign_in, sign_in_as, sign_in_page as page, start_as,
+};
+use crate::support::provider::PASSWORD;
 use crate::support::relying_party::RelyingParty;
 use crate::support::visitor::{Answer, Visitor};
-
-async fn start_as(wish: Wish) -> (Provider, RelyingParty, Visitor) {
-    let provider = wish.start().await;
-    let party = RelyingParty::of(&provider, "ledger");
-    (provider, party, Visitor::default())
-}
-
-async fn page(party: &RelyingParty, visitor: &Visitor) -> Answer {
-    let page = open(visitor, &party.authorize_url(&[])).await;
-    assert_eq!(page.page(), "page-sign-in");
-    page
-}
 
 /// Attack 83 (CVE-2024-41952): who has an account here?
 #[actix_web::test]
