@@ -17,6 +17,7 @@ use url::Url;
 use super::plans::variants_of;
 use crate::support::provider::database;
 use crate::support::visitor::{Answer, Visitor};
+use crate::support::{files_below, repository};
 
 const PROVIDER: &str = include_str!("../../../docs/conformance.toml");
 const SUITE: &str = include_str!("../../../docs/conformance.json");
@@ -449,4 +450,33 @@ async fn the_suites_browser_signs_out_and_shows_that_nobody_is_signed_in() {
     assert_eq!(end.url, format!("{back}?state=bye"));
     assert_eq!(end.pictures, 0);
     ready.close().await;
+}
+
+/// Every page with what a scripted browser finds there, as the document says it.
+#[test]
+fn the_pages_have_the_names_and_the_words_that_the_document_gives_them() {
+    let read = |path| std::fs::read_to_string(repository().join(path)).unwrap();
+    let templates: String = files_below("templates", "html")
+        .iter()
+        .map(|file| std::fs::read_to_string(file).unwrap())
+        .collect();
+    let words = read("locales/en/pages.ftl");
+    let document = read("docs/conformance.md");
+    let (_, table) = document.split_once("| Page | At | It is |").unwrap();
+    let mut pages = 0;
+    for row in table.lines().skip(2).take_while(|line| line.starts_with('|')) {
+        let cells: Vec<&str> = row.split('|').collect();
+        let names = cells[3].split('`').skip(1).step_by(2);
+        let fields = cells[4].split('`').skip(1).step_by(2);
+        for name in names.chain(fields.map(|field| field.strip_prefix('#').unwrap())) {
+            let id = format!("id=\"{name}\"");
+            assert!(templates.contains(&id), "{id}: {row}");
+        }
+        for text in cells[5].split('“').skip(1) {
+            let (text, _) = text.split_once('”').unwrap();
+            assert!(words.contains(&format!(" = {text}\n")), "{text}: {row}");
+        }
+        pages += 1;
+    }
+    assert_eq!(pages, 7);
 }
