@@ -464,7 +464,11 @@ fn the_pages_have_the_names_and_the_words_that_the_document_gives_them() {
     let document = read("docs/conformance.md");
     let (_, table) = document.split_once("| Page | At | It is |").unwrap();
     let mut pages = 0;
-    for row in table.lines().skip(2).take_while(|line| line.starts_with('|')) {
+    for row in table
+        .lines()
+        .skip(2)
+        .take_while(|line| line.starts_with('|'))
+    {
         let cells: Vec<&str> = row.split('|').collect();
         let names = cells[3].split('`').skip(1).step_by(2);
         let fields = cells[4].split('`').skip(1).step_by(2);
