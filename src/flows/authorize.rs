@@ -10,7 +10,7 @@ use super::tokens::{self, Beside, Person};
 use super::{FlowError, Provider};
 use crate::clock::Timestamp;
 use crate::jose::{self, HashPurpose};
-use crate::oidc::authorization::decision::{self, Consented, Facts, NextStep, SignedIn};
+use crate::oidc::authorization::decision::{self, Consented, Facts, Hint, NextStep, SignedIn};
 use crate::oidc::authorization::response::Granted;
 use crate::oidc::authorization::{AuthorizationRequest, ReplyTo};
 use crate::oidc::claims;
@@ -161,10 +161,8 @@ pub async fn decide(
         }
         None => None,
     };
-    let hint = request
-        .id_token_hint
-        .as_deref()
-        .and_then(|hint| read_hint(provider, hint, now));
+    let hint = request.id_token_hint.as_deref();
+    let hinted = hint.map(|hint| read_hint(provider, hint, now));
     let facts = Facts {
         requested_at,
         now,
@@ -176,7 +174,11 @@ pub async fn decide(
             permission: &consent.permission,
             given_at: consent.granted_at,
         }),
-        hinted_sub: hint.as_ref().map(|claims| claims.sub.as_str()),
+        hint: match &hinted {
+            None => Hint::Absent,
+            Some(Some(claims)) => Hint::About(&claims.sub),
+            Some(None) => Hint::Unreadable,
+        },
     };
     Ok(decision::next_step(request, client, &facts))
 }

@@ -224,6 +224,8 @@ fn is_as_ours(password: &Password) -> bool {
 pub(super) struct Buckets {
     /// What is emptied when it succeeds.
     own: String,
+    /// Where the attempt is not counted any more when it succeeds.
+    name: Option<String>,
     all: Vec<(String, Pace)>,
 }
 
@@ -238,17 +240,19 @@ impl Buckets {
     ) -> Result<Self, FlowError> {
         let name = provider.master.hash(HashPurpose::Handle, username);
         let network = network(address);
-        let (own, mut all) = match known_browser::bucket(provider, username, known).await? {
-            Some(known) => (known.clone(), vec![(known, known_browser::PACE)]),
+        let known = known_browser::bucket(provider, username, known).await?;
+        let (own, name, mut all) = match known {
+            Some(known) => (known.clone(), None, vec![(known, known_browser::PACE)]),
             None => {
                 let own = format!("name {name} address {network}");
-                let of_name = (format!("name {name}"), NAME);
-                (own.clone(), vec![(own, NAME_AND_ADDRESS), of_name])
+                let name = format!("name {name}");
+                let all = vec![(own.clone(), NAME_AND_ADDRESS), (name.clone(), NAME)];
+                (own, Some(name), all)
             }
         };
         all.push((format!("address {network}"), ADDRESS));
         all.push(("everybody".to_owned(), EVERYBODY));
-        Ok(Self { own, all })
+        Ok(Self { own, name, all })
     }
 
     /// Counts the attempt before any work is done for it, so that a parallel burst gets no more than its
@@ -270,9 +274,13 @@ impl Buckets {
         Ok(Ok(()))
     }
 
-    /// Who got in may mistype again tomorrow.
+    /// Who got in may mistype again tomorrow, and is none of those who guess at their name.
     pub(super) async fn forget(&self, tx: &Transaction) -> Result<(), FlowError> {
-        Ok(throttles::forget(tx, &self.own).await?)
+        throttles::forget(tx, &self.own).await?;
+        if let Some(name) = &self.name {
+            throttles::give_back(tx, name, NAME).await?;
+        }
+        Ok(())
     }
 }
 

@@ -81,6 +81,24 @@ pub async fn purge(db: &impl ConnectionTrait, before: Timestamp) -> Result<(), S
     Ok(())
 }
 
+/// Takes back what one try cost.
+///
+/// # Errors
+/// When the database fails.
+pub async fn give_back(
+    db: &impl ConnectionTrait,
+    name: &str,
+    pace: Pace,
+) -> Result<(), StoreError> {
+    let earlier = Expr::col(Column::Arrival).sub(pace.interval.num_milliseconds());
+    Entity::update_many()
+        .col_expr(Column::Arrival, earlier)
+        .filter(Column::Name.eq(name))
+        .exec(db)
+        .await?;
+    Ok(())
+}
+
 /// The bucket is full again: who got in may mistype again tomorrow.
 ///
 /// # Errors

@@ -151,3 +151,36 @@ async fn an_id_token_hint_says_who_is_expected_and_lets_nobody_in() {
     );
     provider.stop().await;
 }
+
+/// Attack 35: a hint that nobody can read, passed off as one about whoever is signed in. A person who can be asked is not
+/// shut out by it.
+#[actix_web::test]
+async fn a_hint_that_cannot_be_read_gets_no_silent_answer() {
+    let (provider, party, ada) = start().await;
+    let tokens = party.tokens(&ada, &[]).await;
+    let mine = tokens.get("id_token");
+    let (message, signature) = mine.rsplit_once('.').unwrap();
+    let (header, claims) = message.split_once('.').unwrap();
+    let silent = |hint: &str| party.authorize_url(&[("prompt", "none"), ("id_token_hint", hint)]);
+    assert!(ada.get(&silent(&mine)).await.parameter("code").is_some());
+    for (what, hint) in [
+        ("no token", "no token at all".to_owned()),
+        ("cut short", message.to_owned()),
+        ("forged", format!("{message}.AAAA")),
+        (
+            "said to be unsigned",
+            format!("eyJhbGciOiJub25lIn0.{claims}."),
+        ),
+        ("of other claims", format!("{header}.e30.{signature}")),
+        ("an access token", tokens.get("access_token")),
+    ] {
+        let answer = ada.get(&silent(&hint)).await;
+        assert_eq!(error(&answer), "login_required", "{what}");
+        assert_eq!(answer.parameter("code"), None, "{what}");
+        let shown = party.sign_in(&ada, &[("id_token_hint", &hint)]).await;
+        assert!(shown.parameter("code").is_some(), "{what}");
+    }
+    // Nothing at all is no hint.
+    assert!(ada.get(&silent("")).await.parameter("code").is_some());
+    provider.stop().await;
+}

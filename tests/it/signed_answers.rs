@@ -240,16 +240,17 @@ async fn an_unsigned_id_token_vouches_for_nobody() {
     provider.stop().await;
 }
 
-/// Attack 30: an unsigned ID token through the browser could be anybody's.
+/// Attack 30: an unsigned ID token through the browser could be anybody's. Where a code brings it, it comes from the token
+/// endpoint alone, whatever else came beside the code.
 #[actix_web::test]
-async fn unsigned_id_tokens_are_for_the_code_flow_alone() {
+async fn unsigned_id_tokens_come_for_codes_and_never_through_the_browser() {
     use exeunt::oidc::client::GrantType::{AuthorizationCode, Implicit};
-    for response_type in [
-        "id_token",
-        "id_token token",
-        "code id_token",
-        "code token",
-        "code id_token token",
+    for (response_type, fits) in [
+        ("id_token", false),
+        ("id_token token", false),
+        ("code id_token", false),
+        ("code token", true),
+        ("code id_token token", false),
     ] {
         let mut client = metadata("https://ledger.example");
         unsigned(&mut client);
@@ -257,17 +258,20 @@ async fn unsigned_id_tokens_are_for_the_code_flow_alone() {
         client.response_types = vec!["code".to_owned(), response_type.to_owned()];
         let problems = registration::check(&client, true, &Networks::default());
         let fields: Vec<_> = problems.iter().map(|problem| problem.field).collect();
-        assert_eq!(fields, ["id_token_signed_response_alg"], "{response_type}");
+        let wrong: &[&str] = if fits {
+            &[]
+        } else {
+            &["id_token_signed_response_alg"]
+        };
+        assert_eq!(fields, wrong, "{response_type}");
     }
     // A row that got past registration all the same.
     let provider = ledger_with(|client| {
         unsigned(client);
         client.grant_types = vec![AuthorizationCode, Implicit];
-        client.response_types = vec![
-            "code".to_owned(),
-            "id_token".to_owned(),
-            "code id_token".to_owned(),
-        ];
+        client.response_types = ["code", "id_token", "code id_token", "code token"]
+            .map(str::to_owned)
+            .to_vec();
     })
     .await
     .start()
@@ -283,5 +287,14 @@ async fn unsigned_id_tokens_are_for_the_code_flow_alone() {
     let page = open(&ada, &party.authorize_url(&[])).await;
     let answer = sign_in(&ada, &page).await;
     assert!(answer.parameter("code").is_some(), "{answer:?}");
+
+    let url = party.authorize_url(&[("response_type", "code token"), ("nonce", "the-nonce")]);
+    let answer = ada.get(&url).await;
+    assert_eq!(answer.parameter("id_token"), None);
+    let access_token = answer.parameter("access_token").unwrap();
+    assert_eq!(party.userinfo(&access_token).await.status, 200);
+    let redeemed = party.redeem(&answer.parameter("code").unwrap(), &[]).await;
+    let id_token = redeemed.json()["id_token"].as_str().unwrap().to_owned();
+    assert!(id_token.ends_with('.'), "{id_token}");
     provider.stop().await;
 }

@@ -26,8 +26,19 @@ pub struct Facts<'a> {
     pub session: Option<SignedIn<'a>>,
     /// What that person allowed this client.
     pub consent: Option<Consented<'a>>,
-    /// Whom the request's `id_token_hint` is about, if it was valid.
-    pub hinted_sub: Option<&'a str>,
+    /// What the request's `id_token_hint` says.
+    pub hint: Hint<'a>,
+}
+
+/// Whom an `id_token_hint` is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hint<'a> {
+    /// There is none.
+    Absent,
+    /// It is about the person with this `sub`.
+    About(&'a str),
+    /// It is no ID token of ours that anyone could still verify.
+    Unreadable,
 }
 
 /// A living session.
@@ -85,6 +96,12 @@ pub fn next_step(request: &AuthorizationRequest, client: &Client, facts: &Facts<
         );
     }
     match why_sign_in(request, facts) {
+        // Whoever is signed in may be another than the one whom the hint means, and nobody can be asked (Core §3.1.2.1:
+        // a positive answer is for the person whom it identifies).
+        None if facts.hint == Hint::Unreadable && request.asks(Prompt::None) => refuse(
+            ErrorCode::LoginRequired,
+            "id_token_hint is no ID token that can be verified here, and prompt=none forbids to ask who is meant",
+        ),
         None => consent_step(request, client, facts),
         Some(_) if request.asks(Prompt::None) => refuse(
             ErrorCode::LoginRequired,
@@ -103,9 +120,8 @@ fn why_sign_in(request: &AuthorizationRequest, facts: &Facts<'_>) -> Option<Why>
     let Some(session) = facts.session else {
         return Some(Why::NobodyIsSignedIn);
     };
-    if facts.hinted_sub.is_some_and(|sub| sub != session.sub)
-        || !request.claims.is_about(session.sub)
-    {
+    let another = matches!(facts.hint, Hint::About(sub) if sub != session.sub);
+    if another || !request.claims.is_about(session.sub) {
         return Some(Why::SomebodyElseExpected);
     }
     if signed_in_since_the_request(facts) {
@@ -212,7 +228,7 @@ mod tests {
                 permission,
                 given_at: earlier,
             }),
-            hinted_sub: None,
+            hint: Hint::Absent,
         }
     }
 
@@ -340,7 +356,7 @@ mod tests {
     fn a_hint_about_somebody_else_asks_for_a_sign_in_and_then_gives_up() {
         let everything = all();
         let expected = Facts {
-            hinted_sub: Some("grace"),
+            hint: Hint::About("grace"),
             ..facts(&everything)
         };
         assert_eq!(
@@ -363,10 +379,30 @@ mod tests {
             Some(ErrorCode::LoginRequired)
         );
         let same = Facts {
-            hinted_sub: Some("ada"),
+            hint: Hint::About("ada"),
             ..facts(&everything)
         };
         assert_eq!(decide("scope=openid&prompt=none", &same), issue("openid"));
+    }
+
+    /// Attack 35: a hint that nobody can read, passed off as one about whoever is signed in.
+    #[test]
+    fn a_hint_that_cannot_be_read_is_no_ground_for_a_silent_answer() {
+        let everything = all();
+        let unreadable = Facts {
+            hint: Hint::Unreadable,
+            ..facts(&everything)
+        };
+        let refusal = refused_with(&decide("scope=openid&prompt=none", &unreadable));
+        assert_eq!(refusal, Some(ErrorCode::LoginRequired));
+        // Where the person can be shown a page, they see for themselves who they are.
+        assert_eq!(decide("scope=openid", &unreadable), issue("openid"));
+        let nobody = Facts {
+            session: None,
+            ..unreadable
+        };
+        let step = decide("scope=openid", &nobody);
+        assert_eq!(step, NextStep::SignIn(Why::NobodyIsSignedIn));
     }
 
     #[test]

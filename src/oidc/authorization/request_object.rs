@@ -75,8 +75,10 @@ impl<'a> Carrier<'a> {
     }
 }
 
-/// Whether the client may sign its objects so (Registration §2): with the algorithm that it registered, or with any if
-/// it registered none. An unsigned one is then worth as much as the query that it comes in, and does as well.
+/// Whether the client may sign its objects so: with the algorithm that it registered, or with any of
+/// `request_object_signing_alg_values_supported`, `none` included, if it registered nothing (Registration §2). An unsigned
+/// one is then worth as much as the query that it comes in. The conformance suite registers nothing and sends unsigned ones
+/// wherever `none` is listed.
 ///
 /// # Errors
 /// `invalid_request_object`.

@@ -98,11 +98,11 @@ impl ResponseType {
             .iter()
             .any(|known| Self::from_name(known) == Some(asked));
         let unsigned = client.metadata.id_token_signed_response_alg == IdTokenAlgorithm::None;
-        if unsigned && asked != Self::CODE {
-            // Registration does not let it come to this: one that came through the browser could be anybody's (Core §2).
+        if unsigned && asked.id_token {
+            // Registration does not let it come to this: one that came through the browser could be anybody's.
             Err(OAuthError::new(
                 ErrorCode::UnauthorizedClient,
-                "the ID tokens of this client are unsigned, and those are for the response type code alone",
+                "the ID tokens of this client are unsigned, and such ones do not travel through a browser",
             ))
         } else if registered && asked.fits(&client.metadata.grant_types) {
             Ok(asked)

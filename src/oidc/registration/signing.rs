@@ -6,17 +6,19 @@ use crate::oidc::authorization::ResponseType;
 use crate::oidc::client::ClientMetadata;
 
 /// An unsigned ID token is believed because it came over TLS from the token endpoint: one that came through the browser
-/// could be anybody's (Core §2, §3.1.3.7). So the client asks for codes and nothing else.
+/// could be anybody's. So none of the client's response types brings one from the authorization endpoint (Registration
+/// §2, Core §3.1.3.7): `code` and `code token` are left.
 pub(super) fn id_token_signed_response_alg(metadata: &ClientMetadata) -> Vec<Problem> {
-    let code_alone = |name: &String| ResponseType::from_name(name) == Some(ResponseType::CODE);
+    let for_a_code =
+        |name: &String| ResponseType::from_name(name).is_some_and(|known| !known.id_token);
     if metadata.id_token_signed_response_alg != IdTokenAlgorithm::None
-        || metadata.response_types.iter().all(code_alone)
+        || metadata.response_types.iter().all(for_a_code)
     {
         return Vec::new();
     }
     vec![Problem::new(
         "id_token_signed_response_alg",
-        "none is for clients whose response_types are code alone",
+        "none is for clients that get ID tokens for codes alone: response_types code and code token",
     )]
 }
 
@@ -27,13 +29,16 @@ mod tests {
 
     /// Attack 30: an unsigned ID token that comes through the browser.
     #[test]
-    fn unsigned_id_tokens_are_for_clients_that_ask_for_codes_alone() {
+    fn unsigned_id_tokens_are_for_clients_that_get_them_for_codes_alone() {
         for (response_types, fits) in [
             (&["code"][..], true),
             (&[], true),
             (&["code", "id_token"], false),
             (&["code id_token"], false),
-            (&["code token"], false),
+            (&["code token"], true),
+            (&["code", "token code"], true),
+            (&["code token", "code id_token token"], false),
+            (&["id_token"], false),
             (&["id_token token"], false),
             (&["nonsense"], false),
         ] {

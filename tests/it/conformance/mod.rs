@@ -2,7 +2,7 @@
 //! module does, in every variant in which a certification plan runs it, and fails where the module fails or warns.
 //!
 //! `plans` has the plans; `house`, `desk`, `party` and `run` what every module begins with; `checks` what it always looks at;
-//! `table` makes the table of `docs/conformance.md`.
+//! `table` makes the table of `docs/conformance.md`; `ready` tries what stands beside it for running the suite itself.
 
 mod base;
 mod channels;
@@ -18,6 +18,7 @@ mod objects;
 mod parameters;
 mod party;
 mod plans;
+mod ready;
 mod refusals;
 mod registered;
 mod relying_parties;

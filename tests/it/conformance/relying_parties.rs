@@ -5,7 +5,7 @@ use std::str::FromStr as _;
 
 use openidconnect::core::{
     CoreAuthenticationFlow, CoreClient, CoreClientAuthMethod, CoreClientRegistrationRequest,
-    CoreIdToken, CoreProviderMetadata, CoreResponseType, CoreUserInfoClaims,
+    CoreIdToken, CoreProviderMetadata, CoreResponseType, CoreTokenResponse, CoreUserInfoClaims,
 };
 use openidconnect::registration::EmptyAdditionalClientMetadata;
 use openidconnect::{
@@ -13,9 +13,11 @@ use openidconnect::{
     CsrfToken, HttpRequest, HttpResponse, IssuerUrl, Nonce, OAuth2TokenResponse as _,
     PkceCodeChallenge, RedirectUrl, Scope, TokenResponse as _,
 };
+use serde_json::json;
 use url::Url;
 
 use super::house::{BASE, Suite};
+use super::party::Party;
 use super::run::{Request, Run};
 
 async fn over_the_wire(
@@ -104,9 +106,20 @@ async fn signs_in(run: &Run<'_>) -> String {
     }
     if let Some(code) = callback.get("code") {
         let code = AuthorizationCode::new(code.to_owned());
-        let redeem = application.exchange_code(code).unwrap();
-        let redeem = redeem.set_pkce_verifier(pkce_verifier);
-        let tokens = redeem.request_async(&http).await.unwrap();
+        let tokens: CoreTokenResponse = if party.method == "private_key_jwt" {
+            let fields = [
+                ("grant_type", "authorization_code"),
+                ("code", code.secret()),
+                ("redirect_uri", &party.redirect_uri),
+                ("code_verifier", pkce_verifier.secret()),
+            ];
+            let answer = party.token(suite, &suite.browser(), &fields).await;
+            serde_json::from_str(&answer.body).unwrap()
+        } else {
+            let redeem = application.exchange_code(code).unwrap();
+            let redeem = redeem.set_pkce_verifier(pkce_verifier);
+            redeem.request_async(&http).await.unwrap()
+        };
         let claims = tokens
             .id_token()
             .unwrap()
@@ -164,6 +177,28 @@ async fn an_application_that_registered_itself_signs_a_person_in_with_a_library(
     party.client_id = told.client_id().to_string();
     party.secret = told.client_secret().unwrap().secret().clone();
     signs_in(&runs[0].by(party)).await;
+    suite.close().await;
+}
+
+/// With keys in the place of a secret. The library makes no assertions: they are signed beside it.
+#[actix_web::test]
+async fn applications_with_keys_of_their_own_know_a_person_by_the_name_of_their_sector() {
+    let suite = Suite::open("oidcc-server").await;
+    let runs = suite.runs().await;
+    let mut dynamic = runs.iter().filter(|run| run.variant.dynamic);
+    let run = dynamic
+        .find(|run| run.variant.response_type == "code")
+        .unwrap();
+    assert_eq!(run.party.method, "private_key_jwt");
+    let public = signs_in(run).await;
+    let mut names = Vec::new();
+    for _ in 0..2 {
+        let more = json!({ "subject_type": "pairwise" });
+        let party = Party::register(&suite, &run.variant, &more).await;
+        names.push(signs_in(&run.by(party)).await);
+    }
+    assert_ne!(names[0], public);
+    assert_eq!(names[0], names[1], "one sector, one name");
     suite.close().await;
 }
 

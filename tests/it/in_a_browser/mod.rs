@@ -2,6 +2,7 @@
 
 mod check_session;
 mod cross_site;
+mod implicit;
 mod journey;
 mod leaving;
 mod messages;

@@ -5,7 +5,7 @@ use std::sync::{LazyLock, Mutex};
 
 use reqwest::header::{COOKIE, HeaderMap, LOCATION, SET_COOKIE};
 use reqwest::{Client, RequestBuilder, StatusCode};
-use scraper::{Html, Selector};
+use scraper::{ElementRef, Html, Selector};
 use url::{Url, form_urlencoded};
 
 /// One person's browser. Cookies go to every address alike: everything here is on one host.
@@ -227,6 +227,23 @@ fn filled_in<'a>(
     (action.into(), all)
 }
 
+impl Form {
+    fn read(form: ElementRef<'_>) -> Self {
+        let input = Selector::parse("input").unwrap();
+        Self {
+            action: form.attr("action").unwrap_or_default().to_owned(),
+            fields: form.select(&input).filter_map(Self::field).collect(),
+        }
+    }
+
+    fn field(element: ElementRef<'_>) -> Option<(String, String)> {
+        Some((
+            element.attr("name")?.to_owned(),
+            element.attr("value")?.to_owned(),
+        ))
+    }
+}
+
 async fn read(url: &str, answer: reqwest::Response) -> Answer {
     Answer {
         url: url.to_owned(),
@@ -281,24 +298,18 @@ impl Answer {
     /// Every form of the page.
     pub fn forms(&self) -> Vec<Form> {
         let page = Html::parse_document(&self.body);
-        let (form, input) = (
-            Selector::parse("form").unwrap(),
-            Selector::parse("input").unwrap(),
-        );
-        page.select(&form)
-            .map(|form| Form {
-                action: form.attr("action").unwrap_or_default().to_owned(),
-                fields: form
-                    .select(&input)
-                    .filter_map(|input| {
-                        Some((
-                            input.attr("name")?.to_owned(),
-                            input.attr("value")?.to_owned(),
-                        ))
-                    })
-                    .collect(),
-            })
-            .collect()
+        let form = Selector::parse("form").unwrap();
+        page.select(&form).map(Form::read).collect()
+    }
+
+    /// The form that a button sends, with what the button adds to it; none if there is no such button.
+    pub fn form_of(&self, button: &str) -> Option<Form> {
+        let page = Html::parse_document(&self.body);
+        let button = page.select(&Selector::parse(button).unwrap()).next()?;
+        let mut around = button.ancestors().filter_map(ElementRef::wrap);
+        let mut form = Form::read(around.find(|element| element.value().name() == "form")?);
+        form.fields.extend(Form::field(button));
+        Some(form)
     }
 
     /// The form that goes to this path and has this among its fields.

@@ -260,6 +260,30 @@ async fn one_name_is_tried_a_hundred_times_from_everywhere_and_then_every_five_s
     provider.stop().await;
 }
 
+/// A person, or a test suite in the place of one, who signs in in a new browser each time. Attack 84: what others try at the
+/// name is counted all the same.
+#[actix_web::test]
+async fn who_signs_in_takes_nothing_from_what_may_be_tried_at_their_name() {
+    let (provider, party, stranger) = start_as(ledger().await.manual_clock()).await;
+    let page_of_stranger = page(&party, &stranger).await;
+    let guess = async |turn: usize| {
+        let address = format!("127.0.0.{}", 10 + turn / 10);
+        attempt_from(&page_of_stranger, &stranger, &address, "ada").await
+    };
+    for turn in 0..99 {
+        assert_eq!(guess(turn).await, 200, "{turn}");
+    }
+    for _ in 0..3 {
+        let ada = Visitor::default();
+        let page = page(&party, &ada).await;
+        let answer = sign_in(&ada, &page).await;
+        assert!(answer.parameter("code").is_some(), "{answer:?}");
+    }
+    assert_eq!(guess(99).await, 200);
+    assert_eq!(guess(100).await, 429);
+    provider.stop().await;
+}
+
 /// Attack 84: many names from one address.
 #[actix_web::test]
 async fn one_address_tries_a_hundred_names_and_then_one_each_half_second() {
