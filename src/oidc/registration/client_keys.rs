@@ -56,16 +56,24 @@ pub(super) fn jwks(metadata: &ClientMetadata) -> Vec<Problem> {
             Vec::new()
         };
     };
-    let problem = match jwks::keys(registered) {
-        Ok([]) => "must have a member keys with at least one key".to_owned(),
-        Ok(keys) if keys.iter().any(jwks::is_private) => {
-            "holds a private key; only public ones belong here".to_owned()
+    let keys = match jwks::keys(registered) {
+        Ok([]) => {
+            let message = "must have a member keys with at least one key";
+            return vec![Problem::new(field, message)];
         }
-        Ok(keys) if keys.iter().any(jwks::is_known_kind) => return Vec::new(),
-        Ok(_) => "no key in it has the kty RSA, EC or OKP".to_owned(),
-        Err(problem) => problem,
+        Ok(keys) => keys,
+        Err(problem) => return vec![Problem::new(field, problem)],
     };
-    vec![Problem::new(field, problem)]
+    let mut problems = Vec::new();
+    if keys.iter().any(jwks::is_private) {
+        let message = "holds a private key; only public ones belong here";
+        problems.push(Problem::new(field, message));
+    }
+    if !keys.iter().any(jwks::is_known_kind) {
+        let message = "no key in it has the kty RSA, EC or OKP";
+        problems.push(Problem::new(field, message));
+    }
+    problems
 }
 
 /// Public keys, by reference (Registration §2): in the place of `jwks`, where others can't change them on their way.
