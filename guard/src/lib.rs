@@ -15,6 +15,7 @@
 mod base64url;
 mod claims;
 pub mod cwt;
+pub mod deny_list;
 mod errors;
 mod json;
 pub mod jwe;
