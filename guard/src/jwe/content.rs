@@ -67,6 +67,10 @@ impl ContentEncryption {
 const TAG: usize = 16;
 
 /// A content encryption key, ready for use.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "it lives on the stack, for one token"
+)]
 pub(super) enum ContentKey {
     Cbc(CbcHmac),
     Gcm(LessSafeKey),

@@ -265,3 +265,10 @@ fn compact(protected: &str, encrypted_key: &[u8], iv: &[u8], (text, tag): &Seale
     }
     token
 }
+
+/// Whether a token's header says that it is encrypted under a shared key.
+pub(crate) fn is_direct(token: &str, keys: &[DirectKey]) -> bool {
+    let protected = token.split('.').next().unwrap_or_default();
+    keys.iter().any(|key| key.protected == protected)
+        || Header::read(protected).is_ok_and(|header| header.alg == "dir")
+}
