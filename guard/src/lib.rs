@@ -20,7 +20,7 @@
 //! | `actix` | middleware and extractor for actix-web |
 //! | `tower` | middleware for tower and axum |
 //!
-//! None is on by default.
+//! None is on by default. [`logout`] is for applications that are told of sign-outs.
 
 #[cfg(feature = "actix")]
 pub mod actix;
@@ -35,6 +35,7 @@ mod json;
 pub mod jwe;
 mod jwk;
 pub mod jwt;
+pub mod logout;
 #[cfg(feature = "tower")]
 pub mod tower;
 
