@@ -194,6 +194,10 @@ fn answer(state: &mut State, path: &str, waited: bool) -> Option<(u16, String)> 
 }
 
 /// Waits until it is so, for some seconds at most.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "what is waited for happens in the background, on its own clock"
+)]
 async fn until(what: &str, is_so: impl Fn() -> bool) {
     let began = Instant::now();
     while !is_so() {
