@@ -29,7 +29,7 @@
 //! # }
 //! ```
 //!
-//! *Nested*: a signed [`jwt`](crate::jwt) is encrypted to a public key of the service (ECDH-ES, RSA-OAEP-256); the
+//! *Nested*: a signed [`jwt`] is encrypted to a public key of the service (ECDH-ES, RSA-OAEP-256); the
 //! provider can't read it again, and the service can't make one.
 //!
 //! ```
