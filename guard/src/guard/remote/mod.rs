@@ -1,0 +1,190 @@
+//! What a guard hears from its issuer: discovery, keys and the feed of revocations.
+
+mod backoff;
+mod feed;
+mod http;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde::Deserialize;
+use tokio::sync::Mutex;
+use tokio::task::AbortHandle;
+
+use super::Shared;
+use crate::json;
+use crate::jwt::VerifyingKey;
+use backoff::Backoff;
+use feed::Feed;
+use http::{Http, HttpError};
+
+/// How long keys are kept when their answer does not say.
+const KEYS_KEPT: Duration = Duration::from_secs(600);
+/// Whatever it says, they are not asked for more often than this, and not less often than that.
+const KEYS_KEPT_LEAST: Duration = Duration::from_secs(60);
+const KEYS_KEPT_MOST: Duration = Duration::from_secs(24 * 3600);
+/// How often a token with a key that is not known may lead to the issuer.
+const BETWEEN_LOOKS: Duration = Duration::from_secs(60);
+
+/// The issuer can't be asked, or its answer makes no sense.
+#[derive(Debug, thiserror::Error)]
+#[error("{what} of {issuer}: {source}")]
+pub struct Unreachable {
+    what: &'static str,
+    issuer: String,
+    source: HttpError,
+}
+
+/// The connection to the issuer. Dropping it ends the work in the background.
+pub(crate) struct Remote {
+    keys: Arc<Keys>,
+    tasks: Vec<AbortHandle>,
+}
+
+struct Keys {
+    shared: Arc<Shared>,
+    http: Http,
+    jwks_uri: String,
+    state: Mutex<KeysState>,
+}
+
+struct KeysState {
+    /// When a token last led to the issuer.
+    looked: Option<Instant>,
+    /// When they are to be asked for again.
+    again: Instant,
+}
+
+#[derive(Deserialize)]
+struct Discovery {
+    issuer: String,
+    jwks_uri: String,
+    revocations_endpoint: Option<String>,
+}
+
+impl Remote {
+    pub(super) async fn connect(
+        shared: Arc<Shared>,
+        secret: Option<String>,
+    ) -> Result<Self, Unreachable> {
+        let issuer = shared.expected.issuer.clone();
+        let unreachable = |what| {
+            let issuer = issuer.clone();
+            move |source| Unreachable {
+                what,
+                issuer,
+                source,
+            }
+        };
+        let http = Http::new().map_err(unreachable("the client"))?;
+        // OpenID Connect Discovery §4.1: a slash at the end is left out.
+        let address = format!(
+            "{}/.well-known/openid-configuration",
+            issuer.strip_suffix('/').unwrap_or(&issuer)
+        );
+        let discovery = discover(&http, &address, &issuer)
+            .await
+            .map_err(unreachable("the discovery document"))?;
+        let keys = Arc::new(Keys {
+            shared: Arc::clone(&shared),
+            http: http.clone(),
+            jwks_uri: discovery.jwks_uri,
+            state: Mutex::new(KeysState {
+                looked: None,
+                again: Instant::now(),
+            }),
+        });
+        let mut state = keys.state.lock().await;
+        keys.fetch(&mut state)
+            .await
+            .map_err(unreachable("the keys"))?;
+        drop(state);
+
+        let mut tasks = vec![tokio::spawn(Arc::clone(&keys).refresh()).abort_handle()];
+        if let Some(secret) = secret {
+            let address = discovery
+                .revocations_endpoint
+                .ok_or(HttpError::Content("it names no revocations_endpoint"))
+                .map_err(unreachable("the discovery document"))?;
+            let feed = Feed::new(shared, http, &address, &secret)
+                .map_err(unreachable("the feed of revocations"))?;
+            tasks.push(tokio::spawn(feed.follow()).abort_handle());
+        }
+        Ok(Self { keys, tasks })
+    }
+
+    /// Asks for the keys again, unless a token led to that within the last minute. Whether there may be others now.
+    pub(super) async fn look_for_new_keys(&self) -> bool {
+        let known = self.keys.shared.signers.load();
+        let mut state = self.keys.state.lock().await;
+        let others = self.keys.shared.signers.load();
+        if !Arc::ptr_eq(&known, &others) {
+            // Somebody else has just asked.
+            return true;
+        }
+        if state
+            .looked
+            .is_some_and(|looked| looked.elapsed() < BETWEEN_LOOKS)
+        {
+            return false;
+        }
+        state.looked = Some(Instant::now());
+        self.keys.fetch(&mut state).await.is_ok()
+    }
+}
+
+impl Drop for Remote {
+    fn drop(&mut self) {
+        for task in &self.tasks {
+            task.abort();
+        }
+    }
+}
+
+impl Keys {
+    /// A set without a key that is any good is none: an issuer signs with something.
+    async fn fetch(&self, state: &mut KeysState) -> Result<(), HttpError> {
+        let answer = self.http.get(&self.jwks_uri).await?;
+        let jwks = json::object(&answer.body).ok_or(HttpError::Content("it is no JWKS"))?;
+        let keys = VerifyingKey::from_jwks(&jwks.into());
+        if keys.is_empty() {
+            return Err(HttpError::Content("it has no key that verifies"));
+        }
+        self.shared.signers.replace(keys);
+        let kept = answer.max_age.unwrap_or(KEYS_KEPT);
+        state.again = Instant::now() + kept.clamp(KEYS_KEPT_LEAST, KEYS_KEPT_MOST);
+        Ok(())
+    }
+
+    /// Keeps the keys as new as they say that they want to be. The old ones stay when there are none to be had.
+    async fn refresh(self: Arc<Self>) {
+        let mut backoff = Backoff::new();
+        loop {
+            let again = self.state.lock().await.again;
+            let wait = again.saturating_duration_since(Instant::now());
+            if !wait.is_zero() {
+                backoff::sleep(wait).await;
+                continue;
+            }
+            let mut state = self.state.lock().await;
+            if self.fetch(&mut state).await.is_ok() {
+                backoff.reset();
+            } else {
+                drop(state);
+                backoff::sleep(backoff.next()).await;
+            }
+        }
+    }
+}
+
+async fn discover(http: &Http, address: &str, issuer: &str) -> Result<Discovery, HttpError> {
+    let answer = http.get(address).await?;
+    let discovery: Discovery = json::object(&answer.body)
+        .and_then(|members| serde_json::from_value(members.into()).ok())
+        .ok_or(HttpError::Content("it is no discovery document"))?;
+    // OpenID Connect Discovery §4.3: it must be exactly the same.
+    match discovery.issuer == issuer {
+        true => Ok(discovery),
+        false => Err(HttpError::Content("it is another issuer's")),
+    }
+}
