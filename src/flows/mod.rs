@@ -152,6 +152,9 @@ pub enum FlowError {
     /// A client's secret.
     #[error("a client's secret: {0}")]
     Secret(#[from] OpenError),
+    /// A service whose tokens need a key has none that may be used now.
+    #[error("service {0} has no key under which its tokens could be made")]
+    NoServiceKey(String),
     /// The client for connections to others could not be set up for a client's networks.
     #[error(transparent)]
     Outbound(#[from] SetupError),

@@ -1,15 +1,69 @@
 //! Services are made known and forgotten: those of the configuration, and the administrator's.
 
 use secrecy::ExposeSecret as _;
+use serde_json::{Map, Value};
 
 use super::people::NotDone;
 use super::{FlowError, Provider};
 use crate::clock::Timestamp;
 use crate::config::{Credential, DeclaredService};
 use crate::jose::HashPurpose;
+use crate::oidc::claims;
+use crate::oidc::client::Client;
+use crate::oidc::params::Params;
+use crate::oidc::resource;
+use crate::oidc::scope::Scope;
 use crate::oidc::service::Service;
+use crate::store::grants::Grant;
 use crate::store::services::{self, KnownService};
-use crate::store::{self, Transaction};
+use crate::store::users::User;
+use crate::store::{self, Transaction, consents};
+
+/// The services that a request names, of those that there are.
+///
+/// # Errors
+/// When the database fails.
+pub async fn named(provider: &Provider, params: &Params) -> Result<Vec<Service>, FlowError> {
+    let identifiers = resource::named(params, &provider.config.issuer);
+    Ok(services::find_enabled(provider.database.read(), &identifiers).await?)
+}
+
+/// The scope of a token for `service` under the grant, or for whom the client's tokens are anyway.
+pub(super) async fn scope_of_token(
+    tx: &Transaction,
+    client: &Client,
+    grant: &Grant,
+    granted: &Scope,
+    service: Option<&Service>,
+) -> Result<Scope, FlowError> {
+    let theirs = match service {
+        Some(_) => Vec::new(),
+        None => services::find_enabled(tx, &grant.resources).await?,
+    };
+    Ok(resource::scope_of_token(granted, client, service, &theirs))
+}
+
+/// What a token for the service tells of its person: what the service wants to know and the person has allowed the
+/// client to know. Of what was asked of people before the service wanted to know it, nothing is told.
+pub(super) async fn told_at(
+    tx: &Transaction,
+    client: &Client,
+    service: Option<&Service>,
+    user: &User,
+) -> Result<Map<String, Value>, FlowError> {
+    let Some(service) = service.filter(|service| !service.claims.is_empty()) else {
+        return Ok(Map::new());
+    };
+    let mut told = claims::of_names(&user.told(), &service.claims);
+    if !client.metadata.skip_consent {
+        let consent = consents::find(tx, user.id, &client.client_id).await?;
+        told.retain(|name, _| {
+            let consent = consent.as_ref();
+            consent.is_some_and(|consent| consent.permission.tells(name))
+        });
+    }
+    Ok(told)
+}
 
 /// Makes a service known, and answers its secret, which is told this once.
 ///

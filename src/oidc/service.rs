@@ -4,15 +4,19 @@ use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
 use crate::oidc::claims;
+use crate::oidc::client::Client;
 use crate::oidc::issuer::Issuer;
 use crate::oidc::registration::is_readable;
-use crate::oidc::scope::{ADMINISTRATION, Scope};
+use crate::oidc::scope::{ADMINISTRATION, STANDARD, Scope};
 use crate::oidc::uri;
 
 /// The least that a token for a service is good.
 pub const SHORTEST_LIFETIME: TimeDelta = TimeDelta::seconds(1);
 /// The most: as for every access token of ours.
 pub const LONGEST_LIFETIME: TimeDelta = TimeDelta::days(1);
+
+/// What every token says beside who it is for and about, but a [`TokenFormat::Cwt`]: that one as far as its service asks.
+pub const ASKED_WHERE_SHORT: [&str; 6] = ["client_id", "scope", "jti", "grant", "auth_time", "acr"];
 
 /// What the tokens for a service are.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,7 +63,7 @@ pub struct Service {
     pub scope: Scope,
     /// How long its tokens are good.
     pub lifetime: TimeDelta,
-    /// What its tokens tell of the person, beside what every token does (Core §5.1).
+    /// What its tokens tell beside what every token does: of the person (Core §5.1), and of [`ASKED_WHERE_SHORT`].
     pub claims: Vec<String>,
     /// Who may ask for its tokens; none: every client.
     pub clients: Option<Vec<String>>,
@@ -75,6 +79,33 @@ impl Service {
     pub fn admits(&self, client_id: &str) -> bool {
         let clients = self.clients.as_ref();
         clients.is_none_or(|clients| clients.iter().any(|known| known == client_id))
+    }
+
+    /// The claims that tell of the person.
+    pub fn claims_about_the_person(&self) -> impl Iterator<Item = &String> {
+        let claims = self.claims.iter();
+        claims.filter(|claim| claims::is_about_a_person(claim))
+    }
+
+    /// Whether its tokens carry this claim of [`ASKED_WHERE_SHORT`]. A short one always says what it allows, and names
+    /// the session or, where there is none, the grant: a token that names neither could not be taken back with them.
+    pub fn carries(&self, claim: &str, has_session: bool) -> bool {
+        let always = match claim {
+            "scope" => true,
+            "grant" => !has_session,
+            _ => false,
+        };
+        always || self.format != TokenFormat::Cwt || self.claims.iter().any(|asked| asked == claim)
+    }
+
+    /// What of `asked` the client may have there: what the service has, unless the client registered scopes and not this
+    /// one.
+    pub fn scope_for(&self, client: &Client, asked: &Scope) -> Scope {
+        let own = asked.intersect(&self.scope);
+        match client.metadata.scope {
+            Some(_) => own.intersect(&Scope::allowed_to(client)),
+            None => own,
+        }
     }
 }
 
@@ -109,22 +140,35 @@ pub fn check_name(text: &str) -> Result<(), String> {
 /// What is wrong with them.
 pub fn read_scope(text: &str) -> Result<Scope, String> {
     let scope = Scope::parse(text).map_err(|refusal| refusal.description.into_owned())?;
-    match ADMINISTRATION.iter().find(|token| scope.contains(token)) {
-        None => Ok(scope),
-        Some(token) => Err(format!("{token} is for our own administration")),
+    if let Some(token) = ADMINISTRATION.iter().find(|token| scope.contains(token)) {
+        return Err(format!("{token} is for our own administration"));
     }
+    // They are about what we tell the application of a person; what a service is told, its claims say.
+    if let Some(token) = STANDARD.iter().find(|token| scope.contains(token)) {
+        return Err(format!("{token} is a scope of OpenID Connect's own"));
+    }
+    Ok(scope)
 }
 
-/// Whether a token may carry that claim: one about a person, which somebody can know us to have.
+/// Whether a token may carry that claim: one about a person, or one that short tokens leave out unless they are asked.
 ///
 /// # Errors
 /// What is wrong with it.
 pub fn check_claim(name: &str) -> Result<(), String> {
-    if claims::is_about_a_person(name) {
+    if claims::is_about_a_person(name) || ASKED_WHERE_SHORT.contains(&name) {
         Ok(())
     } else {
         Err(format!("{name:?} is no claim about a person"))
     }
+}
+
+/// The name of the next key that the service shares with us: one byte, after `last`, and none that is still `good`. None:
+/// all are.
+pub fn next_kid(last: Option<u8>, good: &[u8]) -> Option<u8> {
+    let first = last.map_or(1, |last| last.wrapping_add(1));
+    (0..=u8::MAX)
+        .map(|step| first.wrapping_add(step))
+        .find(|kid| !good.contains(kid))
 }
 
 #[cfg(test)]
@@ -179,12 +223,41 @@ pub(in crate::oidc) mod tests {
     }
 
     #[test]
-    fn administration_is_no_services_scope_and_the_protocols_claims_are_no_services_to_choose() {
+    fn our_own_scopes_are_no_services_and_the_protocols_claims_are_no_services_to_choose() {
         assert!(read_scope("read exeunt.admin").is_err());
+        assert!(read_scope("read offline_access").is_err());
         assert!(read_scope("re\"ad").is_err());
         for claim in ["sub", "aud", "sid", "nickname ", "admin"] {
             assert!(check_claim(claim).is_err(), "{claim}");
         }
         assert_eq!(check_claim("picture"), Ok(()));
+        assert_eq!(check_claim("grant"), Ok(()));
+    }
+
+    #[test]
+    fn keys_are_named_one_after_the_other_and_no_two_good_ones_alike() {
+        assert_eq!(next_kid(None, &[]), Some(1));
+        assert_eq!(next_kid(Some(1), &[1]), Some(2));
+        assert_eq!(next_kid(Some(255), &[255, 0, 1]), Some(2));
+        let all: Vec<u8> = (0..=u8::MAX).collect();
+        assert_eq!(next_kid(Some(7), &all), None);
+        assert_eq!(next_kid(Some(7), &all[..200]), Some(200));
+    }
+
+    #[test]
+    fn a_short_token_carries_what_its_service_asks_for_and_what_it_can_be_taken_back_by() {
+        let short = Service {
+            format: TokenFormat::Cwt,
+            claims: ["jti", "name"].map(str::to_owned).to_vec(),
+            ..api()
+        };
+        let carried = |service: &Service, has_session| {
+            let all = ASKED_WHERE_SHORT.into_iter();
+            all.filter(|claim| service.carries(claim, has_session))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(carried(&short, true), ["scope", "jti"]);
+        assert_eq!(carried(&short, false), ["scope", "jti", "grant"]);
+        assert_eq!(carried(&api(), true), ASKED_WHERE_SHORT);
     }
 }

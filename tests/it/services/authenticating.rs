@@ -2,28 +2,14 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use chrono::TimeDelta;
 use exeunt::config::{Credential, DeclaredService, Place};
 use exeunt::flows::{self, authenticate_service, services as acts};
-use exeunt::oidc::scope::Scope;
-use exeunt::oidc::service::{Service, TokenFormat};
 use secrecy::SecretString;
 
 use crate::support::provider::{SECRET, provider};
+use crate::support::services::service;
 
 const API: &str = "https://api.example/v1?a=b";
-
-fn service(identifier: &str) -> Service {
-    Service {
-        identifier: identifier.to_owned(),
-        name: None,
-        format: TokenFormat::Jwt,
-        scope: Scope::default(),
-        lifetime: TimeDelta::minutes(5),
-        claims: Vec::new(),
-        clients: None,
-    }
-}
 
 /// Both halves form-encoded.
 fn basic(identifier: &str, secret: &str) -> String {

@@ -1,3 +1,6 @@
 //! Services (resource servers): who they are, and the tokens for them.
 
+mod asking;
 mod authenticating;
+mod consent;
+mod tokens;
