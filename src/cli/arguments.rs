@@ -16,7 +16,7 @@ pub use notices::{
     DeliveryAbandon, DeliveryCommand, DeliveryList, DeliveryRetry, SessionCommand, SessionEnd,
 };
 pub use people::{UserAdd, UserCommand};
-pub use services::{ServiceAdd, ServiceCommand};
+pub use services::{ServiceAdd, ServiceCommand, ServiceRotateKeys};
 
 use crate::oidc::algorithm::SigningAlgorithm;
 
@@ -312,6 +312,9 @@ mod tests {
             "service add https://api.example/ --format cwt --scope read --lifetime 5m --claim name --client ledger",
             "service list --json",
             "service show https://api.example/ --json",
+            "service add https://api.example/ --format jwe --jwks keys.json",
+            "service rotate-keys https://api.example/ --after 24h --json",
+            "service rotate-keys https://api.example/ --now",
             "service remove https://api.example/",
             "user add ada --email ada@example.org --email-verified",
             "user list --json",
@@ -360,6 +363,7 @@ mod tests {
             "exeunt keys rotate --algorithm none",
             "exeunt service add https://api.example/ --format saml",
             "exeunt service add https://api.example/ --lifetime 2d",
+            "exeunt service rotate-keys https://api.example/ --now --after 1h",
             "exeunt demo --rehearse --issuer x",
         ] {
             assert!(

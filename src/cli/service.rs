@@ -1,8 +1,11 @@
 //! `exeunt service ...`. Services that the configuration file declares are changed there.
 
+mod keys;
+
 use anyhow::{anyhow, bail};
 use serde::Serialize;
 
+use self::keys::{ShownKey, ToldKey};
 use super::arguments::{Output, ServiceAdd, ServiceCommand};
 use super::show;
 use crate::clock::Timestamp;
@@ -11,6 +14,7 @@ use crate::flows::people::NotDone;
 use crate::flows::{Provider, services as acts};
 use crate::oidc::duration::{self, Lifetime};
 use crate::oidc::service::{self, Service, TokenFormat};
+use crate::store::service_keys::{self, ServiceKey};
 use crate::store::services::{self, KnownService};
 
 /// A service as programs see it. Its secret's hash is nobody's business.
@@ -28,10 +32,11 @@ struct Shown {
     declared: bool,
     created_at: Timestamp,
     disabled_at: Option<Timestamp>,
+    keys: Vec<ShownKey>,
 }
 
-impl From<KnownService> for Shown {
-    fn from(known: KnownService) -> Self {
+impl Shown {
+    fn new(known: KnownService, keys: &[ServiceKey], now: Timestamp) -> Self {
         let service = known.service;
         Self {
             identifier: service.identifier,
@@ -45,11 +50,19 @@ impl From<KnownService> for Shown {
             declared: known.declared,
             created_at: known.created_at,
             disabled_at: known.disabled_at,
+            keys: ShownKey::all(keys, now),
         }
     }
-}
 
-impl Shown {
+    /// The key under which its tokens are made.
+    fn key_in_words(&self) -> String {
+        if self.format == TokenFormat::Jwt {
+            return "the issuer's".to_owned();
+        }
+        let in_use = self.keys.iter().find(|key| key.is_in_use());
+        in_use.map_or_else(|| "none yet".to_owned(), ShownKey::name)
+    }
+
     fn clients_in_words(&self) -> String {
         match &self.clients {
             None => "all".to_owned(),
@@ -64,6 +77,8 @@ impl Shown {
 struct Added {
     identifier: String,
     secret: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<ToldKey>,
 }
 
 pub(super) async fn run(provider: &Provider, command: ServiceCommand) -> anyhow::Result<()> {
@@ -71,6 +86,7 @@ pub(super) async fn run(provider: &Provider, command: ServiceCommand) -> anyhow:
         ServiceCommand::Add(wanted) => add(provider, *wanted).await,
         ServiceCommand::List(output) => list(provider, output).await,
         ServiceCommand::Show { identifier, output } => show(provider, &identifier, output).await,
+        ServiceCommand::RotateKeys(wanted) => keys::rotate(provider, wanted).await,
         ServiceCommand::Remove { identifier } => remove(provider, &identifier).await,
     }
 }
@@ -80,20 +96,38 @@ async fn add(provider: &Provider, wanted: ServiceAdd) -> anyhow::Result<()> {
     if let Some(place) = declared(provider, &wanted.identifier) {
         return Err(lives_in(&wanted.identifier, place));
     }
+    let jwks = match &wanted.jwks {
+        Some(path) if wanted.format == TokenFormat::Jwe => keys::read(path)?,
+        Some(_) => bail!("--jwks is for --format jwe: tokens that only the service can read"),
+        None => Vec::new(),
+    };
     let service = checked(provider, wanted)?;
     let identifier = service.identifier.clone();
-    let secret = match acts::add(provider, service).await? {
-        Ok(secret) => secret,
+    let added = match acts::add(provider, service, &jwks).await? {
+        Ok(added) => added,
         Err(NotDone::Exists) => bail!("there is a service {identifier} already"),
         Err(_) => return Err(lives_elsewhere(&identifier)),
     };
-    let facts = [
+    let mut facts = vec![
         ("identifier", identifier.clone()),
-        ("secret", secret.clone()),
+        ("secret", added.secret.clone()),
     ];
-    show::item(output, &Added { identifier, secret }, &facts)?;
+    let key = added.key.as_ref().map(ToldKey::from);
+    if let Some(key) = &key {
+        facts.extend(key.facts());
+    }
+    let what = match key {
+        Some(_) => "\nThe secret and the keys are shown this once: keep them.",
+        None => "\nThe secret is shown this once: keep it.",
+    };
+    let added = Added {
+        identifier,
+        secret: added.secret,
+        key,
+    };
+    show::item(output, &added, &facts)?;
     if !output.json {
-        show::say("\nThe secret is shown this once: keep it.")?;
+        show::say(what)?;
     }
     Ok(())
 }
@@ -139,11 +173,12 @@ fn checked(provider: &Provider, wanted: ServiceAdd) -> anyhow::Result<Service> {
 }
 
 async fn list(provider: &Provider, output: Output) -> anyhow::Result<()> {
-    let services: Vec<Shown> = services::list(provider.database.read())
-        .await?
-        .into_iter()
-        .map(Into::into)
-        .collect();
+    let (db, now) = (provider.database.read(), provider.clock.now());
+    let mut services = Vec::new();
+    for known in services::list(db).await? {
+        let keys = service_keys::list(db, &known.service.identifier).await?;
+        services.push(Shown::new(known, &keys, now));
+    }
     show::list(
         output,
         &services,
@@ -154,6 +189,7 @@ async fn list(provider: &Provider, output: Output) -> anyhow::Result<()> {
             "Scope",
             "Lifetime",
             "Applications",
+            "Key",
             "Known by",
             "State (UTC)",
         ],
@@ -164,6 +200,7 @@ async fn list(provider: &Provider, output: Output) -> anyhow::Result<()> {
                 service.scope.clone(),
                 duration::show(service.lifetime.0),
                 service.clients_in_words(),
+                service.key_in_words(),
                 show::known_by(service.declared),
                 show::enabled(service.disabled_at),
             ]
@@ -175,7 +212,8 @@ async fn show(provider: &Provider, identifier: &str, output: Output) -> anyhow::
     let Some(known) = services::find(provider.database.read(), identifier).await? else {
         return Err(unknown(provider, identifier));
     };
-    let service = Shown::from(known);
+    let keys = service_keys::list(provider.database.read(), identifier).await?;
+    let service = Shown::new(known, &keys, provider.clock.now());
     let known_by = match declared(provider, identifier) {
         Some(place) if service.declared => place.to_string(),
         _ => show::known_by(service.declared),
@@ -188,7 +226,7 @@ async fn show(provider: &Provider, identifier: &str, output: Output) -> anyhow::
         true => "none".to_owned(),
         false => text,
     };
-    let facts = [
+    let mut facts = vec![
         ("identifier", service.identifier.clone()),
         ("name", or_none(service.name.clone().unwrap_or_default())),
         ("known by", known_by),
@@ -201,6 +239,7 @@ async fn show(provider: &Provider, identifier: &str, output: Output) -> anyhow::
         ("applications", service.clients_in_words()),
         ("secret", secret.to_owned()),
     ];
+    facts.extend(service.keys.iter().map(|key| ("key", key.in_words())));
     show::item(output, &service, &facts)
 }
 

@@ -3,12 +3,15 @@
 use std::collections::HashMap;
 
 use chrono::TimeDelta;
+use serde::Deserialize;
+use serde_json::Value;
 
 use super::clients::credential;
 use super::error::Place;
 use super::section::{Mistake, Section};
 use super::settings::within;
 use super::{Credential, check_client_id};
+use crate::jose::read_service_jwks;
 use crate::oidc::issuer::Issuer;
 use crate::oidc::service::{self, LONGEST_LIFETIME, SHORTEST_LIFETIME, Service, TokenFormat};
 
@@ -19,8 +22,17 @@ pub struct DeclaredService {
     pub service: Service,
     /// The secret by which it proves who it is, if it has one.
     pub secret: Option<Credential>,
+    /// Its public keys, for tokens that it alone can read; without, it shares keys with us where its format needs any.
+    pub jwks: Vec<Value>,
     /// Where it is declared: whoever wants to change it must go there.
     pub place: Place,
+}
+
+/// What serde reads.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Keys {
+    jwks: Option<Value>,
 }
 
 /// Reads every table, and notes the mistakes. `access` is how long a token is good where nothing else is said; `public`
@@ -61,6 +73,7 @@ pub(super) fn read(
         let clients = table.texts("clients", client_id);
         let clients = table.is_set("clients").then_some(clients);
         let secret = credential(&table, "secret", "secret_hash", public);
+        let jwks = jwks(&table, format);
         table.finish();
         if let Some(identifier) = identifier {
             let service = Service {
@@ -75,11 +88,28 @@ pub(super) fn read(
             services.push(DeclaredService {
                 service,
                 secret,
+                jwks,
                 place,
             });
         }
     }
     services
+}
+
+fn jwks(table: &Section<'_, '_>, format: TokenFormat) -> Vec<Value> {
+    let (keys, _) = table.fields::<Keys>();
+    let Some(jwks) = keys.jwks else {
+        return Vec::new();
+    };
+    if format != TokenFormat::Jwe {
+        let problem = "is for tokens that only the service can read";
+        table.refuse("jwks", problem, "Write format = \"jwe\", or leave it away.");
+    }
+    let read = read_service_jwks(&jwks).inspect_err(|problem| {
+        let mend = "Write its public keys: { keys = [{ kty = \"EC\", crv = \"P-256\", ... }] }.";
+        table.refuse("jwks", &format!("does not fit: {problem}"), mend);
+    });
+    read.unwrap_or_default()
 }
 
 fn identifier(text: &str, issuer: &Issuer) -> Result<String, Mistake> {

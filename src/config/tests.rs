@@ -388,6 +388,30 @@ fn services_that_will_not_do_are_told() {
 }
 
 #[test]
+fn a_services_public_keys_are_for_jwe_and_must_be_such() {
+    let service = |format: &str, jwks: &str| {
+        format!("[[services]]\nidentifier = 'urn:a'\nformat = '{format}'\njwks = {jwks}\n")
+    };
+    // The public key of RFC 7518, appendix C.
+    let key = "{ kty = 'EC', crv = 'P-256', x = 'weNJy2HscCSM6AEDTDg04biOvhFhyyWvOHQfeF_PxMQ', \
+               y = 'e8lnCO-AlStT-NJVX-crhB7QRYhiix03illJOVAOyck' }";
+    let good = format!("{{ keys = [{key}] }}");
+    let config = parse(&service("jwe", &good), &[]).unwrap();
+    assert_eq!(config.services[0].jwks.len(), 1);
+    insta::assert_snapshot!(refusal(&service("cwt", &good)), @r#"exeunt.toml:4:8: service urn:a: jwks is for tokens that only the service can read. Write format = "jwe", or leave it away."#);
+    let private = good.replace("kty", "d = 'AA', kty");
+    for wrong in [
+        "{}",
+        "{ keys = [] }",
+        "{ keys = [{ kty = 'EC' }] }",
+        &private,
+    ] {
+        let places = places(&service("jwe", wrong));
+        assert_eq!(places, ["exeunt.toml:4:8 service urn:a: jwks"], "{wrong}");
+    }
+}
+
+#[test]
 fn a_secret_that_signs_is_there_itself_and_long_enough() {
     let signs = format!("{CLIENT}token_endpoint_auth_method = 'client_secret_jwt'\n");
     assert_eq!(

@@ -7,7 +7,7 @@ use chrono::TimeDelta;
 use super::redeem::join;
 use super::sign_in::network;
 use super::tokens::{self, Beside, Granted as Access, Person};
-use super::{FlowError, Provider, services};
+use super::{FlowError, Provider, service_keys, services};
 use crate::clock::Timestamp;
 use crate::jose::{self, HashPurpose};
 use crate::oidc::authorization::decision::{self, Consented, Facts, NextStep, SignedIn};
@@ -234,6 +234,10 @@ pub async fn issue(
     interaction: Option<&Interaction>,
 ) -> Result<Option<Granted>, FlowError> {
     let now = provider.clock.now();
+    if request.response_type.token {
+        let mut named = request.services.iter().map(|asked| &asked.service);
+        service_keys::check(provider, named.next(), now).await?;
+    }
     let tx = provider.database.begin().await?;
     // Held, so that nobody withdraws a consent between our look at it and the grant; and before their
     // session, as everywhere.

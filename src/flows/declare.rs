@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use secrecy::ExposeSecret as _;
 use uuid::Uuid;
 
-use super::{FlowError, Provider, client_secrets, end_session, sector, services};
+use super::{FlowError, Provider, client_secrets, end_session, sector, service_keys, services};
 use crate::clock::Timestamp;
 use crate::config::{Credential, DeclaredClient, DeclaredUser, canonical_name};
 use crate::jose::{HashPurpose, PasswordHash};
@@ -52,6 +52,7 @@ pub async fn apply(provider: &Provider) -> Result<(), FlowError> {
     }
     services::apply(provider, &tx, now).await?;
     store::commit(tx).await?;
+    service_keys::warn_of_missing(provider).await?;
     let deleted = still_deleted(provider).await?;
     for declared in &provider.config.users {
         apply_user(provider, declared, &deleted, now).await?;

@@ -29,6 +29,7 @@ pub mod request_objects;
 pub mod restored;
 pub mod sector;
 pub mod send_notice;
+pub mod service_keys;
 pub mod services;
 pub mod sign_in;
 pub mod sweep;
@@ -50,7 +51,8 @@ use self::work::Work;
 use crate::clock::{Clock, Timestamp};
 use crate::config::Config;
 use crate::jose::{
-    KeyError, KeyRing, MasterKey, OpenError, PasswordError, PasswordPool, SigningFailed,
+    KeyError, KeyRing, MasterKey, OpenError, PasswordError, PasswordPool, ServiceTokenError,
+    SigningFailed,
 };
 use crate::metrics::Metrics;
 use crate::oidc;
@@ -153,8 +155,14 @@ pub enum FlowError {
     #[error("a client's secret: {0}")]
     Secret(#[from] OpenError),
     /// A service whose tokens need a key has none that may be used now.
-    #[error("service {0} has no key under which its tokens could be made")]
+    #[error("service {0} has no key for its tokens: `exeunt service rotate-keys` makes one")]
     NoServiceKey(String),
+    /// So many tokens were made under a service's key that the next one could give it away.
+    #[error("the key of service {0} is worn out: `exeunt service rotate-keys` makes another")]
+    WornOutKey(String),
+    /// A token under a service's key.
+    #[error(transparent)]
+    ServiceToken(#[from] ServiceTokenError),
     /// The client for connections to others could not be set up for a client's networks.
     #[error(transparent)]
     Outbound(#[from] SetupError),

@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use super::end_session::{self, Ending};
 use super::tokens::{self, Granted, Issue, Person};
-use super::{FlowError, Provider, services};
+use super::{FlowError, Provider, service_keys, services};
 use crate::clock::Timestamp;
 use crate::jose::HashPurpose;
 use crate::oidc::claims::request::{self, ClaimsRequest};
@@ -46,6 +46,7 @@ pub async fn redeem_code(
     presented: &CodeGrant<'_>,
 ) -> Result<Result<TokenResponse, OAuthError>, FlowError> {
     let now = provider.clock.now();
+    service_keys::check(provider, presented.service, now).await?;
     let code_hash = provider.master.hash(HashPurpose::Code, presented.code);
     let tx = provider.database.begin().await?;
     let Some(code) = codes::find(&tx, &code_hash).await? else {

@@ -3,7 +3,7 @@
 use super::end_session::{self, Ending};
 use super::redeem::{granted_scope, join, told_in_id_token};
 use super::tokens::{self, Granted, Issue, Person};
-use super::{FlowError, Provider, services};
+use super::{FlowError, Provider, service_keys, services};
 use crate::clock::Timestamp;
 use crate::config::RefreshReuse;
 use crate::jose::HashPurpose;
@@ -32,6 +32,7 @@ pub async fn refresh(
     service: Option<&Service>,
 ) -> Result<Result<TokenResponse, OAuthError>, FlowError> {
     let now = provider.clock.now();
+    service_keys::check(provider, service, now).await?;
     let token_hash = provider.master.hash(HashPurpose::RefreshToken, presented);
     let tx = provider.database.begin().await?;
     let Some(token) = refresh_tokens::find(&tx, &token_hash).await? else {

@@ -4,6 +4,7 @@ use secrecy::ExposeSecret as _;
 use serde_json::{Map, Value};
 
 use super::people::NotDone;
+use super::service_keys::{self, Rotated, Start};
 use super::{FlowError, Provider};
 use crate::clock::Timestamp;
 use crate::config::{Credential, DeclaredService};
@@ -65,14 +66,23 @@ pub(super) async fn told_at(
     Ok(told)
 }
 
-/// Makes a service known, and answers its secret, which is told this once.
+/// What a new service is told, this once.
+pub struct Added {
+    /// By which it proves who it is.
+    pub secret: String,
+    /// The key under which its tokens are made, if we share one.
+    pub key: Option<Rotated>,
+}
+
+/// Makes a service known, with the public keys that it has. If its tokens need a key and it has none, one is made.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn add(
     provider: &Provider,
     service: Service,
-) -> Result<Result<String, NotDone>, FlowError> {
+    jwks: &[Value],
+) -> Result<Result<Added, NotDone>, FlowError> {
     let now = provider.clock.now();
     let tx = provider.database.begin().await?;
     match services::find(&tx, &service.identifier).await? {
@@ -89,8 +99,12 @@ pub async fn add(
         created_at: now,
     };
     services::save(&tx, &known).await?;
+    let service = &known.service;
+    service_keys::publish(provider, &tx, &service.identifier, jwks, now).await?;
+    let key = service_keys::make(provider, &tx, service, Start::Now, now).await?;
     store::commit(tx).await?;
-    Ok(Ok(secret))
+    let key = key.ok();
+    Ok(Ok(Added { secret, key }))
 }
 
 /// Forgets a service. One that the configuration declared may be forgotten when it has left it.
@@ -162,7 +176,11 @@ async fn apply_one(
     if before.as_ref() != Some(&known) {
         services::save(tx, &known).await?;
     }
-    Ok(())
+    let (identifier, format) = (&known.service.identifier, known.service.format);
+    if before.is_some_and(|before| before.service.format != format) {
+        service_keys::retire_shared(tx, identifier, now).await?;
+    }
+    service_keys::publish(provider, tx, identifier, &declared.jwks, now).await
 }
 
 fn hash(provider: &Provider, secret: &str) -> String {

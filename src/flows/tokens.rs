@@ -5,14 +5,14 @@ use chrono::TimeDelta;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::{FlowError, Provider};
+use super::{FlowError, Provider, service_keys};
 use crate::clock::Timestamp;
 use crate::jose;
 use crate::oidc::algorithm::SigningAlgorithm;
 use crate::oidc::client::Client;
 use crate::oidc::resource;
 use crate::oidc::scope::Scope;
-use crate::oidc::service::{Service, TokenFormat};
+use crate::oidc::service::Service;
 use crate::oidc::token::access_token::{self, Access, AccessTokenClaims, ServiceToken};
 use crate::oidc::token::id_token::{self, Authentication, IdToken, IdTokenClaims, half_hash};
 use crate::oidc::token::{TokenResponse, TokenType};
@@ -141,7 +141,7 @@ pub(super) async fn access_token(
         },
     };
     let token = match service {
-        Some(service) => in_format(provider, service, &token, now)?,
+        Some(service) => service_keys::token(provider, service, &token, now).await?,
         None => sign_access_token(provider, &token, now)?,
     };
     provider.metrics.issued("access_token");
@@ -156,21 +156,6 @@ pub(super) fn sign_access_token(
 ) -> Result<String, FlowError> {
     let algorithm = SigningAlgorithm::RS256;
     sign(provider, algorithm, Some(access_token::TYPE), token, now)
-}
-
-/// The token as the service wants it.
-fn in_format(
-    provider: &Provider,
-    service: &Service,
-    token: &ServiceToken,
-    now: Timestamp,
-) -> Result<String, FlowError> {
-    match service.format {
-        TokenFormat::Jwt => sign_access_token(provider, token, now),
-        TokenFormat::Jwe | TokenFormat::Cwt => {
-            Err(FlowError::NoServiceKey(service.identifier.clone()))
-        }
-    }
 }
 
 /// What comes with an ID token.

@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 use sea_orm::entity::prelude::*;
-use sea_orm::{ActiveValue::Set, ConnectionTrait, QueryOrder as _};
+use sea_orm::{ActiveValue::Set, ConnectionTrait, QueryOrder as _, QuerySelect as _};
 
 use super::{StoreError, millis, time, time_or_none};
 use crate::clock::Timestamp;
@@ -86,6 +86,22 @@ pub async fn find(
     identifier: &str,
 ) -> Result<Option<KnownService>, StoreError> {
     Entity::find_by_id(identifier)
+        .one(db)
+        .await?
+        .map(TryInto::try_into)
+        .transpose()
+}
+
+/// As [`find`], and nobody else changes it or its keys until this transaction is over.
+///
+/// # Errors
+/// When the database fails.
+pub async fn lock(
+    db: &impl ConnectionTrait,
+    identifier: &str,
+) -> Result<Option<KnownService>, StoreError> {
+    Entity::find_by_id(identifier)
+        .lock_exclusive()
         .one(db)
         .await?
         .map(TryInto::try_into)

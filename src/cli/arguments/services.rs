@@ -1,11 +1,16 @@
 //! `exeunt service ...`
 
+use std::path::PathBuf;
+
 use chrono::TimeDelta;
 use clap::{Args, Subcommand};
 
 use super::Output;
 use crate::oidc::duration;
 use crate::oidc::service::{LONGEST_LIFETIME, SHORTEST_LIFETIME, TokenFormat};
+
+/// The longest that a new key may wait.
+const LONGEST_WAIT: TimeDelta = TimeDelta::days(30);
 
 /// `exeunt service ...`
 #[derive(Debug, Subcommand)]
@@ -28,6 +33,17 @@ pub enum ServiceCommand {
         #[command(flatten)]
         output: Output,
     },
+    /// Make a new key that a service shares with us, and print it once
+    ///
+    /// For services whose format is cwt, or jwe without public keys of their own; declared ones too. The first key is used
+    /// at once. Another is used after a while, in which the service must be told; the old one is good until the last token
+    /// under it has expired.
+    #[command(
+        after_help = "Examples:\n  exeunt service rotate-keys https://api.example/\n  \
+                      exeunt service rotate-keys https://api.example/ --after 24h --json\n  \
+                      exeunt service rotate-keys https://api.example/ --now"
+    )]
+    RotateKeys(ServiceRotateKeys),
     /// Forget a service, with its secret and its keys; there are no tokens for it any more
     ///
     /// Those that it has live out their time there.
@@ -35,6 +51,22 @@ pub enum ServiceCommand {
         /// What applications send as resource
         identifier: String,
     },
+}
+
+/// `exeunt service rotate-keys`
+#[derive(Debug, Args)]
+pub struct ServiceRotateKeys {
+    /// What applications send as resource
+    pub identifier: String,
+    /// When tokens are made under it, if there was one before: 10m, 1h, 7d; 30d at most
+    #[arg(long, value_name = "TIME", default_value = "1h", value_parser = wait)]
+    pub after: TimeDelta,
+    /// At once, because somebody else knows the old ones, which are good no more
+    #[arg(long, conflicts_with = "after")]
+    pub now: bool,
+    /// For people or for programs.
+    #[command(flatten)]
+    pub output: Output,
 }
 
 /// `exeunt service add`
@@ -60,9 +92,18 @@ pub struct ServiceAdd {
     /// An application that may ask for its tokens; may stand more than once; left out: all
     #[arg(long = "client", value_name = "CLIENT_ID")]
     pub clients: Vec<String>,
+    /// A JSON file of its public keys, for --format jwe; left out: a key is made that it shares with us
+    #[arg(long, value_name = "FILE")]
+    pub jwks: Option<PathBuf>,
     /// For people or for programs.
     #[command(flatten)]
     pub output: Output,
+}
+
+fn wait(text: &str) -> Result<TimeDelta, String> {
+    duration::parse(text)
+        .filter(|wait| *wait <= LONGEST_WAIT)
+        .ok_or_else(|| "write a number and s, m, h or d, of 30d at most: 10m, 1h, 7d".to_owned())
 }
 
 fn format(name: &str) -> Result<TokenFormat, String> {

@@ -1,6 +1,6 @@
 //! `exeunt service`.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::Stage;
 use crate::support::provider::SECRET;
@@ -102,4 +102,84 @@ async fn declared_services_are_applied_once_disabled_when_they_leave_the_file_an
     stage.serve().await.stop();
     assert_eq!(stage.run(&format!("service remove {API}")).code, Some(0));
     assert_eq!(list(), json!([]));
+}
+
+#[test]
+fn the_keys_that_a_service_shares_are_shown_once_and_rotated() {
+    let stage = Stage::new("");
+    let add = format!("service add {API} --format cwt --json");
+    let key = stage.run(&add).json()["key"].clone();
+    assert_eq!(key["kid"], 1);
+    let secret = |key: &Value, name: &str| key[name].as_str().unwrap().to_owned();
+    assert_eq!(
+        (secret(&key, "mac").len(), secret(&key, "cipher").len()),
+        (43, 22)
+    );
+    let second = stage
+        .run(&format!("service rotate-keys {API} --after 24h --json"))
+        .json();
+    assert_eq!(second["kid"], 2);
+    assert_ne!(second["mac"], key["mac"]);
+    let show = format!("service show {API}");
+    let shown = stage.run(&format!("{show} --json")).json();
+    assert_eq!(
+        shown["keys"].as_array().unwrap().len(),
+        2,
+        "{}",
+        shown["keys"]
+    );
+    let keys = [("1", "in_use"), ("2", "waiting")];
+    for (place, (kid, state)) in keys.into_iter().enumerate() {
+        let shown = &shown["keys"][place];
+        assert_eq!(
+            (&shown["kid"], &shown["state"], &shown["kind"]),
+            (&json!(kid), &json!(state), &json!("shared"))
+        );
+    }
+    for line in [&show, &format!("{show} --json"), "service list"] {
+        let out = stage.run(line).out;
+        for key in [&key, &second] {
+            for name in ["mac", "cipher"] {
+                assert!(!out.contains(&secret(key, name)), "{line}");
+            }
+        }
+    }
+    let now = stage.run(&format!("service rotate-keys {API} --now"));
+    assert_eq!(now.code, Some(0), "{now:?}");
+    assert!(now.out.contains("shown this once"), "{now:?}");
+    let states = stage.run(&format!("{show} --json")).json();
+    let states = states["keys"].as_array().unwrap().iter();
+    let mut states: Vec<_> = states.map(|key| key["state"].as_str().unwrap()).collect();
+    states.sort_unstable();
+    assert_eq!(states, ["in_use", "retired", "retired"]);
+}
+
+#[test]
+fn only_services_whose_tokens_need_one_have_a_shared_key() {
+    let stage = Stage::new("");
+    let added = stage.run(&format!("service add {API} --json")).json();
+    assert!(added.get("key").is_none());
+    let refused = stage.run(&format!("service rotate-keys {API}"));
+    assert!(refused.err.contains("no shared key"), "{refused:?}");
+    let unknown = stage.run("service rotate-keys urn:unknown");
+    assert!(unknown.err.contains("there is no service"), "{unknown:?}");
+
+    let keys = stage.folder.path().join("keys.json");
+    std::fs::write(&keys, r#"{"keys": [{"kty": "EC"}]}"#).unwrap();
+    let line = "service add urn:own --format jwe --jwks keys.json";
+    let refused = stage.run(line);
+    assert!(refused.err.contains("key 1"), "{refused:?}");
+    let other = stage.run("service add urn:own --format cwt --jwks keys.json");
+    assert!(other.err.contains("--format jwe"), "{other:?}");
+    // The public key of RFC 7518, appendix C.
+    let jwk = r#"{"kty": "EC", "crv": "P-256", "kid": "bob",
+        "x": "weNJy2HscCSM6AEDTDg04biOvhFhyyWvOHQfeF_PxMQ", "y": "e8lnCO-AlStT-NJVX-crhB7QRYhiix03illJOVAOyck"}"#;
+    std::fs::write(&keys, format!(r#"{{"keys": [{jwk}]}}"#)).unwrap();
+    let added = stage.run(&format!("{line} --json")).json();
+    assert!(added.get("key").is_none());
+    let shown = stage.run("service show urn:own --json").json();
+    assert_eq!(
+        (&shown["keys"][0]["kid"], &shown["keys"][0]["kind"]),
+        (&json!("bob"), &json!("public"))
+    );
 }

@@ -35,11 +35,13 @@ async fn a_service_is_who_its_secret_says_and_all_others_are_answered_alike() {
     let declared = DeclaredService {
         service: service(API),
         secret: Some(Credential::Plain(SecretString::from(SECRET))),
+        jwks: Vec::new(),
         place: Place::Program,
     };
     let without_secret = DeclaredService {
         service: service("urn:quiet"),
         secret: None,
+        jwks: Vec::new(),
         place: Place::Program,
     };
     let wish = provider().await;
@@ -79,8 +81,8 @@ async fn a_service_is_who_its_secret_says_and_all_others_are_answered_alike() {
 #[actix_web::test]
 async fn the_secret_that_is_made_for_a_service_is_good_until_it_is_removed() {
     let (provider, _folder) = provider().await.open().await;
-    let secret = acts::add(&provider, service(API)).await.unwrap().unwrap();
-    let header = basic(API, &secret);
+    let added = acts::add(&provider, service(API), &[]).await.unwrap();
+    let header = basic(API, &added.unwrap_or_else(|_| panic!("it is new")).secret);
     assert_eq!(told(&provider, Some(&header)).await, Ok(API.to_owned()));
     acts::remove(&provider, API).await.unwrap().unwrap();
     assert!(told(&provider, Some(&header)).await.is_err());

@@ -132,6 +132,7 @@ async fn a_claim_that_a_service_wants_later_is_told_of_nobody_before_they_were_a
             .1
     };
     assert!(token(&code).await.get("name").is_none());
+    provider.advance(TimeDelta::seconds(1));
     let shown = page(&party, &ada, &at_api).await;
     assert_eq!(shown.attributes("#scopes li", "data-claim"), ["name"]);
     let code = allow(&ada, &shown).await.parameter("code").unwrap();

@@ -3,4 +3,6 @@
 mod asking;
 mod authenticating;
 mod consent;
+mod formats;
+mod reader;
 mod tokens;

@@ -2,13 +2,15 @@
 
 use chrono::TimeDelta;
 use exeunt::oidc::client::{ClientMetadata, GrantType, SubjectType};
+use exeunt::oidc::scope::ADMIN;
 use exeunt::oidc::service::Service;
 use jsonwebtoken::jwk::JwkSet;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
 use serde_json::Value;
 
+use crate::support::admin::{CONSOLE, Desk, administered};
 use crate::support::ledger::{HOME, ledger_with};
-use crate::support::provider::{Provider, metadata, provider};
+use crate::support::provider::{Provider, SECRET, metadata, provider};
 use crate::support::relying_party::{RelyingParty, Tokens};
 use crate::support::services::{API, ARCHIVE, service};
 use crate::support::visitor::{Visitor, http_client};
@@ -146,6 +148,38 @@ async fn userinfo_takes_no_token_that_was_asked_for_a_service() {
         let ours = Tokens { all: answer.json() };
         assert_eq!(party.userinfo(&ours.get("access_token")).await.status, 200);
     }
+    provider.stop().await;
+}
+
+/// Attack 32: a token for a service at the administrators' API; attack 16: their scope at a service.
+#[actix_web::test]
+async fn administrators_are_known_by_no_token_that_was_asked_for_a_service() {
+    let wish = administered(provider().await.service(books()));
+    let provider = wish.start().await;
+    let ask = async |more: &[(&str, &str)]| {
+        let mut form = vec![("grant_type", "client_credentials"), ("resource", API)];
+        form.extend_from_slice(more);
+        let (visitor, url) = (Visitor::default(), provider.url("/token"));
+        let request = visitor.client().post(&url).form(&form);
+        let request = request.basic_auth(CONSOLE, Some(SECRET));
+        visitor.send(&url, request).await
+    };
+    let refused = ask(&[("scope", ADMIN)]).await;
+    assert_eq!(refused.json()["error"], "invalid_scope");
+    let token = Tokens {
+        all: ask(&[]).await.json(),
+    };
+    let desk = Desk::with_token(&provider, &token.get("access_token"));
+    let answer = desk.get("/admin/v1/sessions").await;
+    assert_eq!(answer.status, 401, "{answer:?}");
+    assert_eq!(
+        Desk::of(&provider)
+            .await
+            .get("/admin/v1/sessions")
+            .await
+            .status,
+        200
+    );
     provider.stop().await;
 }
 

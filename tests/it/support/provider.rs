@@ -137,6 +137,7 @@ impl Wish {
         self.config.services.push(DeclaredService {
             service,
             secret: Some(Credential::Plain(SecretString::from(SECRET))),
+            jwks: Vec::new(),
             place: Place::Program,
         });
         self
