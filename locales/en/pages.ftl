@@ -64,6 +64,8 @@ scope-phone = See your telephone number
 scope-offline_access = Keep its access while you are away
     .details = It goes on after you sign out.
 scope-unknown = A permission that this application defines.
+service-act = Act for you at { $service }
+service-scopes = With these permissions, which that service defines:
 
 claim-name = See your full name
 claim-family_name = See your family name

@@ -45,6 +45,9 @@ pub async fn check(
         Ok(known) => known,
         Err(refusal) => return Ok(Err(refusal)),
     };
+    if !claims.is_for_us(&client, &provider.config.issuer) {
+        return Ok(refuse("the token is for another audience"));
+    }
     let db = provider.database.read();
     if let Some(sid) = &claims.sid {
         let participant = match sid.parse() {

@@ -6,8 +6,8 @@ use chrono::TimeDelta;
 
 use super::redeem::{end_ordered_part, join};
 use super::sign_in::network;
-use super::tokens::{self, Beside, Person};
-use super::{FlowError, Provider};
+use super::tokens::{self, Beside, Granted as Access, Person};
+use super::{FlowError, Provider, service_keys, services};
 use crate::clock::Timestamp;
 use crate::jose::{self, HashPurpose};
 use crate::oidc::authorization::decision::{self, Consented, Facts, Hint, NextStep, SignedIn};
@@ -236,6 +236,10 @@ pub async fn issue(
     interaction: Option<&Interaction>,
 ) -> Result<Option<Granted>, FlowError> {
     let now = provider.clock.now();
+    if request.response_type.token {
+        let mut named = request.services.iter().map(|asked| &asked.service);
+        service_keys::check(provider, named.next(), now).await?;
+    }
     let tx = provider.database.begin().await?;
     // Held, so that nobody withdraws a consent between our look at it and the grant; and before their
     // session, as everywhere.
@@ -260,7 +264,7 @@ pub async fn issue(
     }
     // Passing through to an application is using the session: no idling.
     sessions::touch(&tx, session.id, now).await?;
-    let scope = &permission.scope;
+    let scope = permission.whole_scope();
     let asked = request.claims.granted(&permission.claims);
     let grant = Grant {
         id: provider.random.row_id(now),
@@ -269,6 +273,7 @@ pub async fn issue(
         client_id: client.client_id.clone(),
         scope: scope.to_string(),
         claims: asked.to_text(),
+        resources: permission.services.keys().cloned().collect(),
         offline_access: scope.contains(OFFLINE_ACCESS),
         revoked_at: None,
     };
@@ -296,9 +301,23 @@ pub async fn issue(
         };
         codes::insert(&tx, &row).await?;
     }
+    // Where a token comes at once, at most one service was named.
+    let mut named = request.services.iter().map(|asked| &asked.service);
+    let service = named
+        .find(|service| grant.resources.contains(&service.identifier))
+        .filter(|_| response_type.token);
+    let access = match response_type.token {
+        true => Some(Access {
+            grant_id: grant.id,
+            scope: services::scope_of_token(&tx, client, &grant, &scope, service).await?,
+            service: service.cloned(),
+        }),
+        false => None,
+    };
+    let told_service = services::told_at(&tx, client, service, &user).await?;
     // Whoever is given a token now takes part now, and will be told when the session ends.
     let sid = match response_type.brings_tokens() {
-        true => Some(join(provider, &tx, client, &session, now).await?),
+        true => Some(join(provider, &tx, client, &session, service, now).await?),
         false => None,
     };
     store::commit(tx).await?;
@@ -308,7 +327,7 @@ pub async fn issue(
     let mut told_in_id_token = claims::request::told(&asked.id_token, &told);
     if !response_type.code && !response_type.token {
         // Where nothing comes along to ask userinfo with (Core §5.4).
-        told_in_id_token.extend(claims::asked_by(scope, &told));
+        told_in_id_token.extend(claims::asked_by(&scope, &told));
     }
     let person = Person {
         user_id: session.user_id,
@@ -316,32 +335,28 @@ pub async fn issue(
         auth_time: session.auth_time,
         nonce: request.nonce.clone(),
         told: told_in_id_token,
+        told_service,
     };
-    let access_token = match response_type.token {
-        true => Some(tokens::access_token(
-            provider,
-            client,
-            grant.id,
-            scope,
-            Some(&person),
-            now,
-        )?),
-        false => None,
+    let access_token = match &access {
+        Some(access) => Some((
+            tokens::access_token(provider, client, access, Some(&person), now).await?,
+            access.lifetime(provider).num_seconds(),
+        )),
+        None => None,
     };
     let id_token = match response_type.id_token {
         true => {
             let beside = Beside {
-                access_token: access_token.as_deref(),
+                access_token: access_token.as_ref().map(|(token, _)| token.as_str()),
                 code: code.as_deref(),
             };
             Some(tokens::id_token(provider, client, &person, beside, now)?)
         }
         false => None,
     };
-    let seconds = provider.config.tokens.access.num_seconds();
     Ok(Some(Granted {
         code,
-        access_token: access_token.map(|token| (token, seconds)),
+        access_token,
         id_token,
     }))
 }

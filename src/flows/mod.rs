@@ -8,6 +8,7 @@ pub mod access;
 pub mod account;
 mod applications;
 pub mod authenticate_client;
+mod authenticate_service;
 pub mod authorize;
 pub mod client_keys;
 pub mod client_secrets;
@@ -28,11 +29,15 @@ pub mod request_objects;
 pub mod restored;
 pub mod sector;
 pub mod send_notice;
+pub mod service_keys;
+pub mod services;
 pub mod sign_in;
 pub mod sweep;
 mod tokens;
 pub mod watching;
 pub mod work;
+
+pub use authenticate_service::authenticate_service;
 
 use std::sync::Arc;
 
@@ -46,7 +51,8 @@ use self::work::Work;
 use crate::clock::{Clock, Timestamp};
 use crate::config::Config;
 use crate::jose::{
-    KeyError, KeyRing, MasterKey, OpenError, PasswordError, PasswordPool, SigningFailed,
+    KeyError, KeyRing, MasterKey, OpenError, PasswordError, PasswordPool, ServiceTokenError,
+    SigningFailed,
 };
 use crate::metrics::Metrics;
 use crate::oidc;
@@ -148,6 +154,15 @@ pub enum FlowError {
     /// A client's secret.
     #[error("a client's secret: {0}")]
     Secret(#[from] OpenError),
+    /// A service whose tokens need a key has none that may be used now.
+    #[error("service {0} has no key for its tokens: `exeunt service rotate-keys` makes one")]
+    NoServiceKey(String),
+    /// So many tokens were made under a service's key that the next one could give it away.
+    #[error("the key of service {0} is worn out: `exeunt service rotate-keys` makes another")]
+    WornOutKey(String),
+    /// A token under a service's key.
+    #[error(transparent)]
+    ServiceToken(#[from] ServiceTokenError),
     /// The client for connections to others could not be set up for a client's networks.
     #[error(transparent)]
     Outbound(#[from] SetupError),

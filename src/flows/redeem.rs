@@ -3,15 +3,17 @@
 use serde_json::{Map, Value};
 
 use super::end_session::{self, Ending};
-use super::tokens::{self, Issue, Person};
-use super::{FlowError, Provider};
+use super::tokens::{self, Granted, Issue, Person};
+use super::{FlowError, Provider, service_keys, services};
 use crate::clock::Timestamp;
 use crate::jose::HashPurpose;
 use crate::oidc::claims::request::{self, ClaimsRequest};
 use crate::oidc::client::{Client, GrantType};
 use crate::oidc::error::OAuthError;
 use crate::oidc::pkce::CodeChallenge;
-use crate::oidc::scope::Scope;
+use crate::oidc::resource;
+use crate::oidc::scope::{OPENID, Scope};
+use crate::oidc::service::Service;
 use crate::oidc::token::TokenResponse;
 use crate::oidc::token::code::{IssuedCode, PresentedWithCode, Redemption};
 use crate::store::codes::{self, Code};
@@ -30,6 +32,8 @@ pub struct CodeGrant<'a> {
     pub redirect_uri: &'a str,
     /// What the challenge was made of.
     pub code_verifier: Option<&'a str>,
+    /// For which service the access token is to be.
+    pub service: Option<&'a Service>,
 }
 
 /// Redeems a code. One that was redeemed before takes back what it gave.
@@ -42,6 +46,7 @@ pub async fn redeem_code(
     presented: &CodeGrant<'_>,
 ) -> Result<Result<TokenResponse, OAuthError>, FlowError> {
     let now = provider.clock.now();
+    service_keys::check(provider, presented.service, now).await?;
     let code_hash = provider.master.hash(HashPurpose::Code, presented.code);
     let tx = provider.database.begin().await?;
     let Some(code) = codes::find(&tx, &code_hash).await? else {
@@ -68,11 +73,13 @@ pub async fn redeem_code(
         Redemption::Grant if !codes::redeem(&tx, &code_hash, now).await? => {
             replayed(tx, &code, now).await
         }
-        Redemption::Grant => match give(provider, &tx, client, &code, now).await? {
-            Some(issue) => {
+        Redemption::Grant => match give(provider, &tx, client, &code, presented, now).await? {
+            Some(Ok(issue)) => {
                 store::commit(tx).await?;
-                Ok(Ok(tokens::issue(provider, issue)?))
+                Ok(Ok(tokens::issue(provider, issue).await?))
             }
+            // Nothing was given, and the code is still good.
+            Some(Err(refusal)) => Ok(Err(refusal)),
             None => {
                 store::commit(tx).await?;
                 Ok(Err(OAuthError::invalid_grant(
@@ -102,8 +109,10 @@ async fn give<'a>(
     tx: &Transaction,
     client: &'a Client,
     code: &Code,
+    presented: &CodeGrant<'_>,
     now: Timestamp,
-) -> Result<Option<Issue<'a>>, FlowError> {
+) -> Result<Option<Result<Issue<'a>, OAuthError>>, FlowError> {
+    let service = presented.service;
     let Some(session) = sessions::lock_living(tx, code.session_id, provider.alive(now)).await?
     else {
         return Ok(None);
@@ -120,7 +129,10 @@ async fn give<'a>(
     let Some(grant) = grants::lock_good(tx, code.grant_id).await? else {
         return Ok(None);
     };
-    let sid = join(provider, tx, client, &session, now).await?;
+    if let Err(refusal) = resource::check_covered(&grant.resources, service) {
+        return Ok(Some(Err(refusal)));
+    }
+    let sid = join(provider, tx, client, &session, service, now).await?;
     let refresh_token = client
         .may_use(GrantType::RefreshToken)
         .then(|| provider.random.secret());
@@ -136,20 +148,27 @@ async fn give<'a>(
         };
         refresh_tokens::insert(tx, &row).await?;
     }
-    Ok(Some(Issue {
-        client,
+    let granted = granted_scope(&grant)?;
+    let access = Granted {
         grant_id: grant.id,
-        scope: granted_scope(&grant)?,
+        scope: services::scope_of_token(tx, client, &grant, &granted, service).await?,
+        service: service.cloned(),
+    };
+    Ok(Some(Ok(Issue {
+        client,
+        access,
+        openid: granted.contains(OPENID),
         person: Some(Person {
             user_id: session.user_id,
             sid: Some(sid),
             auth_time: code.auth_time,
             nonce: code.nonce.clone(),
             told: told_in_id_token(&grant, &user)?,
+            told_service: services::told_at(tx, client, service, &user).await?,
         }),
         refresh_token,
         now,
-    }))
+    })))
 }
 
 /// A part that an order names, and that no worker has come to yet, is over: who joins next has another. Locks grants.
@@ -180,12 +199,13 @@ pub(super) async fn end_ordered_part(
 }
 
 /// The application takes part in the session from now on, and will be told when it ends. A part that an order names
-/// has been ended before.
+/// has been ended before. `service` is the audience of what it is given, if one was named.
 pub(super) async fn join(
     provider: &Provider,
     tx: &Transaction,
     client: &Client,
     session: &Session,
+    service: Option<&Service>,
     now: Timestamp,
 ) -> Result<uuid::Uuid, FlowError> {
     let participant = Participant {
@@ -193,7 +213,7 @@ pub(super) async fn join(
         session_id: session.id,
         client_id: client.client_id.clone(),
         joined_at: now,
-        believes_until: now + tokens::longest_life(provider),
+        believes_until: now + tokens::longest_life(provider, service),
         ended_at: None,
     };
     Ok(participants::join(tx, &participant).await?)
@@ -228,11 +248,14 @@ pub async fn client_credentials(
     provider: &Provider,
     client: &Client,
     scope: Scope,
+    service: Option<Service>,
 ) -> Result<TokenResponse, FlowError> {
     let now = provider.clock.now();
     let text = scope.to_string();
-    let standing =
-        grants::find_of_client(provider.database.read(), &client.client_id, &text).await?;
+    let named = service.iter();
+    let resources: Vec<String> = named.map(|service| service.identifier.clone()).collect();
+    let db = provider.database.read();
+    let standing = grants::find_of_client(db, &client.client_id, &text, &resources).await?;
     let grant_id = match standing {
         Some(grant) => grant.id,
         None => {
@@ -243,6 +266,7 @@ pub async fn client_credentials(
                 client_id: client.client_id.clone(),
                 scope: text,
                 claims: None,
+                resources,
                 offline_access: false,
                 revoked_at: None,
             };
@@ -256,11 +280,16 @@ pub async fn client_credentials(
         provider,
         Issue {
             client,
-            grant_id,
-            scope,
+            access: Granted {
+                grant_id,
+                scope,
+                service,
+            },
+            openid: false,
             person: None,
             refresh_token: None,
             now,
         },
     )
+    .await
 }

@@ -2,15 +2,17 @@
 
 use super::end_session::{self, Ending};
 use super::redeem::{granted_scope, join, told_in_id_token};
-use super::tokens::{self, Issue, Person};
-use super::{FlowError, Provider};
+use super::tokens::{self, Granted, Issue, Person};
+use super::{FlowError, Provider, service_keys, services};
 use crate::clock::Timestamp;
 use crate::config::RefreshReuse;
 use crate::jose::HashPurpose;
 use crate::oidc::client::Client;
 use crate::oidc::error::OAuthError;
 use crate::oidc::logout::Cause;
-use crate::oidc::scope::Scope;
+use crate::oidc::resource;
+use crate::oidc::scope::{OPENID, Scope};
+use crate::oidc::service::Service;
 use crate::oidc::token::TokenResponse;
 use crate::oidc::token::refresh::{IssuedRefreshToken, Rotation};
 use crate::store::grants::{self, Grant, Of};
@@ -27,8 +29,10 @@ pub async fn refresh(
     client: &Client,
     presented: &str,
     scope: Option<&Scope>,
+    service: Option<&Service>,
 ) -> Result<Result<TokenResponse, OAuthError>, FlowError> {
     let now = provider.clock.now();
+    service_keys::check(provider, service, now).await?;
     let token_hash = provider.master.hash(HashPurpose::RefreshToken, presented);
     let tx = provider.database.begin().await?;
     let Some(token) = refresh_tokens::find(&tx, &token_hash).await? else {
@@ -72,7 +76,11 @@ pub async fn refresh(
         Rotation::Rotate { scope } => (scope, true),
         Rotation::RepeatSuccessor { scope } => (scope, false),
     };
-    let Some(person) = person(provider, &tx, client, &grant, &token, now).await? else {
+    // Said before anything is written: the refresh token is still good.
+    if let Err(refusal) = resource::check_covered(&grant.resources, service) {
+        return Ok(Err(refusal));
+    }
+    let Some(person) = person(provider, &tx, client, &grant, &token, service, now).await? else {
         return Ok(Err(OAuthError::invalid_grant(
             "the session behind the refresh token has ended",
         )));
@@ -88,16 +96,21 @@ pub async fn refresh(
         };
         refresh_tokens::insert(&tx, &row).await?;
     }
+    let access = Granted {
+        grant_id: grant.id,
+        scope: services::scope_of_token(&tx, client, &grant, &scope, service).await?,
+        service: service.cloned(),
+    };
     store::commit(tx).await?;
     let issue = Issue {
         client,
-        grant_id: grant.id,
-        scope,
+        access,
+        openid: scope.contains(OPENID),
         person: Some(person),
         refresh_token: Some(successor),
         now,
     };
-    Ok(Ok(tokens::issue(provider, issue)?))
+    Ok(Ok(tokens::issue(provider, issue).await?))
 }
 
 /// For whom the new tokens are, if they may still have any. With `offline_access` the session may be
@@ -108,6 +121,7 @@ async fn person(
     client: &Client,
     grant: &Grant,
     token: &RefreshToken,
+    service: Option<&Service>,
     now: Timestamp,
 ) -> Result<Option<Person>, FlowError> {
     let (Some(user_id), Some(session_id)) = (grant.user_id, grant.session_id) else {
@@ -130,7 +144,7 @@ async fn person(
         // In a part that no order names, so that there is none to end before.
         Some(session) if takes_part => {
             sessions::touch(tx, session.id, now).await?;
-            Some(join(provider, tx, client, &session, now).await?)
+            Some(join(provider, tx, client, &session, service, now).await?)
         }
         _ if grant.offline_access => None,
         _ => return Ok(None),
@@ -141,6 +155,7 @@ async fn person(
         auth_time: token.auth_time,
         nonce: None,
         told: told_in_id_token(grant, &user)?,
+        told_service: services::told_at(tx, client, service, &user).await?,
     }))
 }
 

@@ -5,25 +5,44 @@ use chrono::TimeDelta;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::{FlowError, Provider};
+use super::{FlowError, Provider, service_keys};
 use crate::clock::Timestamp;
 use crate::jose;
 use crate::oidc::algorithm::SigningAlgorithm;
 use crate::oidc::client::Client;
 use crate::oidc::resource;
-use crate::oidc::scope::{OPENID, Scope};
-use crate::oidc::token::access_token::{self, Access, AccessTokenClaims};
+use crate::oidc::scope::Scope;
+use crate::oidc::service::Service;
+use crate::oidc::token::access_token::{self, Access, AccessTokenClaims, ServiceToken};
 use crate::oidc::token::id_token::{self, Authentication, IdToken, IdTokenClaims, half_hash};
 use crate::oidc::token::{TokenResponse, TokenType};
 
 /// What a committed transaction has decided to give.
 pub(super) struct Issue<'a> {
     pub client: &'a Client,
-    pub grant_id: Uuid,
-    pub scope: Scope,
+    pub access: Granted,
+    /// Whether it is about who the person is.
+    pub openid: bool,
     pub person: Option<Person>,
     pub refresh_token: Option<String>,
     pub now: Timestamp,
+}
+
+/// What an access token is for.
+pub(super) struct Granted {
+    pub grant_id: Uuid,
+    /// Of what was granted, what concerns the token's audience.
+    pub scope: Scope,
+    /// The audience, if it is a service that was named.
+    pub service: Option<Service>,
+}
+
+impl Granted {
+    /// How long the token is good.
+    pub fn lifetime(&self, provider: &Provider) -> TimeDelta {
+        let service = self.service.as_ref();
+        service.map_or(provider.config.tokens.access, |service| service.lifetime)
+    }
 }
 
 /// For whom.
@@ -34,25 +53,32 @@ pub(super) struct Person {
     pub nonce: Option<String>,
     /// What an ID token tells of them.
     pub told: Map<String, Value>,
+    /// What the access token tells of them, to a service that wants to know.
+    pub told_service: Map<String, Value>,
 }
 
 /// How long an application can believe in a session by what it is given now.
-pub(super) fn longest_life(provider: &Provider) -> TimeDelta {
-    provider.config.tokens.access.max(provider.config.tokens.id)
+pub(super) fn longest_life(provider: &Provider, service: Option<&Service>) -> TimeDelta {
+    let tokens = &provider.config.tokens;
+    let access = service.map_or(tokens.access, |service| service.lifetime);
+    access.max(tokens.id)
 }
 
-pub(super) fn issue(provider: &Provider, issue: Issue<'_>) -> Result<TokenResponse, FlowError> {
+pub(super) async fn issue(
+    provider: &Provider,
+    issue: Issue<'_>,
+) -> Result<TokenResponse, FlowError> {
     let Issue {
         client,
-        grant_id,
-        scope,
+        access,
+        openid,
         person,
         refresh_token,
         now,
     } = issue;
-    let access_token = access_token(provider, client, grant_id, &scope, person.as_ref(), now)?;
+    let access_token = access_token(provider, client, &access, person.as_ref(), now).await?;
     let id_token = match &person {
-        Some(person) if scope.contains(OPENID) => {
+        Some(person) if openid => {
             let beside = Beside {
                 access_token: Some(&access_token),
                 ..Beside::default()
@@ -67,33 +93,36 @@ pub(super) fn issue(provider: &Provider, issue: Issue<'_>) -> Result<TokenRespon
     Ok(TokenResponse {
         access_token,
         token_type: TokenType::Bearer,
-        expires_in: provider.config.tokens.access.num_seconds(),
-        scope,
+        expires_in: access.lifetime(provider).num_seconds(),
+        scope: access.scope,
         refresh_token,
         id_token,
     })
 }
 
 /// An access token for what was granted, of a person or of the client itself.
-pub(super) fn access_token(
+pub(super) async fn access_token(
     provider: &Provider,
     client: &Client,
-    grant_id: Uuid,
-    scope: &Scope,
+    granted: &Granted,
     person: Option<&Person>,
     now: Timestamp,
 ) -> Result<String, FlowError> {
     let config = &provider.config;
+    let service = granted.service.as_ref();
     let names = person.map(|person| Names::at(provider, client, person));
     let authentication = person.zip(names.as_ref()).map(authentication);
     let (grant, jti) = (
-        grant_id.to_string(),
+        granted.grant_id.to_string(),
         provider.random.identifier().to_string(),
     );
     let access = Access {
         client_id: &client.client_id,
-        audience: resource::audience(client, &config.issuer),
-        scope,
+        audience: match service {
+            Some(service) => &service.identifier,
+            None => resource::audience(client, &config.issuer),
+        },
+        scope: &granted.scope,
         grant: &grant,
         jti: &jti,
     };
@@ -101,13 +130,32 @@ pub(super) fn access_token(
         &config.issuer,
         &access,
         authentication.as_ref(),
-        config.tokens.access,
+        granted.lifetime(provider),
         now,
     );
-    let algorithm = SigningAlgorithm::RS256;
-    let token = sign(provider, algorithm, Some(access_token::TYPE), &claims, now)?;
+    let token = ServiceToken {
+        claims,
+        person: match (service, person) {
+            (Some(_), Some(person)) => person.told_service.clone(),
+            _ => Map::new(),
+        },
+    };
+    let token = match service {
+        Some(service) => service_keys::token(provider, service, &token, now).await?,
+        None => sign_access_token(provider, &token, now)?,
+    };
     provider.metrics.issued("access_token");
     Ok(token)
+}
+
+/// A signed access token (RFC 9068 §2.1).
+pub(super) fn sign_access_token(
+    provider: &Provider,
+    token: &ServiceToken,
+    now: Timestamp,
+) -> Result<String, FlowError> {
+    let algorithm = SigningAlgorithm::RS256;
+    sign(provider, algorithm, Some(access_token::TYPE), token, now)
 }
 
 /// What comes with an ID token.

@@ -9,7 +9,7 @@ use super::error::{PageError, html, see_other, there};
 use super::pages::{Form, FormPost};
 use super::visitor::Visitor;
 use super::{check_session, consent, parked, sign_in};
-use crate::flows::{authorize, request_objects};
+use crate::flows::{authorize, request_objects, services};
 use crate::oidc::authorization::decision::NextStep;
 use crate::oidc::authorization::response::Delivery;
 use crate::oidc::authorization::{AuthorizationRequest, ReplyTo};
@@ -54,7 +54,10 @@ impl Answerable {
         };
         let issuer = &provider.config.issuer;
         let request = match refusal {
-            None => AuthorizationRequest::parse(&params, &client, issuer),
+            None => {
+                let named = services::named(provider, &params).await?;
+                AuthorizationRequest::parse(&params, &client, issuer, &named)
+            }
             Some(refusal) => Err(refusal),
         };
         Ok(Self {

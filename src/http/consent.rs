@@ -14,6 +14,7 @@ use crate::oidc::claims::BY_SCOPE;
 use crate::oidc::params::Params;
 use crate::oidc::permission::Permission;
 use crate::oidc::scope::{STANDARD, Scope};
+use crate::oidc::service::Service;
 use crate::store::interactions::Interaction;
 use crate::store::sessions::Session;
 use crate::store::users;
@@ -44,6 +45,7 @@ pub(super) async fn get(visitor: Visitor, request: HttpRequest) -> HttpResponse 
                 .map(|user| user.display_name().to_owned())
                 .unwrap_or_default(),
             scopes: in_reading_order(&asked_for.scope),
+            services: services_in_reading_order(&asked_for, &services_of(&answerable)),
             claims: claims_in_reading_order(&asked_for),
             form: sign_in::form(&visitor, PATH, handle, &subject(handle, session)),
         };
@@ -129,6 +131,31 @@ pub(super) fn in_reading_order(scope: &Scope) -> Vec<String> {
     let known = STANDARD.into_iter().filter(|token| scope.contains(token));
     let own = scope.iter().filter(|token| !STANDARD.contains(token));
     known.chain(own).map(str::to_owned).collect()
+}
+
+fn services_of(answerable: &Answerable) -> Vec<Service> {
+    let request = answerable.request.iter();
+    let asked = request.flat_map(|request| &request.services);
+    asked.map(|asked| asked.service.clone()).collect()
+}
+
+/// What is asked for at services, of which `known` have names.
+pub(super) fn services_in_reading_order(
+    permission: &Permission,
+    known: &[Service],
+) -> Vec<pages::ServiceWish> {
+    let name = |identifier: &str| {
+        let known = known.iter().find(|known| known.identifier == identifier);
+        known.map_or(identifier, Service::name).to_owned()
+    };
+    let services = permission.services.iter();
+    services
+        .map(|(identifier, scope)| pages::ServiceWish {
+            identifier: identifier.clone(),
+            name: name(identifier),
+            scopes: scope.iter().map(str::to_owned).collect(),
+        })
+        .collect()
 }
 
 /// The claims that are asked for one by one, but for those that a scope brings, in the order of the scopes.

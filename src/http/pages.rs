@@ -29,7 +29,7 @@ pub use account::{
     SignOuts,
 };
 pub use check_session::CheckSession;
-pub use consent::Consent;
+pub use consent::{Consent, ServiceWish};
 pub use departure::{Departure, DepartureState, Lasts};
 pub use error::{Comparison, Details, ErrorPage, Problem};
 pub use form_post::FormPost;

@@ -3,7 +3,7 @@
 use super::error::{failure, refusal};
 use crate::flows::authenticate_client::authenticate;
 use crate::flows::redeem::{self, CodeGrant};
-use crate::flows::{FlowError, Provider, refresh};
+use crate::flows::{FlowError, Provider, refresh, services};
 use crate::oidc::error::{ErrorCode, OAuthError};
 use crate::oidc::params::Params;
 use crate::oidc::token::client_auth::PresentedCredentials;
@@ -83,25 +83,32 @@ async fn answer(
     };
     let presented = PresentedCredentials::read(header, &form)?;
     let client = authenticate(provider, &presented).await??;
-    match GrantRequest::parse(&form, &client, &provider.config.issuer)? {
+    let named = services::named(provider, &form).await?;
+    match GrantRequest::parse(&form, &client, &provider.config.issuer, &named)? {
         GrantRequest::AuthorizationCode {
             code,
             redirect_uri,
             code_verifier,
+            service,
         } => {
             let code = CodeGrant {
                 code: &code,
                 redirect_uri: &redirect_uri,
                 code_verifier: code_verifier.as_deref(),
+                service: service.as_ref(),
             };
             Ok(redeem::redeem_code(provider, &client, &code).await??)
         }
         GrantRequest::RefreshToken {
             refresh_token,
             scope,
-        } => Ok(refresh::refresh(provider, &client, &refresh_token, scope.as_ref()).await??),
-        GrantRequest::ClientCredentials { scope } => {
-            Ok(redeem::client_credentials(provider, &client, scope).await?)
+            service,
+        } => {
+            let (scope, service) = (scope.as_ref(), service.as_ref());
+            Ok(refresh::refresh(provider, &client, &refresh_token, scope, service).await??)
+        }
+        GrantRequest::ClientCredentials { scope, service } => {
+            Ok(redeem::client_credentials(provider, &client, scope, service).await?)
         }
     }
 }

@@ -11,6 +11,7 @@ pub mod master;
 pub mod password;
 pub mod ring;
 pub mod schedule;
+pub mod service_keys;
 mod strict;
 #[cfg(test)]
 mod tests;
@@ -23,3 +24,6 @@ pub use master::{HashPurpose, MasterKey, OpenError};
 pub use password::{PasswordError, PasswordHash, PasswordPool};
 pub use ring::{Jwks, KeyRing};
 pub use schedule::Schedule;
+pub use service_keys::{
+    ServiceTokenError, SharedKey, TOKENS_PER_KEY, encrypt_to, read_service_jwks,
+};

@@ -134,6 +134,13 @@ pub fn asked_by(scope: &Scope, claims: &UserClaims) -> Map<String, Value> {
     answer
 }
 
+/// What is known of the claims of these names.
+pub fn of_names(claims: &UserClaims, names: &[String]) -> Map<String, Value> {
+    let mut answer = all(claims);
+    answer.retain(|name, _| names.contains(name));
+    answer
+}
+
 fn all(claims: &UserClaims) -> Map<String, Value> {
     match serde_json::to_value(claims) {
         Ok(Value::Object(all)) => all,

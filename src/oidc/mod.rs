@@ -17,7 +17,7 @@
 //! | RFC 6749 §3.3 | [`scope`] |
 //! | RFC 7517 | [`jwks`] |
 //! | RFC 7636 | [`pkce`] |
-//! | RFC 8707 | [`resource`] |
+//! | RFC 8707 | [`resource`], [`service`] |
 
 pub mod algorithm;
 pub mod authorization;
@@ -39,6 +39,7 @@ pub mod registration;
 pub mod resource;
 pub mod scope;
 pub mod sector;
+pub mod service;
 pub mod session_state;
 pub mod token;
 pub mod uri;

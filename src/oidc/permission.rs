@@ -1,6 +1,6 @@
 //! What a person may allow a client (Core §3.1.2.4): scopes, and claims that are asked for one by one (§5.5).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::oidc::claims;
 use crate::oidc::scope::Scope;
@@ -12,6 +12,8 @@ pub struct Permission {
     pub scope: Scope,
     /// The names of claims asked for one by one, whether or not a scope brings them too.
     pub claims: BTreeSet<String>,
+    /// The services at which it may act for the person, by identifier, and the scopes there (RFC 8707).
+    pub services: BTreeMap<String, Scope>,
 }
 
 impl Permission {
@@ -20,7 +22,14 @@ impl Permission {
         Self {
             scope: Scope::parse(scope).unwrap_or_default(),
             claims: claims.split_ascii_whitespace().map(str::to_owned).collect(),
+            services: BTreeMap::new(),
         }
+    }
+
+    /// Everything that is allowed, here or at a service.
+    pub fn whole_scope(&self) -> Scope {
+        let services = self.services.values();
+        services.fold(self.scope.clone(), |whole, scope| whole.union(scope))
     }
 
     /// The claims, to be written down.
@@ -36,25 +45,45 @@ impl Permission {
 
     /// Whether it allows everything that `asked` asks for.
     pub fn covers(&self, asked: &Self) -> bool {
-        asked.scope.is_subset(&self.scope) && asked.claims.iter().all(|claim| self.tells(claim))
+        asked.scope.is_subset(&self.scope)
+            && asked.claims.iter().all(|claim| self.tells(claim))
+            && (asked.services.iter()).all(|(identifier, scope)| self.covers_at(identifier, scope))
     }
 
-    /// What of it `allowed` allows.
+    /// Whether it allows these scopes at that service.
+    fn covers_at(&self, identifier: &str, scope: &Scope) -> bool {
+        let allowed = self.services.get(identifier);
+        allowed.is_some_and(|allowed| scope.is_subset(allowed))
+    }
+
+    /// What of it `allowed` allows; of a service all or nothing, so that no two have to be told apart by their scopes.
     #[must_use]
     pub fn within(&self, allowed: &Self) -> Self {
         let tells = |claim: &&String| allowed.tells(claim);
         Self {
             scope: self.scope.intersect(&allowed.scope),
             claims: self.claims.iter().filter(tells).cloned().collect(),
+            services: self
+                .services
+                .iter()
+                .filter(|(identifier, scope)| allowed.covers_at(identifier, scope))
+                .map(|(identifier, scope)| (identifier.clone(), scope.clone()))
+                .collect(),
         }
     }
 
     /// What either allows.
     #[must_use]
     pub fn union(&self, other: &Self) -> Self {
+        let mut services = self.services.clone();
+        for (identifier, scope) in &other.services {
+            let both = services.entry(identifier.clone()).or_default();
+            *both = both.union(scope);
+        }
         Self {
             scope: self.scope.union(&other.scope),
             claims: self.claims.union(&other.claims).cloned().collect(),
+            services,
         }
     }
 
@@ -89,6 +118,42 @@ mod tests {
         }
         // Nor does a claim cover the scope that would bring it.
         assert!(!asked.covers(&Permission::read("openid email", "")));
+    }
+
+    fn at(services: &[(&str, &str)]) -> Permission {
+        let services = services.iter();
+        Permission {
+            services: services
+                .map(|(identifier, scope)| ((*identifier).to_owned(), Scope::parse(scope).unwrap()))
+                .collect(),
+            ..Permission::default()
+        }
+    }
+
+    /// Attack 16: a consent for one service that counts at another.
+    #[test]
+    fn what_is_allowed_at_one_service_is_allowed_there_alone() {
+        let allowed = at(&[("urn:a", "read write"), ("urn:b", "")]);
+        for (asked, covers) in [
+            (at(&[("urn:a", "read")]), true),
+            (at(&[("urn:a", "")]), true),
+            (at(&[("urn:b", "")]), true),
+            (at(&[("urn:a", "read delete")]), false),
+            (at(&[("urn:b", "read")]), false),
+            (at(&[("urn:c", "")]), false),
+            (Permission::read("read", ""), false),
+        ] {
+            assert_eq!(allowed.covers(&asked), covers, "{asked:?}");
+        }
+        assert!(!Permission::read("read write", "").covers(&at(&[("urn:a", "read")])));
+        let more = allowed.union(&at(&[("urn:b", "read"), ("urn:c", "x")]));
+        assert_eq!(
+            more,
+            at(&[("urn:a", "read write"), ("urn:b", "read"), ("urn:c", "x")])
+        );
+        assert_eq!(more.whole_scope().to_string(), "read write x");
+        let asked = at(&[("urn:a", "read"), ("urn:b", "delete")]);
+        assert_eq!(asked.within(&more), at(&[("urn:a", "read")]));
     }
 
     #[test]

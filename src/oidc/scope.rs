@@ -87,6 +87,11 @@ impl Scope {
         Self(self.0.union(&other.0).cloned().collect())
     }
 
+    /// What is in this set and not in `other`.
+    pub fn minus(&self, other: &Self) -> Self {
+        Self(self.0.difference(&other.0).cloned().collect())
+    }
+
     /// This set without `token`.
     pub fn without(mut self, token: &str) -> Self {
         self.0.remove(token);

@@ -16,6 +16,7 @@ struct Model {
     client_id: String,
     scope: String,
     claims: String,
+    services: Option<String>,
     granted_at: i64,
 }
 
@@ -32,6 +33,24 @@ pub struct Consent {
     pub granted_at: Timestamp,
 }
 
+impl TryFrom<Model> for Consent {
+    type Error = StoreError;
+
+    fn try_from(row: Model) -> Result<Self, StoreError> {
+        let services = row.services.as_deref().map(serde_json::from_str);
+        Ok(Self {
+            permission: Permission {
+                services: services
+                    .transpose()
+                    .map_err(|_damaged| StoreError::Damaged("a consent"))?
+                    .unwrap_or_default(),
+                ..Permission::read(&row.scope, &row.claims)
+            },
+            granted_at: time(row.granted_at)?,
+        })
+    }
+}
+
 /// What the person has allowed the client.
 ///
 /// # Errors
@@ -44,13 +63,7 @@ pub async fn find(
     let row = Entity::find_by_id((user_id, client_id.to_owned()))
         .one(db)
         .await?;
-    row.map(|row| {
-        Ok(Consent {
-            permission: Permission::read(&row.scope, &row.claims),
-            granted_at: time(row.granted_at)?,
-        })
-    })
-    .transpose()
+    row.map(TryInto::try_into).transpose()
 }
 
 /// Remembers a consent in the place of the one before.
@@ -63,15 +76,25 @@ pub async fn save(
     client_id: &str,
     consent: &Consent,
 ) -> Result<(), StoreError> {
+    let services = &consent.permission.services;
+    let services = (!services.is_empty()).then(|| serde_json::to_string(services));
     let row = ActiveModel {
         user_id: Set(user_id),
         client_id: Set(client_id.to_owned()),
         scope: Set(consent.permission.scope.to_string()),
         claims: Set(consent.permission.claims_text()),
+        services: Set(services
+            .transpose()
+            .map_err(|_unwritable| StoreError::Damaged("a consent"))?),
         granted_at: Set(millis(consent.granted_at)),
     };
     let update = sea_orm::sea_query::OnConflict::columns([Column::UserId, Column::ClientId])
-        .update_columns([Column::Scope, Column::Claims, Column::GrantedAt])
+        .update_columns([
+            Column::Scope,
+            Column::Claims,
+            Column::Services,
+            Column::GrantedAt,
+        ])
         .to_owned();
     Entity::insert(row)
         .on_conflict(update)
@@ -94,13 +117,7 @@ pub async fn list(
         .all(db)
         .await?
         .into_iter()
-        .map(|row| {
-            let consent = Consent {
-                permission: Permission::read(&row.scope, &row.claims),
-                granted_at: time(row.granted_at)?,
-            };
-            Ok((row.client_id, consent))
-        })
+        .map(|row| Ok((row.client_id.clone(), Consent::try_from(row)?)))
         .collect()
 }
 

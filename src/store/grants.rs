@@ -6,6 +6,7 @@ use sea_orm::sea_query::Condition;
 use sea_orm::{ActiveValue::Set, ConnectionTrait, QuerySelect as _};
 
 use super::locking::in_order;
+use super::services::{names, names_text};
 use super::{StoreError, codes, millis, time_or_none};
 use crate::clock::Timestamp;
 
@@ -19,6 +20,7 @@ struct Model {
     client_id: String,
     scope: String,
     claims: Option<String>,
+    resources: Option<String>,
     offline_access: bool,
     created_at: i64,
     revoked_at: Option<i64>,
@@ -43,6 +45,9 @@ pub struct Grant {
     pub scope: String,
     /// The claims granted one by one, in the notation of the `claims` parameter.
     pub claims: Option<String>,
+    /// The identifiers of the services for which tokens may be had by it (RFC 8707 §2.1); without, there are only such as
+    /// name none.
+    pub resources: Vec<String>,
     /// Whether it outlives a sign-out.
     pub offline_access: bool,
     /// When it was taken back, if it was.
@@ -60,6 +65,10 @@ impl TryFrom<Model> for Grant {
             client_id: row.client_id,
             scope: row.scope,
             claims: row.claims,
+            resources: match row.resources.as_deref() {
+                Some(resources) => names(resources)?,
+                None => Vec::new(),
+            },
             offline_access: row.offline_access,
             revoked_at: time_or_none(row.revoked_at)?,
         })
@@ -82,12 +91,18 @@ pub async fn insert(
         client_id: Set(grant.client_id.clone()),
         scope: Set(grant.scope.clone()),
         claims: Set(grant.claims.clone()),
+        resources: Set(resources_text(&grant.resources)?),
         offline_access: Set(grant.offline_access),
         created_at: Set(millis(now)),
         revoked_at: Set(None),
     };
     Entity::insert(row).exec_without_returning(db).await?;
     Ok(())
+}
+
+fn resources_text(resources: &[String]) -> Result<Option<String>, StoreError> {
+    let some = (!resources.is_empty()).then_some(resources);
+    some.map(names_text).transpose()
 }
 
 /// The grant with that identifier, revoked or not.
@@ -116,7 +131,7 @@ pub async fn lock_good(db: &impl ConnectionTrait, id: Uuid) -> Result<Option<Gra
     row.map(TryInto::try_into).transpose()
 }
 
-/// The standing grant of a client to itself for `scope` (client_credentials).
+/// The standing grant of a client to itself for `scope` and these services (client_credentials).
 ///
 /// # Errors
 /// When the database fails.
@@ -124,11 +139,16 @@ pub async fn find_of_client(
     db: &impl ConnectionTrait,
     client_id: &str,
     scope: &str,
+    resources: &[String],
 ) -> Result<Option<Grant>, StoreError> {
     let row = Entity::find()
         .filter(Column::ClientId.eq(client_id))
         .filter(Column::UserId.is_null())
         .filter(Column::Scope.eq(scope))
+        .filter(match resources_text(resources)? {
+            Some(text) => Column::Resources.eq(text),
+            None => Column::Resources.is_null(),
+        })
         .filter(Column::RevokedAt.is_null())
         .one(db)
         .await?;

@@ -29,6 +29,8 @@ pub mod passwords;
 pub mod refresh_tokens;
 pub mod registrations;
 pub mod retention;
+pub mod service_keys;
+pub mod services;
 pub mod sessions;
 pub mod signing_keys;
 pub mod throttles;

@@ -23,6 +23,7 @@ const RESERVED: &[Reserved] = &[
     reserved("reqwest", &["outbound/", "demo/"]),
     reserved("jsonwebtoken", &["jose/"]),
     reserved("rsa", &["jose/"]),
+    reserved("exeunt_guard", &["jose/"]),
     // `oidc` may take digests, as `DIGEST_ONLY` says.
     reserved("aws_lc_rs", &["jose/", "random.rs", "oidc/"]),
     reserved("std::env", &["config", "cli/", "main.rs"]),

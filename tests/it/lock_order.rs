@@ -139,6 +139,7 @@ async fn grants_that_several_take_back_at_once_keep_them_waiting_only() {
                 client_id: CLIENTS[number % 2].to_owned(),
                 scope: "openid".to_owned(),
                 claims: None,
+                resources: Vec::new(),
                 offline_access: number % 3 == 0,
                 revoked_at: None,
             };

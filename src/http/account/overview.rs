@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::{END_ALL, END_SESSION, LEAVE, PASSWORD, SIGN_OUTS, WITHDRAW, act, to_sign_in};
 use crate::clock::Timestamp;
 use crate::flows::account::seen;
-use crate::http::consent::{claims_in_reading_order, in_reading_order};
+use crate::http::consent::{claims_in_reading_order, in_reading_order, services_in_reading_order};
 use crate::http::error::{PageError, html};
 use crate::http::pages::{
     Account, AccountNotice, Application, ConsentRow, Departure, Part, SessionRow,
@@ -21,7 +21,7 @@ use crate::oidc::params::Params;
 use crate::store::deliveries::{self, Delivery};
 use crate::store::sessions::Session;
 use crate::store::sessions::listing::{self, Wanted};
-use crate::store::{clients, consents, participants, passwords, sessions, users};
+use crate::store::{clients, consents, participants, passwords, services, sessions, users};
 
 /// At most so many sessions are shown; all of them can be ended.
 const MOST_SESSIONS: u64 = 50;
@@ -112,12 +112,18 @@ async fn page(
             end: act(visitor, END_SESSION, here).with("session", session.id.to_string()),
         })
         .collect();
+    let identifiers = allowed
+        .iter()
+        .flat_map(|(_, consent)| consent.permission.services.keys().cloned());
+    let identifiers: Vec<String> = identifiers.collect();
+    let services = services::find_enabled(db, &identifiers).await?;
     let consents = allowed
         .iter()
         .map(|(client_id, consent)| ConsentRow {
             application: application(client_id),
             open: open(client_id),
             scopes: in_reading_order(&consent.permission.scope),
+            services: services_in_reading_order(&consent.permission, &services),
             claims: claims_in_reading_order(&consent.permission),
             withdraw: act(visitor, WITHDRAW, here).with("client_id", client_id.clone()),
         })

@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 use super::departure::Reader;
 use super::leaving::Row;
 use super::ui::Moment;
-use super::{Application, Departure, Form, Ui};
+use super::{Application, Departure, Form, ServiceWish, Ui};
 use crate::clock::Timestamp;
 use crate::oidc::logout::Cause;
 
@@ -73,6 +73,8 @@ pub struct ConsentRow {
     pub open: Option<String>,
     /// The scope values; those without words of ours are shown as they are.
     pub scopes: Vec<String>,
+    /// The services at which it may act for the person.
+    pub services: Vec<ServiceWish>,
     /// The claims that they do not bring.
     pub claims: Vec<String>,
     /// Takes it back.
@@ -179,8 +181,18 @@ impl Account {
             let title = super::consent::title(&self.ui, scope);
             title.unwrap_or_else(|| scope.clone())
         });
+        let services = consent.services.iter().map(|service| {
+            let act = self
+                .ui
+                .text_with("service-act", "service", service.name.clone());
+            match service.scopes.is_empty() {
+                true => act,
+                false => format!("{act} ({})", service.scopes.join(" ")),
+            }
+        });
         let claims = consent.claims.iter();
         words
+            .chain(services)
             .chain(claims.map(|claim| super::consent::claim_title(&self.ui, claim)))
             .collect::<Vec<_>>()
             .join(&self.ui.text("account-scope-separator"))

@@ -18,10 +18,23 @@ pub struct Consent {
     pub account: String,
     /// The scope values asked for; those without words of ours are shown as they are.
     pub scopes: Vec<String>,
+    /// The services at which it would act for the person.
+    pub services: Vec<ServiceWish>,
     /// The claims asked for one by one.
     pub claims: Vec<String>,
     /// Carries `interaction` and `csrf`.
     pub form: Form,
+}
+
+/// What an application wants at a service, or was allowed there.
+#[derive(Debug, Clone)]
+pub struct ServiceWish {
+    /// What applications call it.
+    pub identifier: String,
+    /// What people call it.
+    pub name: String,
+    /// The scope values there, which have no words of ours.
+    pub scopes: Vec<String>,
 }
 
 /// A scope in words.

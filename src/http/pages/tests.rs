@@ -186,6 +186,7 @@ fn every_page() -> Vec<String> {
         about: about(),
         account: EVIL.to_owned(),
         scopes: scopes.chain([EVIL]).map(str::to_owned).collect(),
+        services: vec![service()],
         claims: ["name", "email", EVIL].map(str::to_owned).to_vec(),
         form: form(),
     };
@@ -244,6 +245,14 @@ fn every_page() -> Vec<String> {
     pages.into_iter().map(Result::unwrap).collect()
 }
 
+fn service() -> ServiceWish {
+    ServiceWish {
+        identifier: EVIL.to_owned(),
+        name: EVIL.to_owned(),
+        scopes: vec!["read".to_owned(), EVIL.to_owned()],
+    }
+}
+
 fn account_pages() -> Vec<Result<String, askama::Error>> {
     let part = || Part {
         application: application(EVIL),
@@ -280,6 +289,7 @@ fn account_pages() -> Vec<Result<String, askama::Error>> {
                 application: application(EVIL),
                 open: None,
                 scopes: vec!["openid".to_owned(), EVIL.to_owned()],
+                services: vec![service()],
                 claims: vec!["email".to_owned(), EVIL.to_owned()],
                 withdraw: form(),
             };

@@ -8,6 +8,7 @@ use crate::oidc::authorization::{AuthorizationRequest, Prompt};
 use crate::oidc::client::{Client, GrantType};
 use crate::oidc::error::{ErrorCode, OAuthError};
 use crate::oidc::permission::Permission;
+use crate::oidc::resource;
 use crate::oidc::scope::OFFLINE_ACCESS;
 
 /// Our one authentication context class: a password (Core §2, `acr`).
@@ -153,7 +154,13 @@ fn consent_step(request: &AuthorizationRequest, client: &Client, facts: &Facts<'
     let mut asked = Permission {
         scope: request.scope.clone(),
         claims: request.claims.about_the_person(),
+        services: resource::by_identifier(&request.services),
     };
+    // What a service's tokens tell, the application can read or be told: nobody knows it without having been allowed to.
+    for asked_service in &request.services {
+        let told = asked_service.service.claims_about_the_person();
+        asked.claims.extend(told.cloned());
+    }
     // What outlives the session is a refresh token's to give, which only a code brings.
     if !request.response_type.code || !client.may_use(GrantType::RefreshToken) {
         asked.scope = asked.scope.without(OFFLINE_ACCESS);

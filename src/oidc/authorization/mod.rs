@@ -12,8 +12,9 @@ use crate::oidc::error::{ErrorCode, OAuthError};
 use crate::oidc::issuer::Issuer;
 use crate::oidc::params::Params;
 use crate::oidc::pkce::{self, CodeChallenge};
-use crate::oidc::resource;
+use crate::oidc::resource::{self, AskedService};
 use crate::oidc::scope::{OPENID, Scope};
+use crate::oidc::service::Service;
 use crate::oidc::uri;
 
 pub use response_type::ResponseType;
@@ -178,6 +179,8 @@ pub struct AuthorizationRequest {
     pub response_type: ResponseType,
     /// What of the scope asked for the client may have; `openid` is in it.
     pub scope: Scope,
+    /// The services that it names, and what of the scope is theirs (RFC 8707 §2.1).
+    pub services: Vec<AskedService>,
     /// What the ID token must repeat.
     pub nonce: Option<String>,
     /// What the person must be asked, or that nothing may be.
@@ -198,19 +201,27 @@ pub struct AuthorizationRequest {
 
 impl AuthorizationRequest {
     /// Reads a request whose client and [`ReplyTo`] are known, rule by rule. If it had a request object, that has been
-    /// merged into it ([`request_object::merge`]).
+    /// merged into it ([`request_object::merge`]). `services` are those of [`resource::named`] that there are.
     ///
     /// # Errors
     /// The refusal of the first rule broken, to be answered through the [`ReplyTo`].
-    pub fn parse(params: &Params, client: &Client, issuer: &Issuer) -> Result<Self, OAuthError> {
+    pub fn parse(
+        params: &Params,
+        client: &Client,
+        issuer: &Issuer,
+        services: &[Service],
+    ) -> Result<Self, OAuthError> {
         refuse_registration(params)?;
         let response_type = ResponseType::of_request(params, client)?;
         check_response_mode(params, response_type)?;
-        resource::check(params, client, issuer)?;
+        let services = resource::services(params, client, issuer, services)?;
+        refuse_several(&services, response_type)?;
+        let (services, scope) = read_scope(params, client, services)?;
         let owned = |name| params.get(name).map(str::to_owned);
         Ok(Self {
             response_type,
-            scope: read_scope(params, client)?,
+            scope,
+            services,
             nonce: read_nonce(params, response_type)?,
             prompt: read_prompt(params)?,
             max_age: read_max_age(params)?.or(client.metadata.default_max_age),
@@ -265,13 +276,28 @@ fn read_nonce(params: &Params, response_type: ResponseType) -> Result<Option<Str
     }
 }
 
+/// An access token is for one, and here nothing says for which (RFC 8707 §2.1 with RFC 9068 §3).
+fn refuse_several(services: &[Service], response_type: ResponseType) -> Result<(), OAuthError> {
+    if response_type.token && services.len() > 1 {
+        return Err(OAuthError::new(
+            ErrorCode::InvalidTarget,
+            "the access token that comes with this response type is for one resource",
+        ));
+    }
+    Ok(())
+}
+
 /// Scopes that are unknown or not for this client are left out (Core §3.1.2.1, RFC 6749 §3.3);
 /// `openid` must be there: plain OAuth without an ID token is nothing that we offer.
-fn read_scope(params: &Params, client: &Client) -> Result<Scope, OAuthError> {
+fn read_scope(
+    params: &Params,
+    client: &Client,
+    services: Vec<Service>,
+) -> Result<(Vec<AskedService>, Scope), OAuthError> {
     let asked = Scope::parse(params.get("scope").unwrap_or_default())?;
-    let granted = asked.intersect(&Scope::allowed_by_people(client));
-    if granted.contains(OPENID) {
-        Ok(granted)
+    let (services, rest) = resource::share(&asked, client, services);
+    if rest.contains(OPENID) {
+        Ok((services, rest))
     } else {
         Err(OAuthError::new(
             ErrorCode::InvalidScope,

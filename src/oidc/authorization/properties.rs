@@ -136,7 +136,7 @@ proptest! {
         }
         let pairs = pairs.into_iter().map(|(name, value)| (name.to_owned(), value));
         let request = Params::from_pairs(pairs)
-            .and_then(|params| AuthorizationRequest::parse(&params, &client, &issuer()));
+            .and_then(|params| AuthorizationRequest::parse(&params, &client, &issuer(), &[]));
         match request {
             Ok(request) => {
                 prop_assert!(request.scope.contains(OPENID));

@@ -33,7 +33,12 @@ fn native() -> Client {
 /// A code request with `query` added.
 pub(crate) fn request(query: &str, client: &Client) -> Result<AuthorizationRequest, OAuthError> {
     let query = format!("response_type=code&{query}");
-    AuthorizationRequest::parse(&Params::parse(query.as_bytes()).unwrap(), client, &issuer())
+    AuthorizationRequest::parse(
+        &Params::parse(query.as_bytes()).unwrap(),
+        client,
+        &issuer(),
+        &[],
+    )
 }
 
 fn refusal(query: &str) -> ErrorCode {
@@ -171,6 +176,7 @@ fn a_full_request_reads_back() {
             id_token_hint: Some("h".to_owned()),
             claims: ClaimsRequest::default(),
             code_challenge: None,
+            services: Vec::new(),
         }
     );
 }
@@ -179,9 +185,14 @@ fn a_full_request_reads_back() {
 #[test]
 fn only_a_registered_response_type_is_served() {
     let parse = |query: &str, client: &Client| {
-        AuthorizationRequest::parse(&Params::parse(query.as_bytes()).unwrap(), client, &issuer())
-            .unwrap_err()
-            .error
+        AuthorizationRequest::parse(
+            &Params::parse(query.as_bytes()).unwrap(),
+            client,
+            &issuer(),
+            &[],
+        )
+        .unwrap_err()
+        .error
     };
     assert_eq!(parse("scope=openid", &client()), ErrorCode::InvalidRequest);
     for (other, error) in [
@@ -280,7 +291,7 @@ fn of_type(response_type: &str, rest: &str) -> Result<AuthorizationRequest, Erro
     client.metadata.response_types = vec![response_type.replace('+', " ")];
     let query = format!("scope=openid&response_type={response_type}&{rest}");
     let params = Params::parse(query.as_bytes()).unwrap();
-    AuthorizationRequest::parse(&params, &client, &issuer()).map_err(|refusal| refusal.error)
+    AuthorizationRequest::parse(&params, &client, &issuer(), &[]).map_err(|refusal| refusal.error)
 }
 
 /// Attack 14: an ID token put into another browser; without a nonce nobody could tell.

@@ -6,8 +6,10 @@ use serde_json::{Map, Value};
 
 use crate::clock::Timestamp;
 use crate::oidc::authorization::decision::ACR_PASSWORD;
+use crate::oidc::client::Client;
 use crate::oidc::error::{ErrorCode, OAuthError};
 use crate::oidc::issuer::Issuer;
+use crate::oidc::resource;
 use crate::oidc::scope::Scope;
 use crate::oidc::token::id_token::Authentication;
 
@@ -38,12 +40,23 @@ pub struct AccessTokenClaims {
     pub acr: Option<String>,
 }
 
+/// A service's access token whole: beside what every token says, what the service wants to know of the person.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ServiceToken {
+    /// What every access token says.
+    #[serde(flatten)]
+    pub claims: AccessTokenClaims,
+    /// The service's own claims.
+    #[serde(flatten)]
+    pub person: Map<String, Value>,
+}
+
 /// What an access token is about.
 #[derive(Debug, Clone, Copy)]
 pub struct Access<'a> {
     /// Who may use it.
     pub client_id: &'a str,
-    /// Whom it is for: see [`crate::oidc::resource::audience`].
+    /// Whom it is for: a service, else see [`crate::oidc::resource::audience`].
     pub audience: &'a str,
     /// What it allows.
     pub scope: &'a Scope,
@@ -83,8 +96,8 @@ impl AccessTokenClaims {
         }
     }
 
-    /// Reads the claims of a token whose signature and `typ` were verified. `aud` is not looked at:
-    /// userinfo serves every client's tokens, whomever else they are for.
+    /// Reads the claims of a token whose signature and `typ` were verified. `aud` is the caller's to check: see
+    /// [`AccessTokenClaims::is_for_us`].
     ///
     /// # Errors
     /// `invalid_token` (RFC 6750 §3.1) when it expired, is another issuer's, or has other claims, or
@@ -105,6 +118,12 @@ impl AccessTokenClaims {
             return refuse("the token has expired");
         }
         Ok(claims)
+    }
+
+    /// Whether userinfo serves it: it names us, or whom the client registered that its tokens are for, for whom it is
+    /// beside us. A token that was asked for a service is for that alone (RFC 9068 §4).
+    pub fn is_for_us(&self, client: &Client, issuer: &Issuer) -> bool {
+        self.aud == issuer.as_str() || self.aud == resource::audience(client, issuer)
     }
 }
 

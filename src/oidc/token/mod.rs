@@ -15,6 +15,7 @@ use crate::oidc::issuer::Issuer;
 use crate::oidc::params::Params;
 use crate::oidc::resource;
 use crate::oidc::scope::{STANDARD, Scope};
+use crate::oidc::service::Service;
 
 /// What an authenticated client asks the token endpoint for. No `Debug`: it holds codes and tokens.
 #[derive(Clone, PartialEq, Eq)]
@@ -27,6 +28,8 @@ pub enum GrantRequest {
         redirect_uri: String,
         /// What the code challenge was made of.
         code_verifier: Option<String>,
+        /// For which service the access token is to be (RFC 8707 §2.2).
+        service: Option<Service>,
     },
     /// RFC 6749 §6.
     RefreshToken {
@@ -34,21 +37,30 @@ pub enum GrantRequest {
         refresh_token: String,
         /// A smaller scope than the one granted.
         scope: Option<Scope>,
+        /// For which service the access token is to be.
+        service: Option<Service>,
     },
     /// RFC 6749 §4.4.
     ClientCredentials {
         /// What the client gets: all of it is its own.
         scope: Scope,
+        /// For which service the access token is to be.
+        service: Option<Service>,
     },
 }
 
 impl GrantRequest {
-    /// Reads the request of an authenticated client.
+    /// Reads the request of an authenticated client. `services` are those of [`resource::named`] that there are.
     ///
     /// # Errors
     /// `invalid_request`, `unsupported_grant_type`, `unauthorized_client`, `invalid_scope`,
     /// `invalid_target` (RFC 6749 §5.2, RFC 8707 §2).
-    pub fn parse(params: &Params, client: &Client, issuer: &Issuer) -> Result<Self, OAuthError> {
+    pub fn parse(
+        params: &Params,
+        client: &Client,
+        issuer: &Issuer,
+        services: &[Service],
+    ) -> Result<Self, OAuthError> {
         let grant_type = read_grant_type(params)?;
         if !client.may_use(grant_type) {
             return Err(OAuthError::new(
@@ -56,20 +68,23 @@ impl GrantRequest {
                 "the client is not registered for this grant type",
             ));
         }
-        resource::check(params, client, issuer)?;
+        let service = resource::target(params, client, issuer, services)?;
         let scope = params.get("scope").map(Scope::parse).transpose()?;
         match grant_type {
             GrantType::AuthorizationCode => Ok(Self::AuthorizationCode {
                 code: params.require("code")?.to_owned(),
                 redirect_uri: params.require("redirect_uri")?.to_owned(),
                 code_verifier: params.get("code_verifier").map(str::to_owned),
+                service,
             }),
             GrantType::RefreshToken => Ok(Self::RefreshToken {
                 refresh_token: params.require("refresh_token")?.to_owned(),
                 scope,
+                service,
             }),
             GrantType::ClientCredentials => Ok(Self::ClientCredentials {
-                scope: client_credentials_scope(scope, client)?,
+                scope: client_credentials_scope(scope, client, service.as_ref())?,
+                service,
             }),
             GrantType::Implicit => Err(unsupported_grant_type()),
         }
@@ -93,19 +108,23 @@ fn unsupported_grant_type() -> OAuthError {
 }
 
 /// The standard scopes are about a person, and here there is none; of the others a client may have
-/// what it registered (RFC 6749 §4.4.2).
-fn client_credentials_scope(asked: Option<Scope>, client: &Client) -> Result<Scope, OAuthError> {
-    let own = STANDARD
-        .iter()
-        .fold(Scope::allowed_to(client), |scope, token| {
-            scope.without(token)
-        });
+/// what it registered (RFC 6749 §4.4.2), and at a service what that has.
+fn client_credentials_scope(
+    asked: Option<Scope>,
+    client: &Client,
+    service: Option<&Service>,
+) -> Result<Scope, OAuthError> {
+    let own = match service {
+        Some(service) => service.scope_for(client, &service.scope),
+        None => Scope::allowed_to(client),
+    };
+    let own = own.minus(&STANDARD.into_iter().collect());
     match asked {
         None => Ok(own),
         Some(asked) if asked.is_subset(&own) => Ok(asked),
         Some(_) => Err(OAuthError::new(
             ErrorCode::InvalidScope,
-            "the scope is more than the client registered for itself",
+            "the scope is more than the client may have for itself",
         )),
     }
 }
@@ -141,10 +160,11 @@ pub enum TokenType {
 mod tests {
     use super::*;
     use crate::oidc::authorization::tests::{client, issuer};
+    use crate::oidc::service::tests::api;
 
     fn parse(body: &str, client: &Client) -> Result<GrantRequest, ErrorCode> {
-        GrantRequest::parse(&Params::parse(body.as_bytes()).unwrap(), client, &issuer())
-            .map_err(|refusal| refusal.error)
+        let params = Params::parse(body.as_bytes()).unwrap();
+        GrantRequest::parse(&params, client, &issuer(), &[api()]).map_err(|refusal| refusal.error)
     }
 
     fn machine() -> Client {
@@ -156,7 +176,7 @@ mod tests {
 
     fn granted(body: &str) -> Result<String, ErrorCode> {
         match parse(body, &machine())? {
-            GrantRequest::ClientCredentials { scope } => Ok(scope.to_string()),
+            GrantRequest::ClientCredentials { scope, .. } => Ok(scope.to_string()),
             _ => panic!("another grant"),
         }
     }
@@ -168,6 +188,7 @@ mod tests {
             code: "c".to_owned(),
             redirect_uri: "https://a.example/cb".to_owned(),
             code_verifier: Some("v".to_owned()),
+            service: None,
         };
         assert!(parse(body, &client()) == Ok(expected));
     }
@@ -223,6 +244,33 @@ mod tests {
     fn a_resource_of_others_is_refused_here_too() {
         let body = "grant_type=refresh_token&refresh_token=r&resource=https://api.example";
         assert_eq!(parse(body, &client()).err(), Some(ErrorCode::InvalidTarget));
+    }
+
+    /// Attack 16: scopes at a service that the client may not have there.
+    #[test]
+    fn at_a_service_a_client_has_for_itself_what_both_know() {
+        let mut machine = machine();
+        let granted = |machine: &Client, scope: &str| -> Result<String, ErrorCode> {
+            let body =
+                format!("grant_type=client_credentials&resource=https://api.example/{scope}");
+            match parse(&body, machine)? {
+                GrantRequest::ClientCredentials { scope, service } => {
+                    assert_eq!(service, Some(api()));
+                    Ok(scope.to_string())
+                }
+                _ => panic!("another grant"),
+            }
+        };
+        assert_eq!(granted(&machine, "").unwrap(), "");
+        machine.metadata.scope = Some("read ledger:write".to_owned());
+        assert_eq!(granted(&machine, "").unwrap(), "read");
+        for scope in ["&scope=write", "&scope=ledger:write", "&scope=openid"] {
+            let refused = granted(&machine, scope).unwrap_err();
+            assert_eq!(refused, ErrorCode::InvalidScope, "{scope}");
+        }
+        machine.metadata.scope = None;
+        assert_eq!(granted(&machine, "").unwrap(), "read write");
+        assert_eq!(granted(&machine, "&scope=write").unwrap(), "write");
     }
 
     #[test]

@@ -77,10 +77,10 @@ async fn what_is_over_is_forgotten_in_time_and_nothing_that_is_open_or_lives() {
     let db = flows.database.read();
     let program = clients::find(db, "ledger").await.unwrap().unwrap().client;
     let scope = || Scope::parse("ledger:read").unwrap();
-    redeem::client_credentials(flows, &program, scope())
+    redeem::client_credentials(flows, &program, scope(), None)
         .await
         .unwrap();
-    let standing = grants::find_of_client(db, "ledger", "ledger:read")
+    let standing = grants::find_of_client(db, "ledger", "ledger:read", &[])
         .await
         .unwrap()
         .unwrap();

@@ -6,11 +6,14 @@ use std::sync::Arc;
 
 use chrono::{TimeDelta, Utc};
 use exeunt::clock::{Clock, ManualClock, SystemClock};
-use exeunt::config::{Admin, Config, Credential, DatabaseUrl, DeclaredClient, DeclaredUser, Place};
+use exeunt::config::{
+    Admin, Config, Credential, DatabaseUrl, DeclaredClient, DeclaredService, DeclaredUser, Place,
+};
 use exeunt::flows::restored;
 use exeunt::oidc::claims::UserClaims;
 use exeunt::oidc::client::ClientMetadata;
 use exeunt::oidc::issuer::Issuer;
+use exeunt::oidc::service::Service;
 use exeunt::outbound::Resolver;
 use exeunt::random::{OsRandom, Random};
 use exeunt::server::{self, Marker, Running, Seams};
@@ -124,6 +127,17 @@ impl Wish {
             client_id: client_id.to_owned(),
             secret: secret.then(|| Credential::Plain(SecretString::from(SECRET))),
             metadata,
+            place: Place::Program,
+        });
+        self
+    }
+
+    /// With a service that has [`SECRET`].
+    pub fn service(mut self, service: Service) -> Self {
+        self.config.services.push(DeclaredService {
+            service,
+            secret: Some(Credential::Plain(SecretString::from(SECRET))),
+            jwks: Vec::new(),
             place: Place::Program,
         });
         self

@@ -1,0 +1,8 @@
+//! Services (resource servers): who they are, and the tokens for them.
+
+mod asking;
+mod authenticating;
+mod consent;
+mod formats;
+mod reader;
+mod tokens;
