@@ -19,12 +19,14 @@ mod error;
 mod forwarded;
 mod headers;
 mod health;
+mod introspect;
 mod landing;
 mod leaving;
 mod logo;
 mod parked;
 mod receipts;
 mod registration;
+mod revoke;
 mod sign_in;
 mod span;
 mod token;
@@ -156,6 +158,18 @@ impl Routes {
                     .route(cors::preflight())
                     .wrap(from_fn(body::of_programs))
                     .wrap(from_fn(cors::any_origin)),
+            )
+            .service(
+                methods_for_programs(paths::REVOCATION, "POST, OPTIONS")
+                    .route(web::post().to(revoke::post))
+                    .route(cors::preflight())
+                    .wrap(from_fn(body::of_programs))
+                    .wrap(from_fn(cors::any_origin)),
+            )
+            .service(
+                methods_for_programs(paths::INTROSPECTION, "POST")
+                    .route(web::post().to(introspect::post))
+                    .wrap(from_fn(body::of_programs)),
             )
             .service(
                 methods_for_programs(paths::USERINFO, "GET, HEAD, POST, OPTIONS")

@@ -29,13 +29,14 @@ pub mod passwords;
 pub mod refresh_tokens;
 pub mod registrations;
 pub mod retention;
+pub mod revocations;
 pub mod sessions;
 pub mod signing_keys;
 pub mod throttles;
 pub mod users;
 
 pub use database::{Database, StoreError, Transaction, commit};
-pub use listener::Listener;
+pub use listener::{Hint, Listener};
 
 use chrono::DateTime;
 

@@ -66,6 +66,15 @@ impl Part {
         application.try_send(&url, request).await
     }
 
+    /// Takes a token back; none if there was no answer.
+    pub async fn try_revoke(&self, house: &House, token: &str) -> Option<Answer> {
+        let url = format!("{}/revoke", house.issuer);
+        let application = Visitor::default();
+        let request = application.client().post(&url).form(&[("token", token)]);
+        let request = request.basic_auth(&self.party.client_id, Some(SECRET));
+        application.try_send(&url, request).await
+    }
+
     /// Asks userinfo; none if there was no answer.
     pub async fn try_userinfo(&self, house: &House) -> Option<Answer> {
         let url = format!("{}/userinfo", house.issuer);

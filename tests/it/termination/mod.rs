@@ -55,6 +55,7 @@ impl Stage {
                 wish.manual_clock().configure(|config| match cause {
                     Cause::Idle => config.session.idle = Some(LIFE),
                     Cause::Expired => config.session.absolute = LIFE,
+                    Cause::TokenRevoked => config.tokens.revocation_ends_participation = true,
                     _ => {}
                 })
             },
@@ -171,6 +172,10 @@ impl Stage {
                 assert_eq!(self.ledger.refresh(&spent).await.status, 200);
                 scene.provider.advance(TimeDelta::seconds(11));
                 assert_eq!(self.ledger.refresh(&spent).await.status, 400);
+            }
+            Cause::TokenRevoked => {
+                let token = self.online.get("refresh_token");
+                assert_eq!(self.ledger.revoke(&token, &[]).await.status, 200);
             }
             Cause::ConsentWithdrawn => {
                 press(scene, beside, "/account/withdraw", ("client_id", "ledger")).await;
@@ -322,12 +327,13 @@ const BY_THE_PERSON: [Cause; 7] = [
     Cause::ConsentWithdrawn,
 ];
 
-const BY_OTHERS: [Cause; 10] = [
+const BY_OTHERS: [Cause; 11] = [
     Cause::Administrator,
     Cause::UserDisabled,
     Cause::UserDeleted,
     Cause::PasswordReset,
     Cause::RefreshReuse,
+    Cause::TokenRevoked,
     Cause::ClientDisabled,
     Cause::ClientDeleted,
     Cause::Idle,

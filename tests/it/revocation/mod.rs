@@ -1,0 +1,4 @@
+//! Taking back: the revocation endpoint (RFC 7009), and the log by which services hear of it.
+
+mod endpoint;
+mod log;
