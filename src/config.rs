@@ -13,6 +13,7 @@ mod mistyped;
 mod reader;
 mod registration;
 mod section;
+mod services;
 mod settings;
 #[cfg(test)]
 mod tests;
@@ -29,6 +30,7 @@ use secrecy::SecretString;
 pub use clients::{DeclaredClient, check_client_id};
 pub use database::DatabaseUrl;
 pub use error::{ConfigError, ConfigErrors, Place};
+pub use services::DeclaredService;
 pub use users::{DeclaredUser, canonical_name, check_password, check_username};
 
 use crate::oidc::issuer::Issuer;
@@ -71,6 +73,8 @@ pub struct Config {
     pub registration: Registration,
     /// The applications that the file declares.
     pub clients: Vec<DeclaredClient>,
+    /// The services (resource servers) that the file declares.
+    pub services: Vec<DeclaredService>,
     /// The people that the file declares.
     pub users: Vec<DeclaredUser>,
 }
@@ -249,6 +253,7 @@ impl Config {
             session_management: false,
             registration: Registration::default(),
             clients: Vec::new(),
+            services: Vec::new(),
             users: Vec::new(),
         }
     }

@@ -14,6 +14,7 @@ mod m20261125_000030_claims;
 mod m20261125_000040_logos;
 mod m20261125_000060_lean_queue;
 mod m20261125_000070_deleted_names;
+mod m20261128_000010_services;
 mod m20261128_000020_revocations;
 
 /// Every step, in order.
@@ -33,6 +34,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261125_000040_logos::Migration),
             Box::new(m20261125_000060_lean_queue::Migration),
             Box::new(m20261125_000070_deleted_names::Migration),
+            Box::new(m20261128_000010_services::Migration),
             Box::new(m20261128_000020_revocations::Migration),
         ]
     }

@@ -3,6 +3,7 @@
 mod clients;
 mod notices;
 mod people;
+mod services;
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -15,6 +16,7 @@ pub use notices::{
     DeliveryAbandon, DeliveryCommand, DeliveryList, DeliveryRetry, SessionCommand, SessionEnd,
 };
 pub use people::{UserAdd, UserCommand};
+pub use services::{ServiceAdd, ServiceCommand};
 
 use crate::oidc::algorithm::SigningAlgorithm;
 
@@ -44,7 +46,7 @@ pub struct Arguments {
 pub enum Command {
     /// Run the provider
     ///
-    /// Applies migrations, makes keys where there are none, applies the clients and users that the file declares, and
+    /// Applies migrations, makes keys where there are none, applies the clients, services and users that the file declares, and
     /// serves until SIGTERM or Ctrl-C.
     Serve,
     /// Bring the database up to date, and nothing else
@@ -70,6 +72,11 @@ pub enum Command {
     /// Those that the configuration file declares are changed there, not here.
     #[command(subcommand)]
     Client(ClientCommand),
+    /// The services that applications call with access tokens
+    ///
+    /// Those that the configuration file declares are changed there, not here.
+    #[command(subcommand)]
+    Service(ServiceCommand),
     /// The people who sign in
     #[command(subcommand)]
     User(UserCommand),
@@ -302,6 +309,10 @@ mod tests {
             "client invite --uses 3 --expires-in 1h --note Ledger --json",
             "client invites --json",
             &format!("client uninvite {id}"),
+            "service add https://api.example/ --format cwt --scope read --lifetime 5m --claim name --client ledger",
+            "service list --json",
+            "service show https://api.example/ --json",
+            "service remove https://api.example/",
             "user add ada --email ada@example.org --email-verified",
             "user list --json",
             "user disable ada",
@@ -347,6 +358,8 @@ mod tests {
             "exeunt client invite --uses 0",
             "exeunt client invite --expires-in 401d",
             "exeunt keys rotate --algorithm none",
+            "exeunt service add https://api.example/ --format saml",
+            "exeunt service add https://api.example/ --lifetime 2d",
             "exeunt demo --rehearse --issuer x",
         ] {
             assert!(

@@ -19,11 +19,12 @@ pub fn check(
         |path| path.display().to_string(),
     );
     let mut report = format!(
-        "{subject} is sound.\n  issuer    {}\n  listen    {}\n  database  {}\n  declares  {}, {}\n",
+        "{subject} is sound.\n  issuer    {}\n  listen    {}\n  database  {}\n  declares  {}, {}, {}\n",
         config.issuer.as_str(),
         config.listen,
         config.database,
         count(config.clients.len(), "client", "clients"),
+        count(config.services.len(), "service", "services"),
         count(config.users.len(), "person", "people"),
     );
     for hint in config.hints() {
@@ -53,7 +54,7 @@ mod tests {
           issuer    http://localhost:8080
           listen    127.0.0.1:8080
           database  postgres://exeunt@db/exeunt
-          declares  0 clients, 0 people
+          declares  0 clients, 0 services, 0 people
         ");
     }
 

@@ -14,6 +14,7 @@ mod migrate;
 mod progress;
 mod restored;
 mod serve;
+mod service;
 mod session;
 mod show;
 mod test_logout;
@@ -95,6 +96,9 @@ fn obey(arguments: Arguments) -> anyhow::Result<()> {
             }
             Command::Client(command) => {
                 act(path, async |provider| client::run(provider, command).await).await
+            }
+            Command::Service(command) => {
+                act(path, async |provider| service::run(provider, command).await).await
             }
             Command::User(command) => {
                 act(path, async |provider| user::run(provider, command).await).await

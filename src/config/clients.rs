@@ -56,7 +56,7 @@ pub(super) fn read(
             None => {}
         }
         let place = table.place();
-        let secret = credential(&table, public);
+        let secret = credential(&table, "client_secret", "client_secret_hash", public);
         let (metadata, mut unknown) = table.fields::<ClientMetadata>();
         // A key with a slip in its name is not missing too, and what was refused says nothing of what else there is:
         // one mistake, one error.
@@ -144,15 +144,18 @@ fn client_id(text: &str) -> Result<String, Mistake> {
     })
 }
 
-fn credential(table: &Section<'_, '_>, public: bool) -> Option<Credential> {
-    let secret = table.text("client_secret", |text| secret(text, public));
-    let hash = table.text("client_secret_hash", secret_hash);
-    if table.is_set("client_secret") && table.is_set("client_secret_hash") {
-        table.refuse(
-            "client_secret_hash",
-            "stands beside client_secret",
-            "Keep one of the two.",
-        );
+/// Reads a secret under the key `plain`, or what is kept of it under the key `hashed`.
+pub(super) fn credential(
+    table: &Section<'_, '_>,
+    plain: &'static str,
+    hashed: &'static str,
+    public: bool,
+) -> Option<Credential> {
+    let secret = table.text(plain, |text| secret(text, public));
+    let hash = table.text(hashed, |text| secret_hash(text, plain));
+    if table.is_set(plain) && table.is_set(hashed) {
+        let problem = format!("stands beside {plain}");
+        table.refuse(hashed, &problem, "Keep one of the two.");
     }
     secret.or(hash)
 }
@@ -203,7 +206,7 @@ fn secret(text: &str, public: bool) -> Result<Credential, Mistake> {
 }
 
 /// HMAC-SHA-256 in base64url.
-fn secret_hash(text: &str) -> Result<Credential, Mistake> {
+fn secret_hash(text: &str, plain: &str) -> Result<Credential, Mistake> {
     let fits = text.len() == 43
         && text
             .bytes()
@@ -211,8 +214,8 @@ fn secret_hash(text: &str) -> Result<Credential, Mistake> {
     fits.then(|| Credential::Hash(SecretString::from(text)))
         .ok_or_else(|| {
             Mistake::new(
-                "is not the hash of a client's secret",
-                "It has 43 characters of base64url; a secret itself goes into client_secret.",
+                "is not the hash of a secret",
+                format!("It has 43 characters of base64url; a secret itself goes into {plain}."),
             )
         })
 }

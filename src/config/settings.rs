@@ -12,7 +12,7 @@ use super::reader::Reader;
 use super::section::{Mistake, Section};
 use super::{
     Admin, Config, DatabaseUrl, ForwardedHeader, Keys, Logout, Outbound, Proxies, RefreshReuse,
-    SessionLifetimes, Tls, TokenLifetimes, clients, registration, users,
+    SessionLifetimes, Tls, TokenLifetimes, clients, registration, services, users,
 };
 use crate::oidc::duration;
 use crate::oidc::issuer::Issuer;
@@ -98,6 +98,8 @@ fn read(root: &Section<'_, '_>) -> Config {
     let networks = config.outbound.networks();
     let public = issuer_is_known && !config.issuer.is_loopback();
     config.clients = clients::read(root.tables("clients"), &networks, public);
+    let access = config.tokens.access;
+    config.services = services::read(root.tables("services"), &config.issuer, access, public);
     config.users = users::read(root.tables("users"), public);
     root.finish();
     config

@@ -1,4 +1,4 @@
-//! The configuration declares clients and people; here the database comes to agree with it. Doing so
+//! The configuration declares clients, services and people; here the database comes to agree with it. Doing so
 //! twice changes nothing.
 
 use std::collections::HashSet;
@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use secrecy::ExposeSecret as _;
 use uuid::Uuid;
 
-use super::{FlowError, Provider, client_secrets, end_session, sector};
+use super::{FlowError, Provider, client_secrets, end_session, sector, services};
 use crate::clock::Timestamp;
 use crate::config::{Credential, DeclaredClient, DeclaredUser, canonical_name};
 use crate::jose::{HashPurpose, PasswordHash};
@@ -50,6 +50,7 @@ pub async fn apply(provider: &Provider) -> Result<(), FlowError> {
             shut_out(provider, &tx, known, Cause::ClientDisabled, now).await?;
         }
     }
+    services::apply(provider, &tx, now).await?;
     store::commit(tx).await?;
     let deleted = still_deleted(provider).await?;
     for declared in &provider.config.users {

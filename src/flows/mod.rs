@@ -8,6 +8,7 @@ pub mod access;
 pub mod account;
 mod applications;
 pub mod authenticate_client;
+mod authenticate_service;
 pub mod authorize;
 pub mod client_keys;
 pub mod client_secrets;
@@ -31,11 +32,14 @@ pub mod revocations;
 pub mod revoke;
 pub mod sector;
 pub mod send_notice;
+pub mod services;
 pub mod sign_in;
 pub mod sweep;
 mod tokens;
 pub mod watching;
 pub mod work;
+
+pub use authenticate_service::authenticate_service;
 
 use std::sync::Arc;
 

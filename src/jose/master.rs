@@ -25,6 +25,8 @@ pub enum HashPurpose {
     SessionCookie,
     /// Client secrets.
     ClientSecret,
+    /// Services' secrets.
+    ServiceSecret,
     /// Initial access tokens, by which clients register themselves.
     InitialAccessToken,
     /// Registration access tokens, by which they look after themselves.
@@ -46,6 +48,7 @@ impl HashPurpose {
             Self::RefreshToken => "hash refresh token",
             Self::SessionCookie => "hash session cookie",
             Self::ClientSecret => "hash client secret",
+            Self::ServiceSecret => "hash service secret",
             Self::InitialAccessToken => "hash initial access token",
             Self::RegistrationAccessToken => "hash registration access token",
             Self::Handle => "hash handle",

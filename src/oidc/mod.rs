@@ -16,7 +16,7 @@
 //! | Dynamic Client Registration §2, RFC 7591 §2, RFC 8252 | [`client`], [`registration`], [`logo`] |
 //! | RFC 6749 §3.3 | [`scope`] |
 //! | RFC 7636 | [`pkce`] |
-//! | RFC 8707 | [`resource`] |
+//! | RFC 8707 | [`resource`], [`service`] |
 
 pub mod algorithm;
 pub mod authorization;
@@ -37,6 +37,7 @@ pub mod registration;
 pub mod resource;
 pub mod scope;
 pub mod sector;
+pub mod service;
 pub mod session_state;
 pub mod token;
 pub mod uri;

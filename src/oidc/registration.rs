@@ -351,7 +351,7 @@ fn access_token_audience(metadata: &ClientMetadata) -> Vec<Problem> {
     }
 }
 
-fn is_readable(text: &str) -> bool {
+pub(in crate::oidc) fn is_readable(text: &str) -> bool {
     // The marks that turn the direction of writing make one name look like another.
     let turns = |c: char| matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     !text.trim().is_empty()

@@ -30,6 +30,7 @@ pub mod refresh_tokens;
 pub mod registrations;
 pub mod retention;
 pub mod revocations;
+pub mod services;
 pub mod sessions;
 pub mod signing_keys;
 pub mod throttles;

@@ -112,6 +112,8 @@ mod screenshots;
 #[cfg(test)]
 mod secrets;
 #[cfg(test)]
+mod services;
+#[cfg(test)]
 mod session_management;
 #[cfg(test)]
 mod sessions;

@@ -75,7 +75,11 @@ impl PresentedCredentials {
             ));
         }
         let presented = if let Some(header) = authorization {
-            read_basic(header)?
+            let (client_id, client_secret) = read_basic(header)?;
+            Self::Basic {
+                client_id,
+                client_secret,
+            }
         } else if let Some(assertion) = assertion {
             read_assertion(assertion, form)?
         } else {
@@ -127,8 +131,11 @@ impl PresentedCredentials {
     }
 }
 
-/// RFC 6749 §2.3.1: both halves are form-encoded before they are joined.
-fn read_basic(header: &str) -> Result<PresentedCredentials, OAuthError> {
+/// The name and the secret of a Basic credential (RFC 6749 §2.3.1): both halves are form-encoded before they are joined.
+///
+/// # Errors
+/// `invalid_client` when it is none, or one of them is empty.
+pub fn read_basic(header: &str) -> Result<(String, String), OAuthError> {
     let malformed =
         || OAuthError::invalid_client("the Authorization header is no Basic credential");
     let (scheme, encoded) = header.split_once(' ').ok_or_else(malformed)?;
@@ -137,17 +144,14 @@ fn read_basic(header: &str) -> Result<PresentedCredentials, OAuthError> {
     }
     let bytes = STANDARD.decode(encoded.trim()).ok().ok_or_else(malformed)?;
     let text = String::from_utf8(bytes).ok().ok_or_else(malformed)?;
-    let (client_id, client_secret) = text.split_once(':').ok_or_else(malformed)?;
-    let (client_id, client_secret) = (form_decode(client_id), form_decode(client_secret));
-    if client_id.is_empty() || client_secret.is_empty() {
+    let (name, secret) = text.split_once(':').ok_or_else(malformed)?;
+    let (name, secret) = (form_decode(name), form_decode(secret));
+    if name.is_empty() || secret.is_empty() {
         return Err(OAuthError::invalid_client(
-            "the client's name or secret is empty",
+            "the name or the secret is empty",
         ));
     }
-    Ok(PresentedCredentials::Basic {
-        client_id,
-        client_secret,
-    })
+    Ok((name, secret))
 }
 
 /// Decodes one name or value. The separators are protected, because some clients do not encode.

@@ -6,6 +6,7 @@ mod notices;
 mod people;
 mod registration;
 mod restored;
+mod services;
 mod sessions;
 mod test_logout;
 
@@ -242,6 +243,7 @@ fn before_anything_is_known_lists_say_so_in_words_and_in_json() {
     let stage = Stage::new("");
     for (line, words) in [
         ("client list", "No application is known yet"),
+        ("service list", "No service is known yet"),
         ("user list", "Nobody is known yet"),
         ("session list", "Nobody is signed in"),
         ("delivery list", "There is no such notice"),

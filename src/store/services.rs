@@ -1,0 +1,179 @@
+//! `services`: resource servers, and what tokens for them look like.
+
+use chrono::TimeDelta;
+use sea_orm::entity::prelude::*;
+use sea_orm::{ActiveValue::Set, ConnectionTrait, QueryOrder as _};
+
+use super::{StoreError, millis, time, time_or_none};
+use crate::clock::Timestamp;
+use crate::oidc::scope::Scope;
+use crate::oidc::service::{Service, TokenFormat};
+
+#[derive(Debug, Clone, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "services")]
+struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    identifier: String,
+    name: Option<String>,
+    format: String,
+    scope: String,
+    lifetime: i64,
+    claims: String,
+    clients: Option<String>,
+    secret_hash: Option<String>,
+    is_declared: bool,
+    disabled_at: Option<i64>,
+    created_at: i64,
+}
+
+#[derive(Debug, Clone, Copy, EnumIter, DeriveRelation)]
+enum Relation {}
+impl ActiveModelBehavior for ActiveModel {}
+
+/// A service and how we came to know it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KnownService {
+    /// The service.
+    pub service: Service,
+    /// The keyed hash of the secret by which it proves who it is, if it has one.
+    pub secret_hash: Option<String>,
+    /// Whether the configuration declares it, so that the command line may not change it.
+    pub declared: bool,
+    /// Since when it gets no tokens, if so: it has left the file.
+    pub disabled_at: Option<Timestamp>,
+    /// When it was made known.
+    pub created_at: Timestamp,
+}
+
+impl TryFrom<Model> for KnownService {
+    type Error = StoreError;
+
+    fn try_from(row: Model) -> Result<Self, StoreError> {
+        let damaged = || StoreError::Damaged("a service");
+        Ok(Self {
+            service: Service {
+                identifier: row.identifier,
+                name: row.name,
+                format: TokenFormat::from_name(&row.format).ok_or_else(damaged)?,
+                scope: Scope::parse(&row.scope).map_err(|_damaged| damaged())?,
+                lifetime: TimeDelta::try_milliseconds(row.lifetime).ok_or_else(damaged)?,
+                claims: names(&row.claims)?,
+                clients: row.clients.as_deref().map(names).transpose()?,
+            },
+            secret_hash: row.secret_hash,
+            declared: row.is_declared,
+            disabled_at: time_or_none(row.disabled_at)?,
+            created_at: time(row.created_at)?,
+        })
+    }
+}
+
+/// A list of names, as it is kept.
+pub(super) fn names(json: &str) -> Result<Vec<String>, StoreError> {
+    serde_json::from_str(json).map_err(|_damaged| StoreError::Damaged("a list of names"))
+}
+
+pub(super) fn names_text(names: &[String]) -> Result<String, StoreError> {
+    serde_json::to_string(names).map_err(|_unwritable| StoreError::Damaged("a list of names"))
+}
+
+/// The service `identifier`, disabled or not.
+///
+/// # Errors
+/// When the database fails.
+pub async fn find(
+    db: &impl ConnectionTrait,
+    identifier: &str,
+) -> Result<Option<KnownService>, StoreError> {
+    Entity::find_by_id(identifier)
+        .one(db)
+        .await?
+        .map(TryInto::try_into)
+        .transpose()
+}
+
+/// Of these services those that get tokens, by identifier.
+///
+/// # Errors
+/// When the database fails.
+pub async fn find_enabled(
+    db: &impl ConnectionTrait,
+    identifiers: &[String],
+) -> Result<Vec<Service>, StoreError> {
+    if identifiers.is_empty() {
+        return Ok(Vec::new());
+    }
+    let rows = Entity::find()
+        .filter(Column::Identifier.is_in(identifiers))
+        .filter(Column::DisabledAt.is_null())
+        .order_by_asc(Column::Identifier)
+        .all(db)
+        .await?;
+    rows.into_iter()
+        .map(|row| KnownService::try_from(row).map(|known| known.service))
+        .collect()
+}
+
+/// Every service, by identifier.
+///
+/// # Errors
+/// When the database fails.
+pub async fn list(db: &impl ConnectionTrait) -> Result<Vec<KnownService>, StoreError> {
+    Entity::find()
+        .order_by_asc(Column::Identifier)
+        .all(db)
+        .await?
+        .into_iter()
+        .map(TryInto::try_into)
+        .collect()
+}
+
+/// Keeps a new service, or what one is now.
+///
+/// # Errors
+/// When the database fails.
+pub async fn save(db: &impl ConnectionTrait, known: &KnownService) -> Result<(), StoreError> {
+    let service = &known.service;
+    let clients = service.clients.as_deref().map(names_text).transpose()?;
+    let row = ActiveModel {
+        identifier: Set(service.identifier.clone()),
+        name: Set(service.name.clone()),
+        format: Set(service.format.as_str().to_owned()),
+        scope: Set(service.scope.to_string()),
+        lifetime: Set(service.lifetime.num_milliseconds()),
+        claims: Set(names_text(&service.claims)?),
+        clients: Set(clients),
+        secret_hash: Set(known.secret_hash.clone()),
+        is_declared: Set(known.declared),
+        disabled_at: Set(known.disabled_at.map(millis)),
+        created_at: Set(millis(known.created_at)),
+    };
+    let update = sea_orm::sea_query::OnConflict::column(Column::Identifier)
+        .update_columns([
+            Column::Name,
+            Column::Format,
+            Column::Scope,
+            Column::Lifetime,
+            Column::Claims,
+            Column::Clients,
+            Column::SecretHash,
+            Column::IsDeclared,
+            Column::DisabledAt,
+            Column::CreatedAt,
+        ])
+        .to_owned();
+    Entity::insert(row)
+        .on_conflict(update)
+        .exec_without_returning(db)
+        .await?;
+    Ok(())
+}
+
+/// Forgets a service, its secret and its keys; false when there is none of that name.
+///
+/// # Errors
+/// When the database fails.
+pub async fn remove(db: &impl ConnectionTrait, identifier: &str) -> Result<bool, StoreError> {
+    let gone = Entity::delete_by_id(identifier).exec(db).await?;
+    Ok(gone.rows_affected == 1)
+}
