@@ -3,7 +3,7 @@
 use secrecy::ExposeSecret as _;
 
 use super::people::NotDone;
-use super::{FlowError, Provider};
+use super::{FlowError, Provider, revocations};
 use crate::clock::Timestamp;
 use crate::config::{Credential, DeclaredService};
 use crate::jose::HashPurpose;
@@ -35,6 +35,7 @@ pub async fn add(
         created_at: now,
     };
     services::save(&tx, &known).await?;
+    revocations::remember_lifetimes_in(provider, &tx).await?;
     store::commit(tx).await?;
     Ok(Ok(secret))
 }

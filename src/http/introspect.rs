@@ -5,13 +5,14 @@ use actix_web::web::{self, Bytes};
 use actix_web::{HttpRequest, HttpResponse};
 
 use super::error::failure;
-use super::token::{Refusal, credentials, form, refused};
-use crate::flows::Provider;
+use super::token::{Refusal, authorization, credentials, form, refused};
 use crate::flows::authenticate_client::authenticate;
 use crate::flows::introspect::{self, Asker};
+use crate::flows::{Provider, authenticate_service};
 use crate::oidc::client::ClientAuthMethod;
 use crate::oidc::error::OAuthError;
 use crate::oidc::params::Params;
+use crate::oidc::token::client_auth::PresentedCredentials;
 use crate::oidc::token::introspection::MEDIA_TYPE;
 
 /// POST.
@@ -56,6 +57,11 @@ async fn asker(
     form: &Params,
 ) -> Result<Asker, Refusal> {
     let presented = credentials(request, form)?;
+    if let PresentedCredentials::Basic { .. } = presented
+        && let Ok(service) = authenticate_service(provider, authorization(request)?).await?
+    {
+        return Ok(Asker::Service(service.identifier));
+    }
     let client = authenticate(provider, &presented).await??;
     if client.metadata.token_endpoint_auth_method == ClientAuthMethod::None {
         return Err(OAuthError::invalid_client("a public client proves nothing here").into());

@@ -26,6 +26,7 @@ mod logo;
 mod parked;
 mod receipts;
 mod registration;
+mod revocations;
 mod revoke;
 mod sign_in;
 mod span;
@@ -52,6 +53,7 @@ pub struct Routes {
     prefix: String,
     registers: bool,
     metadata: web::Data<discovery::Metadata>,
+    waiters: web::Data<revocations::Waiters>,
     session_management: bool,
 }
 
@@ -64,6 +66,7 @@ impl Routes {
             prefix: issuer.path().to_owned(),
             registers,
             metadata: web::Data::new(discovery::Metadata::new(&provider.config)),
+            waiters: web::Data::default(),
             session_management: provider.config.session_management,
         }
     }
@@ -73,6 +76,7 @@ impl Routes {
         let below = |path: &str| format!("{}{path}", self.prefix);
         // Documents that anyone may fetch as often as they like: no span, no request identifier.
         app.app_data(self.metadata.clone());
+        app.app_data(self.waiters.clone());
         app.app_data(web::PayloadConfig::new(MOST_BYTES));
         for path in [
             below(paths::OPENID_CONFIGURATION),
@@ -170,6 +174,14 @@ impl Routes {
                 methods_for_programs(paths::INTROSPECTION, "POST")
                     .route(web::post().to(introspect::post))
                     .wrap(from_fn(body::of_programs)),
+            )
+            .service(
+                methods_for_programs(paths::REVOCATIONS, "GET")
+                    .route(web::get().to(revocations::get)),
+            )
+            .service(
+                methods_for_programs(paths::REVOCATIONS_SNAPSHOT, "GET")
+                    .route(web::get().to(revocations::snapshot)),
             )
             .service(
                 methods_for_programs(paths::USERINFO, "GET, HEAD, POST, OPTIONS")

@@ -21,6 +21,10 @@ pub const AUTHORIZATION: &str = "/authorize";
 pub const TOKEN: &str = "/token";
 /// The revocation endpoint.
 pub const REVOCATION: &str = "/revoke";
+/// Where services follow what was taken back (docs/revocation.md).
+pub const REVOCATIONS: &str = "/revocations";
+/// All of it, to begin with.
+pub const REVOCATIONS_SNAPSHOT: &str = "/revocations/snapshot";
 /// The introspection endpoint.
 pub const INTROSPECTION: &str = "/introspect";
 /// The userinfo endpoint.
@@ -81,6 +85,7 @@ pub fn metadata(issuer: &Issuer, algorithms: &[SigningAlgorithm], ui_locales: &[
         "userinfo_endpoint": issuer.endpoint(USERINFO),
         "revocation_endpoint": issuer.endpoint(REVOCATION),
         "introspection_endpoint": issuer.endpoint(INTROSPECTION),
+        "revocations_endpoint": issuer.endpoint(REVOCATIONS),
         "jwks_uri": issuer.endpoint(JWKS),
         "end_session_endpoint": issuer.endpoint(END_SESSION),
         "scopes_supported": scope::STANDARD,
@@ -271,6 +276,7 @@ mod tests {
             "HS384",
             "HS512"
           ],
+          "revocations_endpoint": "https://id.example/revocations",
           "scopes_supported": [
             "openid",
             "profile",
@@ -321,7 +327,7 @@ mod tests {
             .filter(|(name, _)| name.ends_with("_endpoint") || *name == "jwks_uri")
             .map(|(_, url)| url.as_str().unwrap())
             .collect();
-        assert_eq!(urls.len(), 7);
+        assert_eq!(urls.len(), 8);
         assert!(
             urls.iter()
                 .all(|url| url.starts_with("https://id.example/")),

@@ -155,6 +155,24 @@ pub async fn with_offline_access(
         .await?)
 }
 
+/// The grants that were taken back since a moment, and to which application.
+///
+/// # Errors
+/// When the database fails.
+pub async fn revoked_since(
+    db: &impl ConnectionTrait,
+    since: Timestamp,
+) -> Result<Vec<(Uuid, String)>, StoreError> {
+    Ok(Entity::find()
+        .select_only()
+        .column(Column::Id)
+        .column(Column::ClientId)
+        .filter(Column::RevokedAt.gte(millis(since)))
+        .into_tuple()
+        .all(db)
+        .await?)
+}
+
 /// To which applications these people ever made grants, as far as that is kept.
 ///
 /// # Errors

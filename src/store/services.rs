@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 use sea_orm::entity::prelude::*;
-use sea_orm::{ActiveValue::Set, ConnectionTrait, QueryOrder as _};
+use sea_orm::{ActiveValue::Set, ConnectionTrait, QueryOrder as _, QuerySelect as _};
 
 use super::{StoreError, millis, time, time_or_none};
 use crate::clock::Timestamp;
@@ -126,6 +126,27 @@ pub async fn list(db: &impl ConnectionTrait) -> Result<Vec<KnownService>, StoreE
         .into_iter()
         .map(TryInto::try_into)
         .collect()
+}
+
+/// For how long the tokens of services are good, at least and at most; none where there are no services.
+///
+/// # Errors
+/// When the database fails.
+pub async fn lifetimes(
+    db: &impl ConnectionTrait,
+) -> Result<Option<(TimeDelta, TimeDelta)>, StoreError> {
+    let found: Option<(Option<i64>, Option<i64>)> = Entity::find()
+        .select_only()
+        .column_as(Column::Lifetime.min(), "shortest")
+        .column_as(Column::Lifetime.max(), "longest")
+        .into_tuple()
+        .one(db)
+        .await?;
+    let Some((Some(shortest), Some(longest))) = found else {
+        return Ok(None);
+    };
+    let read = |millis| TimeDelta::try_milliseconds(millis).ok_or(StoreError::Damaged("a service"));
+    Ok(Some((read(shortest)?, read(longest)?)))
 }
 
 /// Keeps a new service, or what one is now.

@@ -260,6 +260,8 @@ async fn another_method_gets_405_and_the_truth_about_those_allowed() {
         ("/token", "POST, OPTIONS"),
         ("/revoke", "POST, OPTIONS"),
         ("/introspect", "POST"),
+        ("/revocations", "GET"),
+        ("/revocations/snapshot", "GET"),
         ("/userinfo", "GET, HEAD, POST, OPTIONS"),
         ("/end_session", "GET, HEAD, POST"),
         ("/register/nobody", "GET, PUT, DELETE"),

@@ -1,11 +1,13 @@
 //! Introspection (RFC 7662, RFC 9701): who may ask hears of what is good, and of nothing else.
 
 use exeunt::flows::people;
+use exeunt::oidc::client::ClientMetadata;
 use serde_json::{Value, json};
 
 use crate::support::ledger::{json_error, ledger_with, with_refresh};
 use crate::support::provider::{Provider, SECRET, metadata};
 use crate::support::relying_party::{RelyingParty, Tokens, verify};
+use crate::support::service::Reader;
 use crate::support::visitor::Visitor;
 
 const JWT: &str = "application/token-introspection+jwt";
@@ -145,5 +147,46 @@ async fn who_does_not_prove_who_they_are_hears_nothing() {
         assert_eq!(answer.status, 401, "{answer:?}");
         assert_eq!(json_error(&answer), "invalid_client");
     }
+    provider.stop().await;
+}
+
+/// A service asks about what it was sent: its audience decides, not the client.
+#[actix_web::test]
+async fn a_service_hears_of_tokens_that_are_for_it_and_of_no_others() {
+    const API: &str = "https://api.example/";
+    let audience = |metadata: &mut ClientMetadata| {
+        with_refresh(metadata);
+        metadata.access_token_audience = Some(API.to_owned());
+    };
+    let other = metadata("https://mallory.example");
+    let wish = ledger_with(audience).await.client("mallory", other);
+    let provider = wish.start().await;
+    let api = Reader::added(&provider, API, None).await;
+    let quiet = Reader::added(&provider, "urn:quiet", None).await;
+    let party = RelyingParty::of(&provider, "ledger");
+    let tokens = party.tokens(&Visitor::default(), &[]).await;
+    let others = RelyingParty::of(&provider, "mallory");
+    let others = others.tokens(&Visitor::default(), &[]).await;
+    let token = tokens.get("access_token");
+    let own = party.introspect(&token, &[]).await.json();
+    assert_eq!(own["active"], true);
+    assert_eq!(api.introspect(&provider, &token).await.json(), own);
+    for (reader, token) in [
+        (&api, &tokens.get("refresh_token")),
+        (&api, &tokens.get("id_token")),
+        (&api, &others.get("access_token")),
+        (&quiet, &token),
+    ] {
+        let told = reader.introspect(&provider, token).await;
+        assert_eq!((told.status.as_u16(), told.json()), (200, inactive()));
+    }
+    let wrong = Reader {
+        secret: "another".to_owned(),
+        ..api.clone()
+    };
+    assert_eq!(wrong.introspect(&provider, &token).await.status, 401);
+    assert_eq!(party.revoke(&token, &[]).await.status, 200);
+    let told = api.introspect(&provider, &token).await;
+    assert_eq!(told.json(), inactive());
     provider.stop().await;
 }

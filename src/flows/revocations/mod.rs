@@ -1,6 +1,7 @@
 //! Taking back, as services hear of it: every cause writes in its own transaction what is no longer good. What belongs
 //! here: which entries a cause needs, for how long, how they get their numbers, and what a service is told of them.
 
+pub mod hearing;
 mod numbers;
 
 use std::collections::HashMap;
@@ -9,14 +10,14 @@ use chrono::{DateTime, TimeDelta};
 use uuid::Uuid;
 
 use super::end_session::Ending;
-use super::{FlowError, Provider, tokens};
+use super::{FlowError, Provider};
 use crate::clock::Timestamp;
 use crate::store::grants::{self, Of};
 use crate::store::marks::{self, LONGEST_ACCESS};
 use crate::store::orders::{Order, OrderScope};
 use crate::store::participants::{self, Participant};
 use crate::store::revocations::{self, Dead, Revocation};
-use crate::store::{self, Transaction, sessions};
+use crate::store::{self, Transaction, services, sessions};
 
 pub use numbers::run;
 
@@ -31,12 +32,18 @@ fn whole_second(at: Timestamp) -> Timestamp {
 /// For how long an access token is good at most that could be good now.
 async fn longest_access(provider: &Provider, tx: &Transaction) -> Result<TimeDelta, FlowError> {
     let ever = TimeDelta::milliseconds(marks::number(tx, LONGEST_ACCESS).await?);
-    Ok(ever.max(longest_access_now(provider)))
+    Ok(ever.max(lifetimes(provider, tx).await?.1))
 }
 
-/// For how long an access token is good at most that is issued now.
-fn longest_access_now(provider: &Provider) -> TimeDelta {
-    provider.config.tokens.access
+/// For how long an access token is good at least and at most that is issued now, whomever it is for.
+async fn lifetimes(
+    provider: &Provider,
+    tx: &Transaction,
+) -> Result<(TimeDelta, TimeDelta), FlowError> {
+    let access = provider.config.tokens.access;
+    let of_services = services::lifetimes(tx).await?;
+    let (shortest, longest) = of_services.unwrap_or((access, access));
+    Ok((access.min(shortest), access.max(longest)))
 }
 
 /// Remembers for how long access tokens are good from now on: those that were issued before the configuration became
@@ -45,12 +52,40 @@ fn longest_access_now(provider: &Provider) -> TimeDelta {
 /// # Errors
 /// When the database fails.
 pub async fn remember_lifetimes(provider: &Provider) -> Result<(), FlowError> {
-    let now = longest_access_now(provider).num_milliseconds();
     let tx = provider.database.begin().await?;
-    if marks::number(&tx, LONGEST_ACCESS).await? < now {
-        marks::set_number(&tx, LONGEST_ACCESS, now).await?;
-    }
+    remember_lifetimes_in(provider, &tx).await?;
     Ok(store::commit(tx).await?)
+}
+
+/// The same, in a transaction that makes a service known.
+pub(super) async fn remember_lifetimes_in(
+    provider: &Provider,
+    tx: &Transaction,
+) -> Result<(), FlowError> {
+    let ever = marks::number(tx, LONGEST_ACCESS).await?;
+    let now = lifetimes(provider, tx).await?.1.num_milliseconds();
+    if ever == 0 {
+        begin(provider, tx).await?;
+    }
+    if ever < now {
+        marks::set_number(tx, LONGEST_ACCESS, now).await?;
+    }
+    Ok(())
+}
+
+/// What ended before there was a log is in it too, as far as tokens could still be good (P3: not by an upgrade).
+async fn begin(provider: &Provider, tx: &Transaction) -> Result<(), FlowError> {
+    let now = provider.clock.now();
+    let parts = participants::list_ended(tx, now).await?;
+    let parts = parts.into_iter().map(|part| {
+        let until = part.believes_until;
+        let (sid, client_id) = (part.sid, part.client_id);
+        (Dead::Part { sid, client_id }, until)
+    });
+    write_until(provider, tx, parts, now).await?;
+    let since = now - lifetimes(provider, tx).await?.1;
+    let grants = grants::revoked_since(tx, since).await?;
+    write(provider, tx, grants.into_iter().map(named), now).await
 }
 
 /// Writes that all of these are no longer good, for as long as a token could be that was issued until now.
@@ -90,17 +125,21 @@ pub(super) async fn write_until(
 }
 
 /// Of those that take part, whom the end leaves with tokens that nothing else names: an order names what was issued
-/// before its second, so what is left is what they were given since.
-fn with_tokens<'a>(
+/// before its second, so what is left is what they may have been given since.
+async fn with_tokens<'a>(
     provider: &Provider,
+    tx: &Transaction,
     participants: &'a [Participant],
     ending: Ending,
-) -> impl Iterator<Item = &'a Participant> {
-    let longest = tokens::longest_life(provider);
-    participants.iter().filter(move |part| match ending.before {
-        None => part.believes_until > ending.now,
-        Some(before) => part.believes_until - longest >= whole_second(before),
-    })
+) -> Result<impl Iterator<Item = &'a Participant>, FlowError> {
+    let shortest = match ending.before {
+        Some(_) => lifetimes(provider, tx).await?.0,
+        None => TimeDelta::zero(),
+    };
+    Ok(participants.iter().filter(move |part| match ending.before {
+        None => part.believes_until + SLACK > ending.now,
+        Some(before) => part.believes_until - shortest >= whole_second(before),
+    }))
 }
 
 /// Sessions end, and with them the parts in them. One entry takes back all tokens of a session.
@@ -111,7 +150,7 @@ pub(super) async fn sessions_ended(
     ending: Ending,
 ) -> Result<(), FlowError> {
     let mut sessions: HashMap<Uuid, Timestamp> = HashMap::new();
-    for part in with_tokens(provider, participants, ending) {
+    for part in with_tokens(provider, tx, participants, ending).await? {
         let until = sessions.entry(part.session_id).or_insert(ending.now);
         *until = part.believes_until.max(*until);
     }
@@ -128,7 +167,8 @@ pub(super) async fn parts_ended(
     participants: &[Participant],
     ending: Ending,
 ) -> Result<(), FlowError> {
-    let dead = with_tokens(provider, participants, ending).map(|part| {
+    let parts = with_tokens(provider, tx, participants, ending).await?;
+    let dead = parts.map(|part| {
         let dead = Dead::Part {
             sid: part.sid,
             client_id: part.client_id.clone(),

@@ -14,6 +14,7 @@ pub mod registrar;
 pub mod relying_party;
 pub mod scene;
 pub mod secure_site;
+pub mod service;
 pub mod site;
 pub mod stage;
 pub mod tour;

@@ -21,6 +21,7 @@ use crate::support::people::{change_password, press, sign_in_here};
 use crate::support::provider::{PASSWORD, SECRET};
 use crate::support::relying_party::{Ear, RelyingParty, Tokens};
 use crate::support::scene::{Application, Scene, by_server};
+use crate::support::service::Reader;
 use crate::support::visitor::{Answer, Visitor};
 
 const NEW: &str = "another analytical engine";
@@ -259,6 +260,8 @@ async fn consent(ledger: &Application, visitor: &Visitor, issuer: &str, scope: &
 async fn check_row(cause: Cause) {
     let mut stage = Stage::set(cause).await;
     let issuer = stage.scene.provider.issuer.clone();
+    let ledgers = Some(&["ledger"][..]);
+    let api = Reader::added(&stage.scene.provider, "https://api.example/", ledgers).await;
     // Before: every cell would fail if nothing were of use to begin with.
     let token = stage.online.get("access_token");
     assert_eq!(stage.ledger.userinfo(&token).await.status, 200, "{cause:?}");
@@ -289,6 +292,20 @@ async fn check_row(cause: Cause) {
             let signed_in = stage.scene.is_signed_in(&stage.beside).await;
             assert_eq!(signed_in, beside, "{cause:?}: the browser beside");
         }
+    }
+    // What services hear is what we say ourselves: of a grant that outlives the cause, what it gave before is dead too
+    // where it names a session that ended, and what it gives now is good.
+    assert!(api.hears_of(&token).await, "{cause:?}: a service hears");
+    if fate(cause, Artefact::OfflineAccess) == Fate::Survives {
+        let offline = stage.offline.get("refresh_token");
+        let next = Tokens {
+            all: stage.ledger.refresh(&offline).await.json(),
+        };
+        let token = next.get("access_token");
+        assert_eq!(stage.ledger.userinfo(&token).await.status, 200, "{cause:?}");
+        let told = stage.ledger.introspect(&token, &[]).await.json();
+        assert_eq!(told["active"], true, "{cause:?}");
+        assert!(!api.deny_list().await.names(&token), "{cause:?}: its grant");
     }
     stage.ledger.told_of(&stage.sid, &issuer).await;
     let delivery = stage.scene.delivery(&stage.sid).await;
