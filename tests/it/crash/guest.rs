@@ -29,7 +29,8 @@ pub struct Guest {
     pub way: Option<&'static Way>,
     /// When a command that they run is killed, once.
     pub haste: Cell<Option<Duration>>,
-    since: Instant,
+    /// When they had signed in.
+    pub since: Instant,
 }
 
 /// An application's part in the session.

@@ -489,6 +489,8 @@ async fn an_order_for_everybody_and_one_for_a_client_both_count_in_either_order(
             end_session::end_many(flows, order, Cause::Administrator)
                 .await
                 .unwrap();
+            // Who comes in the millisecond of an order is meant too.
+            scene.provider.advance(TimeDelta::seconds(1));
             dead.push((&other, 1, tokens[1].get("access_token")));
             if is_everybodys {
                 dead.push((&api, 0, tokens[0].get("access_token")));
