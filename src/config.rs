@@ -159,6 +159,8 @@ pub struct TokenLifetimes {
     pub refresh_grace: TimeDelta,
     /// What ends when a spent refresh token comes back after that.
     pub refresh_reuse: RefreshReuse,
+    /// Whether an application that gives a refresh token back takes part in the session no more.
+    pub revocation_ends_participation: bool,
 }
 
 /// What the reuse of a refresh token ends, beside its family (RFC 9700 §4.14.2).
@@ -325,6 +327,7 @@ impl Default for TokenLifetimes {
             refresh: TimeDelta::days(30),
             refresh_grace: TimeDelta::seconds(10),
             refresh_reuse: RefreshReuse::Participation,
+            revocation_ends_participation: false,
         }
     }
 }

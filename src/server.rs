@@ -3,17 +3,15 @@
 
 mod certificate;
 mod marker;
+mod master_key;
 
-use std::io::Write as _;
 use std::net::{SocketAddr, TcpListener};
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
 
 use actix_web::dev::ServerHandle;
 use actix_web::middleware::from_fn;
 use actix_web::{App, HttpServer, web};
-use secrecy::ExposeSecret as _;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -21,10 +19,11 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::flows::{
-    FlowError, Provider, client_keys, declare, deliver_logouts, keys, request_objects, sweep, work,
+    FlowError, Provider, client_keys, declare, deliver_logouts, keys, request_objects, revocations,
+    sweep, work,
 };
 use crate::http::{self, limits};
-use crate::jose::{KeyRing, MasterKey, PasswordPool};
+use crate::jose::{KeyRing, PasswordPool};
 use crate::metrics::Metrics;
 use crate::outbound::{Guard, Limits, Outbound, Resolver, SetupError, SystemResolver};
 use crate::random::{OsRandom, Random};
@@ -32,6 +31,7 @@ use crate::store::{Database, StoreError};
 
 use certificate::Certificate;
 pub use marker::Marker;
+use master_key::master_key;
 
 /// Connections to the database of people's requests, and of the workers.
 const CONNECTIONS: u32 = 8;
@@ -158,38 +158,10 @@ pub async fn open_unclaimed(config: Config, seams: Seams) -> Result<Provider, St
         random: seams.random,
         work: Arc::default(),
         receipts: watch::Sender::new(()),
+        revoked: watch::Sender::new(0),
+        closing: CancellationToken::new(),
         metrics: Arc::new(metrics),
     })
-}
-
-/// The master key of the file; made when there is none, readable by its owner alone.
-fn master_key(path: &Path, random: &dyn Random) -> Result<MasterKey, StartError> {
-    match std::fs::read_to_string(path) {
-        Ok(text) => {
-            MasterKey::from_text(text.trim()).map_err(|cause| StartError::file(path, cause))
-        }
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            let key = MasterKey::generate(random);
-            let made = std::fs::OpenOptions::new()
-                .write(true)
-                .create_new(true)
-                .mode(0o600)
-                .open(path);
-            let mut file = match made {
-                Ok(file) => file,
-                // Another process made it since we looked.
-                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
-                    return master_key(path, random);
-                }
-                Err(cause) => return Err(StartError::file(path, cause)),
-            };
-            writeln!(file, "{}", key.to_text().expose_secret())
-                .and_then(|()| file.sync_all())
-                .map_err(|cause| StartError::file(path, cause))?;
-            Ok(key)
-        }
-        Err(cause) => Err(StartError::file(path, cause)),
-    }
 }
 
 /// A server that answers, and its workers.
@@ -248,6 +220,7 @@ pub async fn start_on(
     };
     let provider = open(config, seams).await?;
     declare::apply(&provider).await?;
+    revocations::remember_lifetimes(&provider).await?;
     let keys_seen = keys::load(&provider).await?;
     // On PostgreSQL a connection belongs to the runtime that opened it: the workers have their own.
     let database = if provider.config.database.is_postgres() {
@@ -297,6 +270,7 @@ pub async fn start_on(
             stop.clone(),
         )),
         tokio::spawn(keys::run(Arc::clone(&workers), stop.clone())),
+        tokio::spawn(revocations::run(Arc::clone(&workers), stop.clone())),
         tokio::spawn(work::listen(Arc::clone(&workers), stop.clone())),
         tokio::spawn(marker::run(
             Arc::clone(&workers),
@@ -382,6 +356,7 @@ impl Running {
 
     /// Stops: no new requests, then the workers finish what is under way, then the database closes.
     pub async fn stop(self) {
+        self.provider.closing.cancel();
         if let Some(admin) = self.admin {
             admin.handle.stop(true).await;
             let _ = admin.server.await;

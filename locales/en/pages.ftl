@@ -273,6 +273,7 @@ cause-user-deleted = Your account was deleted.
 cause-password-changed = You changed your password.
 cause-password-reset = An administrator set your password.
 cause-refresh-reuse = The application's access was used twice, as a thief would.
+cause-token-revoked = The application gave its access back.
 cause-consent-withdrawn = You took back what you had allowed.
 cause-client-disabled = The application was disabled here.
 cause-client-deleted = The application was removed here.

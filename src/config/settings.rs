@@ -204,6 +204,9 @@ fn tokens(section: &Section<'_, '_>) -> TokenLifetimes {
         refresh_reuse: section
             .text("refresh_reuse", refresh_reuse)
             .unwrap_or(default.refresh_reuse),
+        revocation_ends_participation: section
+            .switch("revocation_ends_participation")
+            .unwrap_or(default.revocation_ends_participation),
     };
     section.finish();
     tokens

@@ -16,7 +16,7 @@ use crate::oidc::scope::{ADMINISTRATION, Scope};
 use crate::oidc::token::access_token::{self, AccessTokenClaims};
 use crate::store::grants::Grant;
 use crate::store::users::User;
-use crate::store::{clients, grants, participants, sessions, users};
+use crate::store::{clients, grants, participants, revocations, sessions, users};
 
 /// A token that is good, and what it was issued under.
 pub struct Presented {
@@ -40,6 +40,41 @@ pub async fn check(
     token: &str,
     is_used: bool,
 ) -> Result<Result<Presented, OAuthError>, FlowError> {
+    let good = match good(provider, token, is_used).await? {
+        Ok(good) => good,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    let Some(user) = good.user else {
+        return Ok(refuse(NOBODY));
+    };
+    Ok(Ok(Presented {
+        claims: good.claims,
+        user,
+        client: good.client,
+        asked: granted_claims(&good.grant)?,
+    }))
+}
+
+const NOBODY: &str = "there is no person behind the token";
+
+/// A token that is good, a person's or a client's own.
+pub(super) struct Good {
+    /// What it says.
+    pub claims: AccessTokenClaims,
+    /// What it was issued under.
+    grant: Grant,
+    /// To which application.
+    client: Client,
+    /// Whose it is, if it is a person's.
+    user: Option<User>,
+}
+
+/// As [`check`], of a client's own tokens too: the one place that says which tokens are good.
+pub(super) async fn good(
+    provider: &Provider,
+    token: &str,
+    is_used: bool,
+) -> Result<Result<Good, OAuthError>, FlowError> {
     let now = provider.clock.now();
     let (claims, grant, client) = match standing(provider, token, now).await? {
         Ok(known) => known,
@@ -71,15 +106,16 @@ pub async fn check(
         Some(user_id) => users::find(db, user_id).await?,
         None => None,
     };
-    match user.filter(|user| user.disabled_at.is_none()) {
-        Some(user) => Ok(Ok(Presented {
-            claims,
-            user,
-            client,
-            asked: granted_claims(&grant)?,
-        })),
-        None => Ok(refuse("there is no person behind the token")),
+    let user = user.filter(|user| user.disabled_at.is_none());
+    if grant.user_id.is_some() && user.is_none() {
+        return Ok(refuse(NOBODY));
     }
+    Ok(Ok(Good {
+        claims,
+        grant,
+        client,
+        user,
+    }))
 }
 
 /// What userinfo tells, as its application wants it (Core §5.3.2).
@@ -148,10 +184,7 @@ async fn standing(
     token: &str,
     now: Timestamp,
 ) -> Result<Result<(AccessTokenClaims, Grant, Client), OAuthError>, FlowError> {
-    let Ok(claims) = jose::verify_own(&provider.keys, token, Some(access_token::TYPE), now) else {
-        return Ok(refuse("the token is no access token of ours"));
-    };
-    let claims = match AccessTokenClaims::read(claims, &provider.config.issuer, now) {
+    let claims = match read(provider, token, now) {
         Ok(claims) => claims,
         Err(refusal) => return Ok(Err(refusal)),
     };
@@ -165,10 +198,47 @@ async fn standing(
     let Some(grant) = grant.filter(|grant| grant.client_id == claims.client_id) else {
         return Ok(refuse("the grant behind the token was taken back"));
     };
+    if is_named(provider, &claims, &grant, now).await? {
+        return Ok(refuse("the token was taken back"));
+    }
     match clients::find_enabled(db, &grant.client_id).await? {
         Some(client) => Ok(Ok((claims, grant, client))),
         None => Ok(refuse("the client of the token is shut out")),
     }
+}
+
+/// What the token says, if it is an access token of ours that has not expired.
+fn read(provider: &Provider, token: &str, now: Timestamp) -> Result<AccessTokenClaims, OAuthError> {
+    match jose::verify_own(&provider.keys, token, Some(access_token::TYPE), now) {
+        Ok(claims) => AccessTokenClaims::read(claims, &provider.config.issuer, now),
+        Err(_) => refuse("the token is no access token of ours"),
+    }
+}
+
+/// The same, for whom nothing but the token itself counts.
+pub(super) fn own(provider: &Provider, token: &str, now: Timestamp) -> Option<AccessTokenClaims> {
+    read(provider, token, now).ok()
+}
+
+/// Whether the log of what was taken back names the token: what services learn there is so here too.
+async fn is_named(
+    provider: &Provider,
+    claims: &AccessTokenClaims,
+    grant: &Grant,
+    now: Timestamp,
+) -> Result<bool, FlowError> {
+    let db = provider.database.read();
+    // What a program has for ourselves ends with its grant or by name: who orders that everybody's sessions end goes on.
+    if grant.user_id.is_none() && claims.aud == provider.config.issuer.as_str() {
+        return Ok(revocations::name_itself(db, &claims.jti).await?);
+    }
+    let token = revocations::Token {
+        jti: &claims.jti,
+        user_id: grant.user_id,
+        client_id: &claims.client_id,
+        issued_at: claims.issued_at(),
+    };
+    Ok(revocations::name(db, &token, now).await?)
 }
 
 fn refuse<T>(why: &'static str) -> Result<T, OAuthError> {

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::end_session::{self, Ending};
 use super::sign_in::{BrowserCookies, Buckets, is_still, verify};
-use super::{FlowError, Provider, known_browser};
+use super::{FlowError, Provider, known_browser, revocations};
 use crate::clock::Timestamp;
 use crate::jose::HashPurpose;
 use crate::oidc::logout::Cause;
@@ -98,7 +98,9 @@ pub async fn change_password(
     };
     passwords::save(&tx, user.id, &password).await?;
     let (user_id, except) = (user.id, session.id);
-    grants::revoke(&tx, &[Of::UserElsewhere { user_id, except }], now).await?;
+    let elsewhere = Of::UserElsewhere { user_id, except };
+    revocations::grants_end(provider, &tx, elsewhere, now).await?;
+    grants::revoke(&tx, &[elsewhere], now).await?;
     let scope = OrderScope::OthersOf { user_id, except };
     end_session::order(provider, &tx, scope, Cause::PasswordChanged, now).await?;
     let renewed = Session {
@@ -145,6 +147,7 @@ pub async fn withdraw_consent(
         return Ok(false);
     }
     let of = Of::UserAtClient { user_id, client_id };
+    revocations::grants_end(provider, &tx, of, now).await?;
     grants::revoke(&tx, &[of], now).await?;
     if few {
         let ending = Ending::by(cause, now);

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::deliver_logouts::{Claimed, Place};
 use super::work::Work;
-use super::{FlowError, Provider, observe};
+use super::{FlowError, Provider, observe, revocations};
 use crate::clock::Timestamp;
 use crate::oidc::logout::Cause;
 use crate::store::deliveries::queue::Lease;
@@ -128,6 +128,8 @@ impl AtOnce {
             }
             if ended.is_more {
                 self.work.notify_one();
+            } else {
+                self.work.taken_back();
             }
             Ok(ended.count == 1)
         });
@@ -142,7 +144,8 @@ pub(super) struct Ending {
     pub cause: Cause,
     /// The order, if it is one that ends them.
     pub order_id: Option<Uuid>,
-    /// Of an order about one application: parts and grants that began at this moment or later are others.
+    /// Of an order: what it names was issued before this moment. Where it is about one application, parts and grants that
+    /// began at this moment or later are others.
     pub before: Option<Timestamp>,
     /// The moment.
     pub now: Timestamp,
@@ -196,8 +199,9 @@ pub(super) async fn end_in(
         keep_offline: ending.cause.keeps_offline_access(),
         before: None,
     };
-    grants::revoke(tx, &[of], ending.now).await?;
+    revoke(provider, tx, &[of], ending).await?;
     let participants = participants::list_open(tx, &ids, None, None).await?;
+    revocations::sessions_ended(provider, tx, &participants, ending).await?;
     observe::ending(provider, &ids, &participants, ending);
     let told = tell(provider, tx, &held, participants, ending).await?;
     Ok(Ended {
@@ -223,8 +227,9 @@ pub(super) async fn end_participation_in(
     if ids.is_empty() {
         return Ok(Ended::default());
     }
-    take_back(tx, &ids, client_id, ending).await?;
+    take_back(provider, tx, &ids, client_id, ending).await?;
     let participants = participants::list_open(tx, &ids, Some(client_id), ending.before).await?;
+    revocations::parts_ended(provider, tx, &participants, ending).await?;
     let parts = participants.len();
     observe::ending_parts(&participants, ending);
     let told = tell(provider, tx, &held, participants, ending).await?;
@@ -236,6 +241,7 @@ pub(super) async fn end_participation_in(
 
 /// Takes back what was issued to an application in these sessions, as far as the cause reaches.
 async fn take_back(
+    provider: &Provider,
     tx: &Transaction,
     session_ids: &[Uuid],
     client_id: &str,
@@ -256,7 +262,24 @@ async fn take_back(
             before: ending.before,
         });
     }
-    Ok(grants::revoke(tx, &taken, ending.now).await?)
+    revoke(provider, tx, &taken, ending).await
+}
+
+/// Takes grants back. Where those with `offline_access` die too, their tokens may name no session; of an order they are
+/// named already.
+async fn revoke(
+    provider: &Provider,
+    tx: &Transaction,
+    of: &[Of<'_>],
+    ending: Ending,
+) -> Result<(), FlowError> {
+    if !ending.cause.keeps_offline_access() && ending.order_id.is_none() {
+        for of in of {
+            revocations::grants_end(provider, tx, *of, ending.now).await?;
+        }
+    }
+    grants::revoke(tx, of, ending.now).await?;
+    Ok(())
 }
 
 /// Ends sessions whose time is over, some a transaction.

@@ -5,10 +5,11 @@ mod by_age;
 
 use chrono::TimeDelta;
 
-use super::{FlowError, Provider};
+use super::{FlowError, Provider, revocations};
 use crate::clock::Timestamp;
 use crate::jose::{Schedule, StoredKey};
 use crate::oidc::algorithm::SigningAlgorithm;
+use crate::store::revocations::Dead;
 use crate::store::signing_keys::{self, SealedKey};
 use crate::store::{self, Transaction, changes};
 
@@ -126,12 +127,30 @@ pub async fn rotate(
     } else {
         longest_life(provider)
     };
+    if at_once {
+        let replaced = before.iter().filter(|before| {
+            before.algorithm == algorithm && before.retire_at.is_none_or(|at| at > now)
+        });
+        let kids = replaced.map(|before| before.kid.clone());
+        distrust(provider, &tx, kids, now).await?;
+    }
     succeed(&tx, &key, &before, longest_life, now).await?;
     store::commit(tx).await?;
+    provider.work.taken_back();
     Ok(Rotated {
         kid: key.kid,
         sign_from: key.sign_from,
     })
+}
+
+/// Services keep our keys for a while: they are told which are believed no more.
+pub(super) async fn distrust(
+    provider: &Provider,
+    tx: &Transaction,
+    kids: impl Iterator<Item = String>,
+    now: Timestamp,
+) -> Result<(), FlowError> {
+    revocations::write(provider, tx, kids.map(Dead::Key), now).await
 }
 
 /// Puts `key` in the place of those before it, which are believed for `longest_life` after it begins to sign.
@@ -191,8 +210,12 @@ pub async fn retire(provider: &Provider, kid: &str) -> Result<Result<(), NotReti
     if !Schedule::may_retire(now, &others) {
         return Ok(Err(NotRetired::LastOfItsAlgorithm));
     }
+    if key.retire_at.is_none_or(|at| at > now) {
+        distrust(provider, &tx, std::iter::once(kid.to_owned()), now).await?;
+    }
     signing_keys::retire(&tx, kid, now).await?;
     store::commit(tx).await?;
+    provider.work.taken_back();
     Ok(Ok(()))
 }
 

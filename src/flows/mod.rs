@@ -16,6 +16,7 @@ pub mod declare;
 pub mod deliver_logouts;
 pub mod documents;
 pub mod end_session;
+pub mod introspect;
 pub mod keys;
 pub mod known_browser;
 pub mod logos;
@@ -27,6 +28,8 @@ pub mod register;
 pub mod registered;
 pub mod request_objects;
 pub mod restored;
+pub mod revocations;
+pub mod revoke;
 pub mod sector;
 pub mod send_notice;
 pub mod service_keys;
@@ -44,6 +47,7 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 use serde_json::Value;
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use self::documents::Documents;
@@ -89,6 +93,10 @@ pub struct Provider {
     pub work: Arc<Work>,
     /// Changes whenever an application's answer was recorded at this node.
     pub receipts: watch::Sender<()>,
+    /// How far the revocation log goes, as far as this process knows.
+    pub revoked: watch::Sender<i64>,
+    /// Cancelled when the server is about to stop: who waits for something to come is sent home.
+    pub closing: CancellationToken,
     /// What is counted.
     pub metrics: Arc<Metrics>,
 }
@@ -109,6 +117,8 @@ impl Provider {
             random: Arc::clone(&self.random),
             work: Arc::clone(&self.work),
             receipts: self.receipts.clone(),
+            revoked: self.revoked.clone(),
+            closing: self.closing.clone(),
             metrics: Arc::clone(&self.metrics),
         }
     }

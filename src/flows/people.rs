@@ -101,6 +101,7 @@ pub async fn disable_user(
     )
     .await?;
     store::commit(tx).await?;
+    provider.work.notify_one();
     Ok(Ok(()))
 }
 
@@ -130,6 +131,7 @@ pub async fn reset_password(
     };
     set_password(provider, &tx, user.id, &password, true, now).await?;
     store::commit(tx).await?;
+    provider.work.notify_one();
     Ok(Ok(()))
 }
 

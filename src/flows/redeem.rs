@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use super::end_session::{self, Ending};
 use super::tokens::{self, Granted, Issue, Person};
-use super::{FlowError, Provider, service_keys, services};
+use super::{FlowError, Provider, revocations, service_keys, services};
 use crate::clock::Timestamp;
 use crate::jose::HashPurpose;
 use crate::oidc::claims::request::{self, ClaimsRequest};
@@ -69,9 +69,9 @@ pub async fn redeem_code(
     };
     match issued.redeem(&with_code, now) {
         Redemption::Refuse(refusal) => Ok(Err(refusal)),
-        Redemption::RevokeEverythingIssued => replayed(tx, &code, now).await,
+        Redemption::RevokeEverythingIssued => replayed(provider, tx, &code, now).await,
         Redemption::Grant if !codes::redeem(&tx, &code_hash, now).await? => {
-            replayed(tx, &code, now).await
+            replayed(provider, tx, &code, now).await
         }
         Redemption::Grant => match give(provider, &tx, client, &code, presented, now).await? {
             Some(Ok(issue)) => {
@@ -92,12 +92,16 @@ pub async fn redeem_code(
 
 /// Whoever holds the tokens may be a thief (RFC 6749 §4.1.2). Committed before the refusal is said.
 async fn replayed(
+    provider: &Provider,
     tx: Transaction,
     code: &Code,
     now: Timestamp,
 ) -> Result<Result<TokenResponse, OAuthError>, FlowError> {
-    grants::revoke(&tx, &[Of::Grant(code.grant_id)], now).await?;
+    if grants::revoke(&tx, &[Of::Grant(code.grant_id)], now).await? > 0 {
+        revocations::grant_ended(provider, &tx, code.grant_id, &code.client_id, now).await?;
+    }
     store::commit(tx).await?;
+    provider.work.taken_back();
     Ok(Err(OAuthError::invalid_grant(
         "the code was used before; what it gave has been taken back",
     )))

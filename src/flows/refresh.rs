@@ -3,7 +3,7 @@
 use super::end_session::{self, Ending};
 use super::redeem::{granted_scope, join, told_in_id_token};
 use super::tokens::{self, Granted, Issue, Person};
-use super::{FlowError, Provider, service_keys, services};
+use super::{FlowError, Provider, revocations, service_keys, services};
 use crate::clock::Timestamp;
 use crate::config::RefreshReuse;
 use crate::jose::HashPurpose;
@@ -181,7 +181,10 @@ async fn reused(
             }
         }
     }
-    grants::revoke(&tx, &[Of::Grant(grant.id)], now).await?;
+    // Where a session or a part in one ended by it, that has an entry.
+    if grants::revoke(&tx, &[Of::Grant(grant.id)], now).await? > 0 {
+        revocations::grant_ended(provider, &tx, grant.id, &grant.client_id, now).await?;
+    }
     store::commit(tx).await?;
     provider.work.notify_one();
     Ok(Err(OAuthError::invalid_grant(

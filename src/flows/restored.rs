@@ -6,7 +6,7 @@
 
 use chrono::TimeDelta;
 
-use super::{FlowError, Provider, end_session, keys};
+use super::{FlowError, Provider, end_session, keys, revocations};
 use crate::clock::Timestamp;
 use crate::jose::Schedule;
 use crate::oidc::logout::Cause;
@@ -69,16 +69,21 @@ pub async fn start_anew(provider: &Provider, kept: Option<Timestamp>) -> Result<
     }
     let tx = provider.database.begin().await?;
     changes::count(&tx, changes::SIGNING_KEYS).await?;
-    for key in signing_keys::list(&tx).await? {
-        if key.retire_at.is_none_or(|at| at > now) {
-            signing_keys::retire(&tx, &key.kid, now).await?;
-        }
+    let replaced = signing_keys::list(&tx).await?.into_iter();
+    let replaced: Vec<String> = replaced
+        .filter(|key| key.retire_at.is_none_or(|at| at > now))
+        .map(|key| key.kid)
+        .collect();
+    for kid in &replaced {
+        signing_keys::retire(&tx, kid, now).await?;
     }
     for key in &made {
         signing_keys::insert(&tx, key).await?;
     }
     let known = marks::lock_alive_at(&tx).await?;
     let alive_at = after(known.max(kept), now);
+    revocations::begin_anew(&tx, alive_at).await?;
+    keys::distrust(provider, &tx, replaced.into_iter(), now).await?;
     // Sessions began before that, whatever the clock says now.
     end_session::order(provider, &tx, OrderScope::All, Cause::Restored, alive_at).await?;
     grants::revoke(&tx, &[grants::Of::All], now).await?;

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use super::people::NotDone;
 use super::service_keys::{self, Rotated, Start};
-use super::{FlowError, Provider};
+use super::{FlowError, Provider, revocations};
 use crate::clock::Timestamp;
 use crate::config::{Credential, DeclaredService};
 use crate::jose::HashPurpose;
@@ -102,6 +102,7 @@ pub async fn add(
     let service = &known.service;
     service_keys::publish(provider, &tx, &service.identifier, jwks, now).await?;
     let key = service_keys::make(provider, &tx, service, Start::Now, now).await?;
+    revocations::remember_lifetimes_in(provider, &tx).await?;
     store::commit(tx).await?;
     let key = key.ok();
     Ok(Ok(Added { secret, key }))

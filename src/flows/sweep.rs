@@ -10,7 +10,9 @@ use super::{FlowError, Provider, end_session, keys, registered};
 use crate::store::{
     client_assertions, codes, initial_access_tokens, interactions, leavings, logos,
 };
-use crate::store::{parked_requests, refresh_tokens, registrations, retention, throttles};
+use crate::store::{
+    parked_requests, refresh_tokens, registrations, retention, revocations, throttles,
+};
 
 /// How soon a change that another process made is noticed.
 const LOOK: TimeDelta = TimeDelta::milliseconds(500);
@@ -89,6 +91,12 @@ async fn forget(provider: &Provider, stop: &CancellationToken) -> Result<(), Flo
     registrations::mark_used(&work.tx, now).await?;
     work.commit().await?;
     // A few at a time: people's requests come in between.
+    let mut is_more = true;
+    while is_more && !stop.is_cancelled() {
+        let work = provider.begin_work().await?;
+        is_more = revocations::forget_some(&work.tx, retention::MOST_ROWS, now).await?;
+        work.commit().await?;
+    }
     let kept_since = now - provider.config.logout.keep_receipts;
     let mut is_more = true;
     while is_more && !stop.is_cancelled() {

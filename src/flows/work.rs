@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Provider;
 use super::deliver_logouts::HandOver;
-use crate::store::{self, StoreError, Transaction};
+use crate::store::{self, Hint, StoreError, Transaction};
 
 /// How soon listening is tried again when it failed.
 const AGAIN: TimeDelta = TimeDelta::seconds(1);
@@ -18,6 +18,7 @@ const AGAIN: TimeDelta = TimeDelta::seconds(1);
 pub struct Work {
     deliveries: Notify,
     orders: Notify,
+    revocations: Notify,
     /// Where notices go that need not be looked for.
     pub(super) hand_over: HandOver,
     /// Whose turn to write it is, of the workers.
@@ -25,10 +26,21 @@ pub struct Work {
 }
 
 impl Work {
-    /// Wakes whoever has to do with notices and orders: something was committed for them.
+    /// Wakes whoever has to do with notices, orders and what was taken back: something was committed for them.
     pub fn notify_one(&self) {
         self.deliveries.notify_one();
         self.orders.notify_one();
+        self.revocations.notify_one();
+    }
+
+    /// Wakes whoever numbers what was taken back: something was.
+    pub(super) fn taken_back(&self) {
+        self.revocations.notify_one();
+    }
+
+    /// Waits until there may be entries of the revocation log to number, or to read.
+    pub(super) async fn left_for_revocations(&self) {
+        self.revocations.notified().await;
     }
 
     /// Waits until there may be notices to deliver.
@@ -81,22 +93,23 @@ pub async fn listen(provider: Arc<Provider>, stop: CancellationToken) {
                 None => match provider.database.listen().await? {
                     None => {
                         stop.cancelled().await;
-                        Ok(())
+                        Ok(Hint::Work)
                     }
                     some => {
                         listener = some;
-                        Ok(())
+                        Ok(Hint::Work)
                     }
                 },
                 Some(listener) => listener.hint().await,
             }
         };
-        let heard: Result<(), StoreError> = tokio::select! {
+        let heard: Result<Hint, StoreError> = tokio::select! {
             heard = heard => heard,
             () = stop.cancelled() => return,
         };
         match heard {
-            Ok(()) => provider.work.notify_one(),
+            Ok(Hint::Work) => provider.work.notify_one(),
+            Ok(Hint::Revocations) => provider.work.taken_back(),
             Err(error) => {
                 listener = None;
                 tracing::warn!(%error, "hints are not heard; work is looked for every second all the same");

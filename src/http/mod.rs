@@ -19,12 +19,15 @@ mod error;
 mod forwarded;
 mod headers;
 mod health;
+mod introspect;
 mod landing;
 mod leaving;
 mod logo;
 mod parked;
 mod receipts;
 mod registration;
+mod revocations;
+mod revoke;
 mod sign_in;
 mod span;
 mod token;
@@ -50,6 +53,7 @@ pub struct Routes {
     prefix: String,
     registers: bool,
     metadata: web::Data<discovery::Metadata>,
+    waiters: web::Data<revocations::Waiters>,
     session_management: bool,
 }
 
@@ -62,6 +66,7 @@ impl Routes {
             prefix: issuer.path().to_owned(),
             registers,
             metadata: web::Data::new(discovery::Metadata::new(&provider.config)),
+            waiters: web::Data::default(),
             session_management: provider.config.session_management,
         }
     }
@@ -71,6 +76,7 @@ impl Routes {
         let below = |path: &str| format!("{}{path}", self.prefix);
         // Documents that anyone may fetch as often as they like: no span, no request identifier.
         app.app_data(self.metadata.clone());
+        app.app_data(self.waiters.clone());
         app.app_data(web::PayloadConfig::new(MOST_BYTES));
         for path in [
             below(paths::OPENID_CONFIGURATION),
@@ -156,6 +162,26 @@ impl Routes {
                     .route(cors::preflight())
                     .wrap(from_fn(body::of_programs))
                     .wrap(from_fn(cors::any_origin)),
+            )
+            .service(
+                methods_for_programs(paths::REVOCATION, "POST, OPTIONS")
+                    .route(web::post().to(revoke::post))
+                    .route(cors::preflight())
+                    .wrap(from_fn(body::of_programs))
+                    .wrap(from_fn(cors::any_origin)),
+            )
+            .service(
+                methods_for_programs(paths::INTROSPECTION, "POST")
+                    .route(web::post().to(introspect::post))
+                    .wrap(from_fn(body::of_programs)),
+            )
+            .service(
+                methods_for_programs(paths::REVOCATIONS, "GET")
+                    .route(web::get().to(revocations::get)),
+            )
+            .service(
+                methods_for_programs(paths::REVOCATIONS_SNAPSHOT, "GET")
+                    .route(web::get().to(revocations::snapshot)),
             )
             .service(
                 methods_for_programs(paths::USERINFO, "GET, HEAD, POST, OPTIONS")

@@ -13,7 +13,8 @@ use actix_web::http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, WWW_AUTH
 use actix_web::web::{self, Bytes};
 use actix_web::{HttpRequest, HttpResponse};
 
-enum Refusal {
+/// Why a program that asks in the name of a client gets nothing.
+pub(super) enum Refusal {
     /// The client's to mend.
     Refused(OAuthError),
     /// Ours.
@@ -50,38 +51,8 @@ async fn answer(
     request: &HttpRequest,
     body: &[u8],
 ) -> Result<TokenResponse, Refusal> {
-    if !request.query_string().is_empty() {
-        return Err(OAuthError::invalid_request("parameters belong in the body").into());
-    }
-    let media_type = request
-        .headers()
-        .get(CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok());
-    let is_form = media_type.is_some_and(|media_type| {
-        let essence = media_type.split(';').next().unwrap_or_default();
-        essence
-            .trim()
-            .eq_ignore_ascii_case("application/x-www-form-urlencoded")
-    });
-    if !is_form {
-        return Err(OAuthError::invalid_request(
-            "the body must be application/x-www-form-urlencoded",
-        )
-        .into());
-    }
-    let form = Params::parse(body)?;
-    let header = match request
-        .headers()
-        .get(AUTHORIZATION)
-        .map(|value| value.to_str())
-    {
-        None => None,
-        Some(Ok(header)) => Some(header),
-        Some(Err(_)) => {
-            return Err(OAuthError::invalid_client("the Authorization header is malformed").into());
-        }
-    };
-    let presented = PresentedCredentials::read(header, &form)?;
+    let form = form(request, body)?;
+    let presented = credentials(request, &form)?;
     let client = authenticate(provider, &presented).await??;
     let named = services::named(provider, &form).await?;
     match GrantRequest::parse(&form, &client, &provider.config.issuer, &named)? {
@@ -113,8 +84,63 @@ async fn answer(
     }
 }
 
+/// The form of a request that has its parameters nowhere else (attack 21).
+///
+/// # Errors
+/// `invalid_request`.
+pub(super) fn form(request: &HttpRequest, body: &[u8]) -> Result<Params, OAuthError> {
+    if !request.query_string().is_empty() {
+        return Err(OAuthError::invalid_request("parameters belong in the body"));
+    }
+    let media_type = request
+        .headers()
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok());
+    let is_form = media_type.is_some_and(|media_type| {
+        let essence = media_type.split(';').next().unwrap_or_default();
+        essence
+            .trim()
+            .eq_ignore_ascii_case("application/x-www-form-urlencoded")
+    });
+    if !is_form {
+        return Err(OAuthError::invalid_request(
+            "the body must be application/x-www-form-urlencoded",
+        ));
+    }
+    Params::parse(body)
+}
+
+/// What the request presents to prove who asks.
+///
+/// # Errors
+/// As [`PresentedCredentials::read`].
+pub(super) fn credentials(
+    request: &HttpRequest,
+    form: &Params,
+) -> Result<PresentedCredentials, OAuthError> {
+    PresentedCredentials::read(authorization(request)?, form)
+}
+
+/// The Authorization header, if there is one.
+///
+/// # Errors
+/// `invalid_client` when it is no text.
+pub(super) fn authorization(request: &HttpRequest) -> Result<Option<&str>, OAuthError> {
+    match request
+        .headers()
+        .get(AUTHORIZATION)
+        .map(HeaderValue::to_str)
+    {
+        None => Ok(None),
+        Some(Ok(header)) => Ok(Some(header)),
+        Some(Err(_)) => Err(OAuthError::invalid_client(
+            "the Authorization header is malformed",
+        )),
+    }
+}
+
 /// RFC 6749 §5.2: 401 with a challenge where the client failed to prove who it is, else 400.
-fn refused(request: &HttpRequest, refused: &OAuthError) -> HttpResponse {
+pub(super) fn refused(request: &HttpRequest, refused: &OAuthError) -> HttpResponse {
     if refused.error != ErrorCode::InvalidClient {
         return refusal(StatusCode::BAD_REQUEST, refused);
     }

@@ -19,6 +19,14 @@ pub const OAUTH_AUTHORIZATION_SERVER: &str = "/.well-known/oauth-authorization-s
 pub const AUTHORIZATION: &str = "/authorize";
 /// The token endpoint.
 pub const TOKEN: &str = "/token";
+/// The revocation endpoint.
+pub const REVOCATION: &str = "/revoke";
+/// Where services follow what was taken back (docs/revocation.md).
+pub const REVOCATIONS: &str = "/revocations";
+/// All of it, to begin with.
+pub const REVOCATIONS_SNAPSHOT: &str = "/revocations/snapshot";
+/// The introspection endpoint.
+pub const INTROSPECTION: &str = "/introspect";
 /// The userinfo endpoint.
 pub const USERINFO: &str = "/userinfo";
 /// The public keys.
@@ -66,11 +74,18 @@ pub fn metadata(issuer: &Issuer, algorithms: &[SigningAlgorithm], ui_locales: &[
         .into_iter()
         .filter(|algorithm| *algorithm != ClientAlgorithm::None);
     let signed: Vec<_> = signed.collect();
+    let proven: Vec<_> = ClientAuthMethod::ALL
+        .into_iter()
+        .filter(|method| *method != ClientAuthMethod::None)
+        .collect();
     json!({
         "issuer": issuer.as_str(),
         "authorization_endpoint": issuer.endpoint(AUTHORIZATION),
         "token_endpoint": issuer.endpoint(TOKEN),
         "userinfo_endpoint": issuer.endpoint(USERINFO),
+        "revocation_endpoint": issuer.endpoint(REVOCATION),
+        "introspection_endpoint": issuer.endpoint(INTROSPECTION),
+        "revocations_endpoint": issuer.endpoint(REVOCATIONS),
         "jwks_uri": issuer.endpoint(JWKS),
         "end_session_endpoint": issuer.endpoint(END_SESSION),
         "scopes_supported": scope::STANDARD,
@@ -82,6 +97,11 @@ pub fn metadata(issuer: &Issuer, algorithms: &[SigningAlgorithm], ui_locales: &[
         "userinfo_signing_alg_values_supported": algorithms,
         "token_endpoint_auth_methods_supported": ClientAuthMethod::ALL,
         "token_endpoint_auth_signing_alg_values_supported": signed,
+        "revocation_endpoint_auth_methods_supported": ClientAuthMethod::ALL,
+        "revocation_endpoint_auth_signing_alg_values_supported": signed,
+        "introspection_endpoint_auth_methods_supported": proven,
+        "introspection_endpoint_auth_signing_alg_values_supported": signed,
+        "introspection_signing_alg_values_supported": [SigningAlgorithm::RS256],
         "acr_values_supported": [ACR_PASSWORD],
         "claim_types_supported": ["normal"],
         "claims_supported": claims,
@@ -186,6 +206,25 @@ mod tests {
             "ES256",
             "none"
           ],
+          "introspection_endpoint": "https://id.example/introspect",
+          "introspection_endpoint_auth_methods_supported": [
+            "client_secret_basic",
+            "client_secret_post",
+            "client_secret_jwt",
+            "private_key_jwt"
+          ],
+          "introspection_endpoint_auth_signing_alg_values_supported": [
+            "RS256",
+            "PS256",
+            "ES256",
+            "EdDSA",
+            "HS256",
+            "HS384",
+            "HS512"
+          ],
+          "introspection_signing_alg_values_supported": [
+            "RS256"
+          ],
           "issuer": "https://id.example",
           "jwks_uri": "https://id.example/jwks",
           "prompt_values_supported": [
@@ -220,6 +259,24 @@ mod tests {
             "code token",
             "code id_token token"
           ],
+          "revocation_endpoint": "https://id.example/revoke",
+          "revocation_endpoint_auth_methods_supported": [
+            "client_secret_basic",
+            "client_secret_post",
+            "client_secret_jwt",
+            "private_key_jwt",
+            "none"
+          ],
+          "revocation_endpoint_auth_signing_alg_values_supported": [
+            "RS256",
+            "PS256",
+            "ES256",
+            "EdDSA",
+            "HS256",
+            "HS384",
+            "HS512"
+          ],
+          "revocations_endpoint": "https://id.example/revocations",
           "scopes_supported": [
             "openid",
             "profile",
@@ -270,7 +327,7 @@ mod tests {
             .filter(|(name, _)| name.ends_with("_endpoint") || *name == "jwks_uri")
             .map(|(_, url)| url.as_str().unwrap())
             .collect();
-        assert_eq!(urls.len(), 5);
+        assert_eq!(urls.len(), 8);
         assert!(
             urls.iter()
                 .all(|url| url.starts_with("https://id.example/")),

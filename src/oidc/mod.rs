@@ -37,6 +37,7 @@ pub mod permission;
 pub mod pkce;
 pub mod registration;
 pub mod resource;
+pub mod revocation;
 pub mod scope;
 pub mod sector;
 pub mod service;

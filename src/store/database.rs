@@ -13,7 +13,7 @@ use sea_orm::{
     RuntimeErr, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait as _,
 };
 
-use super::listener::{CHANNEL, Listener};
+use super::listener::{CHANNEL, Hint, Listener};
 
 /// How long a writer waits for another process's write before it gives up.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -35,8 +35,13 @@ pub async fn commit(transaction: Transaction) -> Result<(), StoreError> {
 
 /// Tells every process that listens that there is work, once the transaction commits.
 pub(super) async fn hint(db: &impl ConnectionTrait) -> Result<(), StoreError> {
+    notify(db, Hint::Work).await
+}
+
+/// As [`hint`], of that kind.
+pub(super) async fn notify(db: &impl ConnectionTrait, hint: Hint) -> Result<(), StoreError> {
     if db.get_database_backend() == DbBackend::Postgres {
-        let notify = format!("SELECT pg_notify('{CHANNEL}', '')");
+        let notify = format!("SELECT pg_notify('{CHANNEL}', '{}')", hint.as_str());
         db.execute_raw(Statement::from_string(DbBackend::Postgres, notify))
             .await?;
     }

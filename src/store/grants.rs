@@ -7,7 +7,7 @@ use sea_orm::{ActiveValue::Set, ConnectionTrait, QuerySelect as _};
 
 use super::locking::in_order;
 use super::services::{names, names_text};
-use super::{StoreError, codes, millis, time_or_none};
+use super::{StoreError, codes, millis, refresh_tokens, time_or_none};
 use crate::clock::Timestamp;
 
 #[derive(Debug, Clone, PartialEq, Eq, DeriveEntityModel)]
@@ -175,6 +175,43 @@ pub async fn with_offline_access(
         .await?)
 }
 
+/// The grants that were taken back since a moment, and to which application.
+///
+/// # Errors
+/// When the database fails.
+pub async fn revoked_since(
+    db: &impl ConnectionTrait,
+    since: Timestamp,
+) -> Result<Vec<(Uuid, String)>, StoreError> {
+    Ok(Entity::find()
+        .select_only()
+        .column(Column::Id)
+        .column(Column::ClientId)
+        .filter(Column::RevokedAt.gte(millis(since)))
+        .into_tuple()
+        .all(db)
+        .await?)
+}
+
+/// To which applications these people ever made grants, as far as that is kept.
+///
+/// # Errors
+/// When the database fails.
+pub async fn clients_of(
+    db: &impl ConnectionTrait,
+    user_ids: &[Uuid],
+) -> Result<Vec<(Uuid, String)>, StoreError> {
+    Ok(Entity::find()
+        .select_only()
+        .column(Column::UserId)
+        .column(Column::ClientId)
+        .distinct()
+        .filter(Column::UserId.is_in(user_ids.iter().copied()))
+        .into_tuple()
+        .all(db)
+        .await?)
+}
+
 /// Whose grants a revocation takes back.
 #[derive(Debug, Clone, Copy)]
 pub enum Of<'a> {
@@ -269,7 +306,40 @@ impl Of<'_> {
     }
 }
 
-/// Takes grants back: all that are of one of these.
+/// Of these grants those that may have given tokens without a session since a moment, and to which application: they
+/// outlive sessions, or were never made in one. Those that were taken back since are among them.
+///
+/// # Errors
+/// When the database fails.
+pub async fn with_tokens_of_their_own(
+    db: &impl ConnectionTrait,
+    of: Of<'_>,
+    since: Timestamp,
+) -> Result<Vec<(Uuid, String)>, StoreError> {
+    let used =
+        Condition::all()
+            .add(Column::OfflineAccess.eq(true))
+            .add(refresh_tokens::given_since(
+                Expr::col((Entity, Column::Id)),
+                since,
+            ));
+    Ok(Entity::find()
+        .select_only()
+        .column(Column::Id)
+        .column(Column::ClientId)
+        .filter(of.condition())
+        .filter(
+            Condition::any()
+                .add(Column::RevokedAt.is_null())
+                .add(Column::RevokedAt.gte(millis(since))),
+        )
+        .filter(Condition::any().add(Column::UserId.is_null()).add(used))
+        .into_tuple()
+        .all(db)
+        .await?)
+}
+
+/// Takes grants back: all that are of one of these. Answers how many that were.
 ///
 /// # Errors
 /// When the database fails.
@@ -277,18 +347,18 @@ pub async fn revoke(
     db: &impl ConnectionTrait,
     of: &[Of<'_>],
     now: Timestamp,
-) -> Result<(), StoreError> {
+) -> Result<u64, StoreError> {
     // In one statement, so that they are locked in one order.
     let any = of
         .iter()
         .fold(Condition::any(), |any, of| any.add(of.condition()));
     let good = Condition::all().add(any).add(Column::RevokedAt.is_null());
-    Entity::update_many()
+    let revoked = Entity::update_many()
         .col_expr(Column::RevokedAt, Expr::value(millis(now)))
         // They may name values, such as an address, and tell nothing more: of who is deleted nothing is to be left.
         .col_expr(Column::Claims, Expr::value(None::<String>))
         .filter(in_order::<Entity>(Column::Id, good))
         .exec(db)
         .await?;
-    Ok(())
+    Ok(revoked.rows_affected)
 }

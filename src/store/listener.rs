@@ -5,8 +5,26 @@ use sea_orm::{DbErr, RuntimeErr};
 
 use super::StoreError;
 
-/// What is notified when there are notices or orders to work off.
+/// Where processes of the same database tell each other that there is something to do.
 pub(super) const CHANNEL: &str = "exeunt_work";
+
+/// What there is to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hint {
+    /// Notices or orders to work off; or anything, where hints were lost.
+    Work,
+    /// Entries of the revocation log to be read.
+    Revocations,
+}
+
+impl Hint {
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Work => "",
+            Self::Revocations => "revocations",
+        }
+    }
+}
 
 /// A connection that does nothing but listen.
 #[derive(Debug)]
@@ -24,9 +42,13 @@ impl Listener {
     ///
     /// # Errors
     /// When it can't be made again yet.
-    pub async fn hint(&mut self) -> Result<(), StoreError> {
-        self.0.try_recv().await.map_err(failed)?;
-        Ok(())
+    pub async fn hint(&mut self) -> Result<Hint, StoreError> {
+        let heard = self.0.try_recv().await.map_err(failed)?;
+        let revocations = Hint::Revocations;
+        Ok(match heard {
+            Some(heard) if heard.payload() == revocations.as_str() => revocations,
+            _ => Hint::Work,
+        })
     }
 }
 

@@ -22,6 +22,13 @@ impl ActiveModelBehavior for ActiveModel {}
 /// The latest moment at which the database is known to have lived, in milliseconds.
 const ALIVE_AT: &str = "alive_at";
 
+/// The highest number that an entry of the revocation log was ever given.
+pub const REVOCATIONS_GIVEN: &str = "revocations_given";
+/// The highest number of an entry that was forgotten, or never given at all.
+pub const REVOCATIONS_FORGOTTEN: &str = "revocations_forgotten";
+/// For how long an access token was good at most, ever, in milliseconds.
+pub const LONGEST_ACCESS: &str = "longest_access";
+
 fn moment(row: &Model) -> Result<Timestamp, StoreError> {
     let damaged = StoreError::Damaged("a mark");
     row.value.parse().map_or(Err(damaged), time)
@@ -53,9 +60,34 @@ pub async fn lock_alive_at(db: &impl ConnectionTrait) -> Result<Option<Timestamp
 /// # Errors
 /// When the database fails.
 pub async fn set_alive_at(db: &impl ConnectionTrait, at: Timestamp) -> Result<(), StoreError> {
+    set_number(db, ALIVE_AT, millis(at)).await
+}
+
+/// The number under that name; zero when there is none.
+///
+/// # Errors
+/// When the database fails.
+pub async fn number(db: &impl ConnectionTrait, name: &str) -> Result<i64, StoreError> {
+    let Some(row) = Entity::find_by_id(name).one(db).await? else {
+        return Ok(0);
+    };
+    row.value
+        .parse()
+        .map_err(|_damaged| StoreError::Damaged("a mark"))
+}
+
+/// Keeps a number under that name.
+///
+/// # Errors
+/// When the database fails.
+pub async fn set_number(
+    db: &impl ConnectionTrait,
+    name: &str,
+    number: i64,
+) -> Result<(), StoreError> {
     let row = ActiveModel {
-        name: Set(ALIVE_AT.to_owned()),
-        value: Set(millis(at).to_string()),
+        name: Set(name.to_owned()),
+        value: Set(number.to_string()),
     };
     let known = OnConflict::column(Column::Name)
         .update_column(Column::Value)

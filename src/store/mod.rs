@@ -29,6 +29,7 @@ pub mod passwords;
 pub mod refresh_tokens;
 pub mod registrations;
 pub mod retention;
+pub mod revocations;
 pub mod service_keys;
 pub mod services;
 pub mod sessions;
@@ -37,7 +38,7 @@ pub mod throttles;
 pub mod users;
 
 pub use database::{Database, StoreError, Transaction, commit};
-pub use listener::Listener;
+pub use listener::{Hint, Listener};
 
 use chrono::DateTime;
 

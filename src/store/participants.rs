@@ -264,6 +264,24 @@ pub async fn list(
         .collect()
 }
 
+/// The parts that are over, of applications that have tokens which would be good after `now`.
+///
+/// # Errors
+/// When the database fails.
+pub async fn list_ended(
+    db: &impl ConnectionTrait,
+    now: Timestamp,
+) -> Result<Vec<Participant>, StoreError> {
+    Entity::find()
+        .filter(Column::EndedAt.is_not_null())
+        .filter(Column::BelievesUntil.gt(millis(now)))
+        .all(db)
+        .await?
+        .into_iter()
+        .map(TryInto::try_into)
+        .collect()
+}
+
 /// How many parts are not over that an order of this scope would end.
 ///
 /// # Errors

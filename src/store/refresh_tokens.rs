@@ -1,7 +1,7 @@
 //! `refresh_tokens`: found by keyed hash; a family shares its grant and dies with it.
 
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::Condition;
+use sea_orm::sea_query::{Condition, ExprTrait as _, Query, SimpleExpr};
 use sea_orm::{ActiveValue::Set, ConnectionTrait};
 
 use super::locking::unheld;
@@ -109,6 +109,17 @@ pub async fn rotate(
         .exec(db)
         .await?;
     Ok(changed.rows_affected == 1)
+}
+
+/// "The grant gave tokens since a moment", for queries on `grants`.
+pub(super) fn given_since(grant_id: SimpleExpr, since: Timestamp) -> SimpleExpr {
+    let given = Query::select()
+        .expr(Expr::value(1))
+        .from(Entity)
+        .and_where(Expr::col((Entity, Column::GrantId)).eq(grant_id))
+        .and_where(Expr::col((Entity, Column::IssuedAt)).gte(millis(since)))
+        .to_owned();
+    Expr::exists(given)
 }
 
 /// Forgets tokens that expired before a moment.

@@ -144,6 +144,27 @@ pub async fn list(db: &impl ConnectionTrait) -> Result<Vec<KnownService>, StoreE
         .collect()
 }
 
+/// For how long the tokens of services are good, at least and at most; none where there are no services.
+///
+/// # Errors
+/// When the database fails.
+pub async fn lifetimes(
+    db: &impl ConnectionTrait,
+) -> Result<Option<(TimeDelta, TimeDelta)>, StoreError> {
+    let found: Option<(Option<i64>, Option<i64>)> = Entity::find()
+        .select_only()
+        .column_as(Column::Lifetime.min(), "shortest")
+        .column_as(Column::Lifetime.max(), "longest")
+        .into_tuple()
+        .one(db)
+        .await?;
+    let Some((Some(shortest), Some(longest))) = found else {
+        return Ok(None);
+    };
+    let read = |millis| TimeDelta::try_milliseconds(millis).ok_or(StoreError::Damaged("a service"));
+    Ok(Some((read(shortest)?, read(longest)?)))
+}
+
 /// Keeps a new service, or what one is now.
 ///
 /// # Errors

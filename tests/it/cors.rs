@@ -31,6 +31,7 @@ async fn what_needs_no_cookie_may_be_read_by_every_origin_without_credentials() 
         ("GET", "/.well-known/oauth-authorization-server"),
         ("GET", "/jwks"),
         ("POST", "/token"),
+        ("POST", "/revoke"),
         ("GET", "/userinfo"),
     ] {
         let answer = ask(method, &provider.url(path)).await;
@@ -46,7 +47,7 @@ async fn what_needs_no_cookie_may_be_read_by_every_origin_without_credentials() 
             assert_eq!(answer.header("access-control-allow-credentials"), "");
         }
     }
-    for path in ["/token", "/userinfo"] {
+    for path in ["/token", "/revoke", "/userinfo"] {
         let answer = ask("POST", &provider.url(path)).await;
         let exposed = answer.header("access-control-expose-headers");
         assert_eq!(exposed, "WWW-Authenticate", "{path}");
@@ -113,6 +114,7 @@ async fn what_is_the_persons_own_or_registers_clients_may_be_read_by_no_other_or
         "/nowhere",
         "/register",
         "/register/nobody",
+        "/introspect",
     ] {
         for method in ["GET", "POST", "OPTIONS"] {
             let answer = ask(method, &provider.url(path)).await;

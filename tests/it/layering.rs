@@ -20,6 +20,7 @@ const RESERVED: &[Reserved] = &[
     reserved("exeunt_migrations", &["store/"]),
     reserved("prometheus_client", &["metrics"]),
     reserved("utoipa", &["http/admin/"]),
+    reserved("flate2", &["http/"]),
     reserved("reqwest", &["outbound/", "demo/"]),
     reserved("jsonwebtoken", &["jose/"]),
     reserved("rsa", &["jose/"]),

@@ -214,6 +214,7 @@ async fn a_code_behind_an_order_keeps_who_takes_the_same_grants_back_waiting_onl
                     code: "code",
                     redirect_uri: &client.metadata.redirect_uris[0],
                     code_verifier: None,
+                    service: None,
                 };
                 redeem::redeem_code(&provider, &client, &presented).await
             })
@@ -247,6 +248,7 @@ async fn given(
         client_id: client.client_id.clone(),
         scope: "openid".to_owned(),
         claims: None,
+        resources: Vec::new(),
         offline_access: false,
         revoked_at: None,
     };

@@ -73,6 +73,8 @@ mod in_a_browser;
 #[cfg(test)]
 mod initiate_login;
 #[cfg(test)]
+mod introspection;
+#[cfg(test)]
 mod keys;
 #[cfg(test)]
 mod keys_by_age;
@@ -103,6 +105,8 @@ mod registration;
 mod request_objects;
 #[cfg(test)]
 mod response_types;
+#[cfg(test)]
+mod revocation;
 #[cfg(test)]
 mod screenshots;
 #[cfg(test)]

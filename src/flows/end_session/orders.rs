@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::{Ending, end_in, end_participation_in, sessions_at_once};
 use crate::clock::Timestamp;
-use crate::flows::{FlowError, Provider, observe};
+use crate::flows::{FlowError, Provider, observe, revocations};
 use crate::oidc::logout::Cause;
 use crate::store::grants::{self, Of};
 use crate::store::orders::{self, Order, OrderScope};
@@ -46,6 +46,7 @@ pub(in crate::flows) async fn order(
         before: now + TimeDelta::milliseconds(1),
     };
     orders::insert(tx, &order).await?;
+    revocations::ordered(provider, tx, &order, now).await?;
     observe::ordering(&order);
     Ok(order.id)
 }

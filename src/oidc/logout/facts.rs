@@ -26,6 +26,8 @@ pub enum Cause {
     PasswordReset,
     /// A refresh token was used again after its successor was issued.
     RefreshReuse,
+    /// The application took back a refresh token of its own.
+    TokenRevoked,
     /// The person took back what they had allowed the application.
     ConsentWithdrawn,
     /// The application was shut out.
@@ -42,7 +44,7 @@ pub enum Cause {
 
 impl Cause {
     /// Every cause.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Logout,
         Self::OneSession,
         Self::OneApplication,
@@ -54,6 +56,7 @@ impl Cause {
         Self::PasswordChanged,
         Self::PasswordReset,
         Self::RefreshReuse,
+        Self::TokenRevoked,
         Self::ConsentWithdrawn,
         Self::ClientDisabled,
         Self::ClientDeleted,
@@ -76,6 +79,7 @@ impl Cause {
             Self::PasswordChanged => "password_changed",
             Self::PasswordReset => "password_reset",
             Self::RefreshReuse => "refresh_reuse",
+            Self::TokenRevoked => "token_revoked",
             Self::ConsentWithdrawn => "consent_withdrawn",
             Self::ClientDisabled => "client_disabled",
             Self::ClientDeleted => "client_deleted",

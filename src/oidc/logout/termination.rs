@@ -126,6 +126,8 @@ pub fn termination(cause: Cause) -> Termination {
         Cause::PasswordReset => (Person, Dies, Survives),
         // By policy the whole session: `tokens.refresh_reuse`.
         Cause::RefreshReuse => (Part, Dies, Survives),
+        // Where `tokens.revocation_ends_participation` says so; what was given apart is taken back apart.
+        Cause::TokenRevoked => (Part, Survives, Survives),
         Cause::ConsentWithdrawn => (PersonAtApplication, Dies, Dies),
         Cause::ClientDisabled => (Application, Dies, Survives),
         Cause::ClientDeleted => (Application, Dies, Dies),

@@ -1,6 +1,6 @@
 //! What an access token says (RFC 9068 §2.2), and who may present one.
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -94,6 +94,16 @@ impl AccessTokenClaims {
             auth_time: authentication.map(|known| known.auth_time.timestamp()),
             acr: authentication.map(|_| ACR_PASSWORD.to_owned()),
         }
+    }
+
+    /// The first moment at which it is no longer good.
+    pub fn expires_at(&self) -> Timestamp {
+        DateTime::from_timestamp(self.exp, 0).unwrap_or(DateTime::<Utc>::MAX_UTC)
+    }
+
+    /// When it was issued: what was taken back before a moment is judged by that.
+    pub fn issued_at(&self) -> Timestamp {
+        DateTime::from_timestamp(self.iat, 0).unwrap_or(DateTime::<Utc>::MIN_UTC)
     }
 
     /// Reads the claims of a token whose signature and `typ` were verified. `aud` is the caller's to check: see

@@ -44,6 +44,7 @@ pub const WAYS: &[Way] = &[
     way(Cause::OneApplication, Reach::OwnApplication, leave_one),
     way(Cause::Replaced, Reach::Session, replace),
     way(Cause::RefreshReuse, Reach::OwnApplication, reuse),
+    way(Cause::TokenRevoked, Reach::OwnApplication, revoke),
     way(Cause::Administrator, Reach::Session, end_session),
     way(Cause::Administrator, Reach::Session, end_user),
     way(Cause::Administrator, Reach::OwnApplication, end_client),
@@ -136,6 +137,16 @@ fn reuse<'a>(house: &'a House, guest: &'a Guest) -> LocalBoxFuture<'a, bool> {
             }
         }
         false
+    }
+    .boxed_local()
+}
+
+/// The application takes its refresh token back.
+fn revoke<'a>(house: &'a House, guest: &'a Guest) -> LocalBoxFuture<'a, bool> {
+    async {
+        let token = guest.own.tokens.get("refresh_token");
+        let revoked = guest.own.try_revoke(house, &token).await;
+        revoked.is_some_and(|answer| answer.status == 200)
     }
     .boxed_local()
 }

@@ -29,7 +29,8 @@ pub struct Guest {
     pub way: Option<&'static Way>,
     /// When a command that they run is killed, once.
     pub haste: Cell<Option<Duration>>,
-    since: Instant,
+    /// When they had signed in.
+    pub since: Instant,
 }
 
 /// An application's part in the session.
@@ -62,6 +63,15 @@ impl Part {
         let fields = [("grant_type", "refresh_token"), ("refresh_token", token)];
         let application = Visitor::default();
         let request = application.client().post(&url).form(&fields);
+        let request = request.basic_auth(&self.party.client_id, Some(SECRET));
+        application.try_send(&url, request).await
+    }
+
+    /// Takes a token back; none if there was no answer.
+    pub async fn try_revoke(&self, house: &House, token: &str) -> Option<Answer> {
+        let url = format!("{}/revoke", house.issuer);
+        let application = Visitor::default();
+        let request = application.client().post(&url).form(&[("token", token)]);
         let request = request.basic_auth(&self.party.client_id, Some(SECRET));
         application.try_send(&url, request).await
     }

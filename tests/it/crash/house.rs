@@ -111,6 +111,7 @@ impl House {
             absolute = "{}s"
             [tokens]
             refresh_grace = "0s"
+            revocation_ends_participation = true
             [logout]
             retry_first = "50ms"
             retry_max = "500ms"

@@ -13,7 +13,7 @@ mod restored;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use exeunt::flows::people;
+use exeunt::flows::{people, services};
 use exeunt::jose::HashPurpose;
 use exeunt::oidc::client::{Client, ClientMetadata, GrantType, KeptSecret};
 use exeunt::random::{OsRandom, Random, SeededRandom};
@@ -25,9 +25,10 @@ use self::causes::WAYS;
 use self::evidence::Evidence;
 use self::guest::Guest;
 use self::house::House;
-use crate::support::environment;
 use crate::support::provider::{PASSWORD, SECRET, metadata};
 use crate::support::relying_party::{Ear, RelyingParty, Reply, published_keys};
+use crate::support::service::{Reader, service};
+use crate::support::{environment, eventually};
 
 /// Guests of a round whose sessions somebody ends, and whose sessions nobody does.
 const LEAVING: usize = 5;
@@ -38,6 +39,11 @@ const TRIES: usize = 20;
 
 /// The application that everyone uses.
 const SHARED: &str = "shared";
+
+/// The service that hears what was taken back.
+const SERVICE: &str = "https://api.example/";
+/// A little less than access tokens are good for.
+const GOOD_FOR: Duration = Duration::from_secs(9 * 60);
 
 /// What happens to the provider in the middle.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -92,6 +98,7 @@ struct Run {
     house: House,
     fate: Fate,
     ears: [Ear; 2],
+    service: Reader,
     evidence: Evidence,
     guests: Vec<Guest>,
     asked_again: usize,
@@ -115,12 +122,17 @@ impl Run {
         let mut house = House::build().await;
         let ears = [Ear::open().await, Ear::open().await];
         let people = blows * (LEAVING + STAYING);
-        prepare(&house, &ears, people).await;
+        let secret = prepare(&house, &ears, people).await;
         for node in 0..house.nodes() {
             house.start(node, false).await;
         }
         let keys = published_keys(&house.issuer).await;
         Self {
+            service: Reader {
+                identifier: SERVICE.to_owned(),
+                secret,
+                feed: format!("{}/revocations", house.issuer),
+            },
             evidence: Evidence::new(&house.issuer, keys),
             house,
             fate,
@@ -235,12 +247,29 @@ impl Run {
             Vec::<&String>::new(),
             "never told of"
         );
+        self.assert_heard().await;
         let noted = self.causes().await;
         eprintln!("{noted:?}");
         for way in WAYS.iter().take(self.guests.len()) {
             let cause = way.cause.as_str();
             assert!(noted.contains(cause), "nothing ended by {cause}");
         }
+    }
+
+    /// P3: whatever died when, a service hears of every token that would still be good by itself.
+    async fn assert_heard(&self) {
+        let lately = self.guests.iter();
+        let lately = lately.filter(|guest| guest.since.elapsed() < GOOD_FOR);
+        let tokens: Vec<String> = lately
+            .flat_map(|guest| [&guest.shared, &guest.own])
+            .map(|part| part.tokens.get("access_token"))
+            .collect();
+        assert!(!tokens.is_empty());
+        let heard = eventually(async || {
+            let list = self.service.deny_list().await;
+            tokens.iter().all(|token| list.names(token)).then_some(())
+        });
+        assert!(heard.await.is_some(), "a service never hears of a token");
     }
 
     /// The causes that are noted with the notices, as the command line shows them.
@@ -267,8 +296,8 @@ impl Run {
     }
 }
 
-/// Everyone who will come, and their applications.
-async fn prepare(house: &House, ears: &[Ear; 2], people: usize) {
+/// Everyone who will come, and their applications; and a service, whose secret is answered.
+async fn prepare(house: &House, ears: &[Ear; 2], people: usize) -> String {
     let provider = house.provider().await;
     let password = SecretString::from(PASSWORD);
     let hash = provider.passwords.hash(&password).await.unwrap();
@@ -301,7 +330,9 @@ async fn prepare(house: &House, ears: &[Ear; 2], people: usize) {
         &format!("{guest}, 'own-' || i, 'openid', 0"),
     )
     .await;
+    let service = services::add(&provider, service(SERVICE, None), &[]).await;
     provider.database.close().await;
+    service.unwrap().unwrap().secret
 }
 
 fn own_client_id(serial: usize) -> String {

@@ -16,6 +16,7 @@ pub mod relying_party;
 pub mod scene;
 pub mod secure_site;
 pub mod server;
+pub mod service;
 pub mod services;
 pub mod site;
 pub mod stage;

@@ -382,6 +382,26 @@ impl RelyingParty {
         visitor.send(&url, request).await
     }
 
+    /// Takes a token back, with more fields.
+    pub async fn revoke(&self, token: &str, more: &[(&str, &str)]) -> Answer {
+        let url = format!("{}/revoke", self.issuer);
+        let visitor = Visitor::default();
+        let fields = [&[("token", token)], more].concat();
+        let request = visitor.client().post(&url).form(&fields);
+        let request = request.basic_auth(&self.client_id, Some(SECRET));
+        visitor.send(&url, request).await
+    }
+
+    /// Asks about a token, with more fields.
+    pub async fn introspect(&self, token: &str, more: &[(&str, &str)]) -> Answer {
+        let url = format!("{}/introspect", self.issuer);
+        let visitor = Visitor::default();
+        let fields = [&[("token", token)], more].concat();
+        let request = visitor.client().post(&url).form(&fields);
+        let request = request.basic_auth(&self.client_id, Some(SECRET));
+        visitor.send(&url, request).await
+    }
+
     /// Asks userinfo.
     pub async fn userinfo(&self, access_token: &str) -> Answer {
         let url = format!("{}/userinfo", self.issuer);

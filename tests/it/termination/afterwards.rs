@@ -4,8 +4,8 @@ use exeunt::flows::people;
 use exeunt::jose::HashPurpose;
 use exeunt::oidc::claims::UserClaims;
 use exeunt::oidc::client::{Client, KeptSecret};
-use exeunt::oidc::logout::Cause;
 use exeunt::oidc::logout::termination::Artefact;
+use exeunt::oidc::logout::{Cause, DeliveryState};
 use secrecy::SecretString;
 
 use super::Stage;
@@ -66,6 +66,9 @@ async fn p3_what_is_let_in_again_gets_nothing_back() {
             _ => {
                 let enabled = people::enable_client(flows, "ledger").await.unwrap();
                 assert_eq!(enabled, Err(people::NotDone::Unknown));
+                // It has heard; that it has is on record a moment later.
+                let confirmed = DeliveryState::Confirmed;
+                stage.scene.wait_for_state(&stage.sid, confirmed).await;
                 let secret = flows.master.hash(HashPurpose::ClientSecret, SECRET);
                 let client = Client {
                     client_id: "ledger".to_owned(),

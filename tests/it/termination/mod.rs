@@ -21,6 +21,7 @@ use crate::support::people::{change_password, press, sign_in_here};
 use crate::support::provider::{PASSWORD, SECRET};
 use crate::support::relying_party::{Ear, RelyingParty, Tokens};
 use crate::support::scene::{Application, Scene, by_server};
+use crate::support::service::Reader;
 use crate::support::visitor::{Answer, Visitor};
 
 const NEW: &str = "another analytical engine";
@@ -55,6 +56,7 @@ impl Stage {
                 wish.manual_clock().configure(|config| match cause {
                     Cause::Idle => config.session.idle = Some(LIFE),
                     Cause::Expired => config.session.absolute = LIFE,
+                    Cause::TokenRevoked => config.tokens.revocation_ends_participation = true,
                     _ => {}
                 })
             },
@@ -172,6 +174,10 @@ impl Stage {
                 scene.provider.advance(TimeDelta::seconds(11));
                 assert_eq!(self.ledger.refresh(&spent).await.status, 400);
             }
+            Cause::TokenRevoked => {
+                let token = self.online.get("refresh_token");
+                assert_eq!(self.ledger.revoke(&token, &[]).await.status, 200);
+            }
             Cause::ConsentWithdrawn => {
                 press(scene, beside, "/account/withdraw", ("client_id", "ledger")).await;
             }
@@ -254,6 +260,8 @@ async fn consent(ledger: &Application, visitor: &Visitor, issuer: &str, scope: &
 async fn check_row(cause: Cause) {
     let mut stage = Stage::set(cause).await;
     let issuer = stage.scene.provider.issuer.clone();
+    let ledgers = Some(&["ledger"][..]);
+    let api = Reader::added(&stage.scene.provider, "https://api.example/", ledgers).await;
     // Before: every cell would fail if nothing were of use to begin with.
     let token = stage.online.get("access_token");
     assert_eq!(stage.ledger.userinfo(&token).await.status, 200, "{cause:?}");
@@ -284,6 +292,20 @@ async fn check_row(cause: Cause) {
             let signed_in = stage.scene.is_signed_in(&stage.beside).await;
             assert_eq!(signed_in, beside, "{cause:?}: the browser beside");
         }
+    }
+    // What services hear is what we say ourselves: of a grant that outlives the cause, what it gave before is dead too
+    // where it names a session that ended, and what it gives now is good.
+    assert!(api.hears_of(&token).await, "{cause:?}: a service hears");
+    if fate(cause, Artefact::OfflineAccess) == Fate::Survives {
+        let offline = stage.offline.get("refresh_token");
+        let next = Tokens {
+            all: stage.ledger.refresh(&offline).await.json(),
+        };
+        let token = next.get("access_token");
+        assert_eq!(stage.ledger.userinfo(&token).await.status, 200, "{cause:?}");
+        let told = stage.ledger.introspect(&token, &[]).await.json();
+        assert_eq!(told["active"], true, "{cause:?}");
+        assert!(!api.deny_list().await.names(&token), "{cause:?}: its grant");
     }
     stage.ledger.told_of(&stage.sid, &issuer).await;
     let delivery = stage.scene.delivery(&stage.sid).await;
@@ -322,12 +344,13 @@ const BY_THE_PERSON: [Cause; 7] = [
     Cause::ConsentWithdrawn,
 ];
 
-const BY_OTHERS: [Cause; 10] = [
+const BY_OTHERS: [Cause; 11] = [
     Cause::Administrator,
     Cause::UserDisabled,
     Cause::UserDeleted,
     Cause::PasswordReset,
     Cause::RefreshReuse,
+    Cause::TokenRevoked,
     Cause::ClientDisabled,
     Cause::ClientDeleted,
     Cause::Idle,
