@@ -197,6 +197,15 @@ async fn a_short_token_names_its_scope_and_where_there_is_no_session_its_grant()
     provider.stop().await;
 }
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the key is the test's, and its reader is to be another than the provider's"
+)]
+fn unwrapped(private: &rsa::RsaPrivateKey, encrypted_key: &[u8]) -> Vec<u8> {
+    let padding = rsa::Oaep::new::<rsa::sha2::Sha256>();
+    private.decrypt(padding, encrypted_key).unwrap()
+}
+
 /// Attack 33: keys that are no good; attack 34: an encryption that can be broken by asking.
 #[actix_web::test]
 async fn a_token_to_a_services_own_key_is_a_signed_one_inside() {
@@ -222,13 +231,7 @@ async fn a_token_to_a_services_own_key_is_a_signed_one_inside() {
     let (token, id) = token(&provider, &party).await;
     let (header, signed) = open_jwe(&token, |header, encrypted_key| {
         assert_eq!(header["alg"], "RSA-OAEP-256");
-        let padding = rsa::Oaep::new::<rsa::sha2::Sha256>();
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "the service's library, which nobody times here"
-        )]
-        let content_key = private.decrypt(padding, encrypted_key);
-        content_key.unwrap()
+        unwrapped(&private, encrypted_key)
     });
     assert_eq!(
         (&header["cty"], &header["kid"]),
@@ -304,6 +307,8 @@ async fn a_service_without_a_key_or_with_a_worn_out_one_gets_no_token() {
         .sql("UPDATE service_keys SET tokens = 268435456")
         .await;
     assert_eq!(answer(&party).await.0.status, 500);
+    // Of keys that were made in one millisecond none is the newest.
+    provider.advance(TimeDelta::seconds(1));
     rotate(&provider, Start::Now).await;
     assert_eq!(answer(&party).await.0.status, 200);
     // Another format has other keys.
@@ -311,6 +316,7 @@ async fn a_service_without_a_key_or_with_a_worn_out_one_gets_no_token() {
         .restart(|config| config.services[0].service.format = TokenFormat::Jwe)
         .await;
     assert_eq!(answer(&party).await.0.status, 500);
+    provider.advance(TimeDelta::seconds(1));
     assert_eq!(rotate(&provider, Start::Now).await.kid, 3);
     assert_eq!(answer(&party).await.0.status, 200);
     provider.stop().await;
