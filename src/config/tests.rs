@@ -493,7 +493,7 @@ fn one_mistake_of_a_client_or_a_person_hides_no_other() {
     exeunt.toml:10:20: client wiki: contacts holds a number, not a text. Write it between quotation marks.
     exeunt.toml:11:1: client wiki: scop is not a key we know. Did you mean scope?
     exeunt.toml:12:16: client wiki: grant_types holds none that we know: "device". Known are "authorization_code", "refresh_token", "client_credentials", "implicit".
-    exeunt.toml:14:8: client wiki: jwks does not fit: must have a member keys with at least one key. Write its public keys: { keys = [{ kty = "EC", ... }] }.
+    exeunt.toml:14:8: client wiki: jwks does not fit: a JWKS is an object with an array "keys". Write its public keys: { keys = [{ kty = "EC", ... }] }.
     exeunt.toml:17:12: user ada: password has 5 characters, which is too short. Give at least 8.
     exeunt.toml:18:18: user ada: email_verified is a text, not true or false. Write true or false, without quotation marks.
     exeunt.toml:19:11: user ada: address is a text, not a table. Write it between { and }.

@@ -40,7 +40,7 @@ pub async fn check(
     token: &str,
     is_used: bool,
 ) -> Result<Result<Presented, OAuthError>, FlowError> {
-    let good = match good(provider, token, is_used).await? {
+    let good = match good(provider, token, Presence::Served { is_used }).await? {
         Ok(good) => good,
         Err(refusal) => return Ok(Err(refusal)),
     };
@@ -69,18 +69,28 @@ pub(super) struct Good {
     user: Option<User>,
 }
 
+/// Why a token is looked at.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Presence {
+    /// It is to be served here, and so must be for us; whether that is a use of the session.
+    Served { is_used: bool },
+    /// Somebody asks about it, for whomever it is.
+    AskedAbout,
+}
+
 /// As [`check`], of a client's own tokens too: the one place that says which tokens are good.
 pub(super) async fn good(
     provider: &Provider,
     token: &str,
-    is_used: bool,
+    presence: Presence,
 ) -> Result<Result<Good, OAuthError>, FlowError> {
     let now = provider.clock.now();
     let (claims, grant, client) = match standing(provider, token, now).await? {
         Ok(known) => known,
         Err(refusal) => return Ok(Err(refusal)),
     };
-    if !claims.is_for_us(&client, &provider.config.issuer) {
+    let is_served = matches!(presence, Presence::Served { .. });
+    if is_served && !claims.is_for_us(&client, &provider.config.issuer) {
         return Ok(refuse("the token is for another audience"));
     }
     let db = provider.database.read();
@@ -98,7 +108,7 @@ pub(super) async fn good(
         let Some(session) = session else {
             return Ok(refuse("the session of the token has ended"));
         };
-        if is_used {
+        if let Presence::Served { is_used: true } = presence {
             seen(provider, &session).await?;
         }
     }

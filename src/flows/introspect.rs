@@ -2,8 +2,9 @@
 
 use serde_json::{Map, Value};
 
+use super::access::{self, Presence};
 use super::redeem::granted_scope;
-use super::{FlowError, Provider, access, tokens};
+use super::{FlowError, Provider, tokens};
 use crate::jose::HashPurpose;
 use crate::oidc::algorithm::SigningAlgorithm;
 use crate::oidc::client::Client;
@@ -41,7 +42,7 @@ pub async fn introspect(
     asker: &Asker,
     token: &str,
 ) -> Result<Map<String, Value>, FlowError> {
-    if let Ok(good) = access::good(provider, token, false).await? {
+    if let Ok(good) = access::good(provider, token, Presence::AskedAbout).await? {
         let is_theirs = match asker {
             Asker::Client(client) => good.claims.client_id == client.client_id,
             Asker::Service(identifier) => good.claims.aud == *identifier,

@@ -7,27 +7,39 @@ use super::{FlowError, Provider, access, revocations};
 use crate::clock::Timestamp;
 use crate::jose::HashPurpose;
 use crate::oidc::client::Client;
+use crate::oidc::error::{ErrorCode, OAuthError};
 use crate::oidc::logout::Cause;
-use crate::oidc::token::access_token::AccessTokenClaims;
+use crate::oidc::token::access_token::{self, AccessTokenClaims};
 use crate::store::grants::{self, Of};
 use crate::store::revocations::{self as log, Dead};
 use crate::store::{self, participants, refresh_tokens};
 
 /// Takes the token back, if it is one that this client was given. Whether there was such a token nobody learns: one that is
 /// unknown, over or another's is no error (§2.2), and another's goes on. What kind it is we see ourselves, so the hint is
-/// not asked for.
+/// not asked for. Of one that we can't read it must not be said that it was taken back: `unsupported_token_type`.
 ///
 /// # Errors
 /// When it can't be told whether it is taken back.
-pub async fn revoke(provider: &Provider, client: &Client, token: &str) -> Result<(), FlowError> {
+pub async fn revoke(
+    provider: &Provider,
+    client: &Client,
+    token: &str,
+) -> Result<Result<(), OAuthError>, FlowError> {
+    if access_token::is_encrypted(token) {
+        return Ok(Err(OAuthError::new(
+            ErrorCode::UnsupportedTokenType,
+            "an encrypted token can't be taken back alone: revoke the refresh token, or let it expire",
+        )));
+    }
     let now = provider.clock.now();
     if let Some(claims) = access::own(provider, token, now) {
         if claims.client_id == client.client_id {
             revoke_access_token(provider, claims, now).await?;
         }
-        return Ok(());
+        return Ok(Ok(()));
     }
-    revoke_refresh_token(provider, client, token, now).await
+    revoke_refresh_token(provider, client, token, now).await?;
+    Ok(Ok(()))
 }
 
 /// The token alone: its grant gives others.

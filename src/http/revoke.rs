@@ -36,7 +36,7 @@ async fn answer(provider: &Provider, request: &HttpRequest, body: &[u8]) -> Resu
     let Some(token) = form.get("token") else {
         return Err(OAuthError::invalid_request("token is missing").into());
     };
-    Ok(revoke::revoke(provider, &client, token).await?)
+    Ok(revoke::revoke(provider, &client, token).await??)
 }
 
 /// §2.2.1: whatever went wrong with us, "the client must assume the token still exists".

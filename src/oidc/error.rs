@@ -22,6 +22,8 @@ pub enum ErrorCode {
     InvalidScope,
     /// The resource is unknown or not for this client (RFC 8707 §2).
     InvalidTarget,
+    /// Tokens of this kind can't be taken back one by one (RFC 7009 §2.2.1).
+    UnsupportedTokenType,
     /// The person or the provider said no (RFC 6749 §4.1.2.1).
     AccessDenied,
     /// Something broke on our side (RFC 6749 §4.1.2.1).
@@ -68,6 +70,7 @@ impl ErrorCode {
             Self::UnsupportedResponseType => "unsupported_response_type",
             Self::InvalidScope => "invalid_scope",
             Self::InvalidTarget => "invalid_target",
+            Self::UnsupportedTokenType => "unsupported_token_type",
             Self::AccessDenied => "access_denied",
             Self::ServerError => "server_error",
             Self::TemporarilyUnavailable => "temporarily_unavailable",

@@ -5,4 +5,5 @@ mod authenticating;
 mod consent;
 mod formats;
 mod reader;
+mod taken_back;
 mod tokens;
