@@ -125,7 +125,7 @@ pub async fn rotate(
     let longest_life = if at_once {
         TimeDelta::zero()
     } else {
-        longest_life(provider)
+        longest_life(provider, &tx).await?
     };
     if at_once {
         let replaced = before.iter().filter(|before| {
@@ -176,10 +176,11 @@ async fn succeed(
 
 /// How long after its last signature a key may be needed: an ID token is a hint as long as its session lives, though it
 /// expires before (RP-Initiated Logout §2).
-fn longest_life(provider: &Provider) -> TimeDelta {
-    let tokens = &provider.config.tokens;
+async fn longest_life(provider: &Provider, tx: &Transaction) -> Result<TimeDelta, FlowError> {
+    let id = provider.config.tokens.id;
     let session = provider.config.session.absolute;
-    tokens.access.max(tokens.id).max(session)
+    let access = revocations::longest_access(provider, tx).await?;
+    Ok(access.max(id).max(session))
 }
 
 /// Why a key can't be retired.

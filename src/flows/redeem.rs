@@ -9,7 +9,7 @@ use crate::clock::Timestamp;
 use crate::jose::HashPurpose;
 use crate::oidc::claims::request::{self, ClaimsRequest};
 use crate::oidc::client::{Client, GrantType};
-use crate::oidc::error::OAuthError;
+use crate::oidc::error::{ErrorCode, OAuthError};
 use crate::oidc::pkce::CodeChallenge;
 use crate::oidc::resource;
 use crate::oidc::scope::{OPENID, Scope};
@@ -244,7 +244,7 @@ pub(super) fn told_in_id_token(
     Ok(request::told(&asked.id_token, &user.told()))
 }
 
-/// A token for the client itself (RFC 6749 §4.4).
+/// A token for the client itself (RFC 6749 §4.4), unless it has just been shut out.
 ///
 /// # Errors
 /// When we can't tell.
@@ -253,7 +253,7 @@ pub async fn client_credentials(
     client: &Client,
     scope: Scope,
     service: Option<Service>,
-) -> Result<TokenResponse, FlowError> {
+) -> Result<Result<TokenResponse, OAuthError>, FlowError> {
     let now = provider.clock.now();
     let text = scope.to_string();
     let named = service.iter();
@@ -275,12 +275,22 @@ pub async fn client_credentials(
                 revoked_at: None,
             };
             let tx = provider.database.begin().await?;
+            // Whoever shuts the client out takes back the grants that there are.
+            if clients::hold_enabled(&tx, &client.client_id)
+                .await?
+                .is_none()
+            {
+                return Ok(Err(OAuthError::new(
+                    ErrorCode::InvalidClient,
+                    "the client has been shut out",
+                )));
+            }
             grants::insert(&tx, &grant, now).await?;
             store::commit(tx).await?;
             grant.id
         }
     };
-    tokens::issue(
+    let issued = tokens::issue(
         provider,
         Issue {
             client,
@@ -295,5 +305,6 @@ pub async fn client_credentials(
             now,
         },
     )
-    .await
+    .await?;
+    Ok(Ok(issued))
 }

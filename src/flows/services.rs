@@ -38,10 +38,17 @@ pub(super) async fn scope_of_token(
     service: Option<&Service>,
 ) -> Result<Scope, FlowError> {
     let theirs = match service {
-        Some(_) => Vec::new(),
-        None => services::find_enabled(tx, &grant.resources).await?,
+        None if !grant.resources.is_empty() => {
+            Some(services::find_all(tx, &grant.resources).await?)
+        }
+        _ => None,
     };
-    Ok(resource::scope_of_token(granted, client, service, &theirs))
+    Ok(resource::scope_of_token(
+        granted,
+        client,
+        service,
+        theirs.as_deref(),
+    ))
 }
 
 /// What a token for the service tells of its person: what the service wants to know and the person has allowed the

@@ -79,7 +79,7 @@ async fn answer(
             Ok(refresh::refresh(provider, &client, &refresh_token, scope, service).await??)
         }
         GrantRequest::ClientCredentials { scope, service } => {
-            Ok(redeem::client_credentials(provider, &client, scope, service).await?)
+            Ok(redeem::client_credentials(provider, &client, scope, service).await??)
         }
     }
 }

@@ -85,7 +85,6 @@ pub fn metadata(issuer: &Issuer, algorithms: &[SigningAlgorithm], ui_locales: &[
         "userinfo_endpoint": issuer.endpoint(USERINFO),
         "revocation_endpoint": issuer.endpoint(REVOCATION),
         "introspection_endpoint": issuer.endpoint(INTROSPECTION),
-        "revocations_endpoint": issuer.endpoint(REVOCATIONS),
         "jwks_uri": issuer.endpoint(JWKS),
         "end_session_endpoint": issuer.endpoint(END_SESSION),
         "scopes_supported": scope::STANDARD,
@@ -276,7 +275,6 @@ mod tests {
             "HS384",
             "HS512"
           ],
-          "revocations_endpoint": "https://id.example/revocations",
           "scopes_supported": [
             "openid",
             "profile",

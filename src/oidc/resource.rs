@@ -130,20 +130,21 @@ pub fn share(asked: &Scope, client: &Client, services: Vec<Service>) -> (Vec<Ask
     (shares, rest)
 }
 
-/// The scope of a token for `service`, or for whom the client's tokens are anyway. `grants_services` are those that the
-/// grant may be used for: what they have is theirs.
+/// The scope of a token for `service`, or for whom the client's tokens are anyway. `grants_services` are those, of the ones
+/// that the grant may be used for, that there still are: what they have is theirs; none if it names none. What belonged to
+/// one that is gone is had only by a client that may have it for itself.
 pub fn scope_of_token(
     granted: &Scope,
     client: &Client,
     service: Option<&Service>,
-    grants_services: &[Service],
+    grants_services: Option<&[Service]>,
 ) -> Scope {
     if let Some(service) = service {
         return granted.intersect(&service.scope);
     }
-    if grants_services.is_empty() {
+    let Some(grants_services) = grants_services else {
         return granted.clone();
-    }
+    };
     let own = granted.intersect(&Scope::allowed_to(client));
     grants_services
         .iter()
@@ -298,11 +299,14 @@ mod tests {
         let services = [api(), other()];
         let scope = |service: Option<usize>| {
             let service = service.map(|place| &services[place]);
-            scope_of_token(&granted, &client, service, &services).to_string()
+            scope_of_token(&granted, &client, service, Some(&services)).to_string()
         };
         assert_eq!(scope(Some(0)), "read");
         assert_eq!(scope(Some(1)), "delete");
         assert_eq!(scope(None), "email openid");
-        assert_eq!(scope_of_token(&granted, &client, None, &[]), granted);
+        assert_eq!(scope_of_token(&granted, &client, None, None), granted);
+        // Both are gone.
+        let left = scope_of_token(&granted, &client, None, Some(&[]));
+        assert_eq!(left.to_string(), "email openid");
     }
 }

@@ -371,6 +371,8 @@ pub async fn forget_some(
         .column(Column::Id)
         .column(Column::Number)
         .filter(Column::ExpiresAt.lte(millis(now)))
+        // Whoever numbers counts on finding what it has seen.
+        .filter(Column::Number.is_not_null())
         .limit(most)
         .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
         .into_tuple()

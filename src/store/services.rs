@@ -116,18 +116,36 @@ pub async fn find_enabled(
     db: &impl ConnectionTrait,
     identifiers: &[String],
 ) -> Result<Vec<Service>, StoreError> {
+    let known = known(db, identifiers).await?.into_iter();
+    let enabled = known.filter(|known| known.disabled_at.is_none());
+    Ok(enabled.map(|known| known.service).collect())
+}
+
+/// Of these services those that there are, also such as get no tokens, by identifier.
+///
+/// # Errors
+/// When the database fails.
+pub async fn find_all(
+    db: &impl ConnectionTrait,
+    identifiers: &[String],
+) -> Result<Vec<Service>, StoreError> {
+    let known = known(db, identifiers).await?.into_iter();
+    Ok(known.map(|known| known.service).collect())
+}
+
+async fn known(
+    db: &impl ConnectionTrait,
+    identifiers: &[String],
+) -> Result<Vec<KnownService>, StoreError> {
     if identifiers.is_empty() {
         return Ok(Vec::new());
     }
     let rows = Entity::find()
         .filter(Column::Identifier.is_in(identifiers))
-        .filter(Column::DisabledAt.is_null())
         .order_by_asc(Column::Identifier)
         .all(db)
         .await?;
-    rows.into_iter()
-        .map(|row| KnownService::try_from(row).map(|known| known.service))
-        .collect()
+    rows.into_iter().map(TryInto::try_into).collect()
 }
 
 /// Every service, by identifier.

@@ -163,7 +163,6 @@ fn answer(state: &mut State, path: &str, waited: bool) -> Option<(u16, String)> 
         return ok(json!({
             "issuer": state.issuer,
             "jwks_uri": format!("{}/jwks", state.issuer),
-            "revocations_endpoint": format!("{}/revocations", state.issuer),
         }));
     }
     if path == "/jwks" {

@@ -62,7 +62,8 @@ pub async fn rotate_by_age(provider: &Provider) -> Result<(), FlowError> {
         if due(&before, algorithm).is_none() {
             continue;
         }
-        succeed(&work.tx, &key, &before, longest_life(provider), now).await?;
+        let longest_life = longest_life(provider, &work.tx).await?;
+        succeed(&work.tx, &key, &before, longest_life, now).await?;
         work.commit().await?;
         tracing::info!(kid = key.kid, %algorithm, sign_from = %key.sign_from, "a signing key has a successor");
     }

@@ -14,7 +14,7 @@ use super::{FlowError, Provider};
 use crate::clock::Timestamp;
 use crate::store::grants::{self, Of};
 use crate::store::marks::{self, LONGEST_ACCESS};
-use crate::store::orders::{Order, OrderScope};
+use crate::store::orders::{self, Order, OrderScope};
 use crate::store::participants::{self, Participant};
 use crate::store::revocations::{self, Dead, Revocation};
 use crate::store::{self, Transaction, services, sessions};
@@ -30,7 +30,10 @@ fn whole_second(at: Timestamp) -> Timestamp {
 }
 
 /// For how long an access token is good at most that could be good now.
-async fn longest_access(provider: &Provider, tx: &Transaction) -> Result<TimeDelta, FlowError> {
+pub(super) async fn longest_access(
+    provider: &Provider,
+    tx: &Transaction,
+) -> Result<TimeDelta, FlowError> {
     let ever = TimeDelta::milliseconds(marks::number(tx, LONGEST_ACCESS).await?);
     Ok(ever.max(lifetimes(provider, tx).await?.1))
 }
@@ -85,7 +88,11 @@ async fn begin(provider: &Provider, tx: &Transaction) -> Result<(), FlowError> {
     write_until(provider, tx, parts, now).await?;
     let since = now - lifetimes(provider, tx).await?.1;
     let grants = grants::revoked_since(tx, since).await?;
-    write(provider, tx, grants.into_iter().map(named), now).await
+    write(provider, tx, grants.into_iter().map(named), now).await?;
+    for order in orders::open(tx).await? {
+        ordered(provider, tx, &order, now).await?;
+    }
+    Ok(())
 }
 
 /// Writes that all of these are no longer good, for as long as a token could be that was issued until now.

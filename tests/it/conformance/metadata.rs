@@ -47,7 +47,12 @@ const KNOWN: &[&str] = &[
     "backchannel_logout_supported",
     "backchannel_logout_session_supported",
     "revocation_endpoint",
+    "revocation_endpoint_auth_methods_supported",
+    "revocation_endpoint_auth_signing_alg_values_supported",
     "introspection_endpoint",
+    "introspection_endpoint_auth_methods_supported",
+    "introspection_endpoint_auth_signing_alg_values_supported",
+    "introspection_signing_alg_values_supported",
 ];
 
 /// A list of texts of the metadata; none if it is absent.

@@ -79,6 +79,7 @@ async fn what_is_over_is_forgotten_in_time_and_nothing_that_is_open_or_lives() {
     let scope = || Scope::parse("ledger:read").unwrap();
     redeem::client_credentials(flows, &program, scope(), None)
         .await
+        .unwrap()
         .unwrap();
     let standing = grants::find_of_client(db, "ledger", "ledger:read", &[])
         .await

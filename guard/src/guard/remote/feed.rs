@@ -131,7 +131,7 @@ impl Feed {
             // What is new is not kept any more, or the provider's list is another one.
             (StatusCode::GONE, _) if self.after.is_some() => {
                 self.after = None;
-                return Ok(());
+                return Err(HttpError::Status(StatusCode::GONE));
             }
             (status, _) => return Err(HttpError::Status(status)),
         };
@@ -144,7 +144,12 @@ impl Feed {
             return Err(HttpError::Content("its numbers have a gap"));
         }
         let came_too_soon = self.after == Some(heard.to) && !self.is_behind;
-        self.take(heard);
+        // A snapshot is as old as its beginning; what a poll brings is as new as its end.
+        let known_at = match self.after {
+            None => asked,
+            Some(_) => Instant::now(),
+        };
+        self.take(heard, known_at);
         if came_too_soon {
             let early = SOON.saturating_sub(asked.elapsed());
             if !early.is_zero() {
@@ -154,7 +159,7 @@ impl Feed {
         Ok(())
     }
 
-    fn take(&mut self, heard: Answer) {
+    fn take(&mut self, heard: Answer, known_at: Instant) {
         let now = (self.shared.clock)();
         let whole = self.after.is_none();
         self.is_behind = !whole && heard.to - heard.from >= PART;
@@ -177,7 +182,7 @@ impl Feed {
             (false, true) => self.blind_until = Some(Instant::now() + BETWEEN_SNAPSHOTS),
         }
         if self.blind_until.is_none() && !self.is_behind {
-            self.shared.freshness.set(Instant::now());
+            self.shared.freshness.set(known_at);
         }
     }
 }

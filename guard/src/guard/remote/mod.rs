@@ -59,7 +59,6 @@ struct KeysState {
 struct Discovery {
     issuer: String,
     jwks_uri: String,
-    revocations_endpoint: Option<String>,
 }
 
 impl Remote {
@@ -102,10 +101,10 @@ impl Remote {
 
         let mut tasks = vec![tokio::spawn(Arc::clone(&keys).refresh()).abort_handle()];
         if let Some(secret) = secret {
-            let address = discovery
-                .revocations_endpoint
-                .ok_or(HttpError::Content("it names no revocations_endpoint"))
-                .map_err(unreachable("the discovery document"))?;
+            let address = format!(
+                "{}/revocations",
+                issuer.strip_suffix('/').unwrap_or(&issuer)
+            );
             let feed = Feed::new(shared, http, &address, &secret)
                 .map_err(unreachable("the feed of revocations"))?;
             tasks.push(tokio::spawn(feed.follow()).abort_handle());
