@@ -325,7 +325,7 @@ mod tests {
             .filter(|(name, _)| name.ends_with("_endpoint") || *name == "jwks_uri")
             .map(|(_, url)| url.as_str().unwrap())
             .collect();
-        assert_eq!(urls.len(), 8);
+        assert_eq!(urls.len(), 7);
         assert!(
             urls.iter()
                 .all(|url| url.starts_with("https://id.example/")),
