@@ -80,6 +80,7 @@ pub enum SignIn {
 /// # Errors
 /// When we can't tell.
 pub async fn sign_in(provider: &Provider, attempt: &Attempt<'_>) -> Result<SignIn, FlowError> {
+    let _first = provider.work.person();
     let answer = prove(provider, attempt).await?;
     provider.metrics.tried_to_sign_in(match &answer {
         SignIn::Done(_) => SignInResult::Done,

@@ -1,9 +1,10 @@
 //! The hint that there is something for the workers: from this process, and on PostgreSQL from every other.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::TimeDelta;
-use tokio::sync::{Mutex, MutexGuard, Notify};
+use tokio::sync::{Mutex, MutexGuard, Notify, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::Provider;
@@ -12,6 +13,9 @@ use crate::store::{self, Hint, StoreError, Transaction};
 
 /// How soon listening is tried again when it failed.
 const AGAIN: TimeDelta = TimeDelta::seconds(1);
+
+/// How long workers hold back for people. Somebody always signs in where an attacker wants it so: the work goes on then.
+const COURTESY: Duration = Duration::from_millis(50);
 
 /// Wakes the workers. Nothing depends on it: they look by themselves too.
 #[derive(Debug, Default)]
@@ -23,9 +27,37 @@ pub struct Work {
     pub(super) hand_over: HandOver,
     /// Whose turn to write it is, of the workers.
     turn: Mutex<()>,
+    /// How many people are signing in.
+    people: watch::Sender<usize>,
+}
+
+/// Somebody who is signing in, until it is dropped.
+pub(super) struct Person<'a>(&'a Work);
+
+impl Drop for Person<'_> {
+    fn drop(&mut self) {
+        self.0.people.send_modify(|people| *people -= 1);
+    }
 }
 
 impl Work {
+    /// Workers hold back while the answer lives: a password takes a processor for some 20 ms, and a storm of notices
+    /// would take it all.
+    pub(super) fn person(&self) -> Person<'_> {
+        self.people.send_modify(|people| *people += 1);
+        Person(self)
+    }
+
+    /// Waits while somebody is signing in, but not for long.
+    pub(super) async fn after_you(&self) {
+        if *self.people.borrow() == 0 {
+            return;
+        }
+        let mut people = self.people.subscribe();
+        // The sender is this one's own: it is never closed.
+        let _ = tokio::time::timeout(COURTESY, people.wait_for(|people| *people == 0)).await;
+    }
+
     /// Wakes whoever has to do with notices, orders and what was taken back: something was committed for them.
     pub fn notify_one(&self) {
         self.deliveries.notify_one();
@@ -73,6 +105,7 @@ impl Provider {
     /// A transaction for a worker. Where there is but one writer the workers wait for each other before they stand in
     /// its queue, so that a person's request stands behind one of them at most.
     pub(super) async fn begin_work(&self) -> Result<Writing<'_>, StoreError> {
+        self.work.after_you().await;
         let turn = match self.config.database.is_postgres() {
             true => None,
             false => Some(self.work.turn.lock().await),
@@ -119,5 +152,32 @@ pub async fn listen(provider: Arc<Provider>, stop: CancellationToken) {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt as _;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn workers_wait_until_the_last_person_has_signed_in() {
+        let work = Work::default();
+        assert_eq!(work.after_you().now_or_never(), Some(()));
+        let (one, other) = (work.person(), work.person());
+        let mut waiting = Box::pin(work.after_you());
+        assert_eq!(waiting.as_mut().now_or_never(), None);
+        drop(one);
+        assert_eq!(waiting.as_mut().now_or_never(), None);
+        drop(other);
+        assert_eq!(waiting.as_mut().now_or_never(), Some(()));
+    }
+
+    #[tokio::test]
+    async fn workers_go_on_though_somebody_signs_in_all_the_time() {
+        let work = Work::default();
+        let _always = work.person();
+        work.after_you().await;
     }
 }

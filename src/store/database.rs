@@ -18,6 +18,9 @@ use super::listener::{CHANNEL, Hint, Listener};
 /// How long a writer waits for another process's write before it gives up.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// What SQLite's writer may keep in memory: 16 MiB, as `PRAGMA cache_size` has it.
+const WRITER_CACHE: &str = "-16384";
+
 /// What a database says that can't answer now: SQLite's SQLITE_BUSY; PostgreSQL's too_many_connections,
 /// admin_shutdown, crash_shutdown and cannot_connect_now, serialization_failure and deadlock_detected.
 const BUSY: [&str; 7] = ["5", "53300", "57P01", "57P02", "57P03", "40001", "40P01"];
@@ -240,7 +243,12 @@ fn sqlite(url: &str, connections: u32, read_only: bool) -> ConnectOptions {
                 sqlite.read_only(true)
             } else {
                 // NORMAL may lose a commit when the power goes, and a "signed out" page with it.
-                sqlite.synchronous(SqliteSynchronous::Full)
+                sqlite
+                    .synchronous(SqliteSynchronous::Full)
+                    // A queue of thousands is read and written again and again: with 2 MiB most of it comes from the
+                    // file each time.
+                    .pragma("cache_size", WRITER_CACHE)
+                    .pragma("temp_store", "memory")
             }
         });
     options

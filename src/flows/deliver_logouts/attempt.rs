@@ -99,6 +99,7 @@ impl Attempts {
                 &delivery.client_id,
             )
             .await?;
+        provider.work.after_you().await;
         let token = {
             // It is never closed.
             let _turn = self.signing.acquire().await;

@@ -3,8 +3,8 @@
 //! rows whose lease runs out, and they are sent again.
 //!
 //! What yields to whom: claims and records are short transactions of bounded size, so that a person's request waits
-//! for one of them at most; signatures take half of the cores at most; slow applications take a bounded part of the
-//! places (`load`).
+//! for one of them at most; signatures take half of the cores at most; while somebody signs in, none of this begins, for
+//! a moment (`Work::after_you`); slow applications take a bounded part of the places (`load`).
 
 mod acknowledge;
 mod attempt;
