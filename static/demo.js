@@ -1,9 +1,9 @@
-// Comfort for the example applications: the page follows what its server knows. Without this script "Reload" does.
+// Comfort for the example applications and their service: the page follows what its server knows. Without this script "Reload" does.
 (function () {
   'use strict';
 
   var ASK_EVERY = 500; // milliseconds
-  var PARTS = ['state', 'person', 'switch', 'log'];
+  var PARTS = ['state', 'person', 'api', 'switch', 'list', 'callers', 'log'];
   var main = document.getElementsByTagName('main')[0];
 
   function get(path, type, then) {
@@ -26,9 +26,9 @@
       var fresh = page.getElementById(id);
       if (old && fresh && old.innerHTML !== fresh.innerHTML) {
         old.innerHTML = fresh.innerHTML;
-        if (fresh.hasAttribute('data-signed-in')) {
-          old.setAttribute('data-signed-in', fresh.getAttribute('data-signed-in'));
-        }
+        ['data-on', 'data-signed-in'].forEach(function (name) {
+          if (fresh.hasAttribute(name)) { old.setAttribute(name, fresh.getAttribute(name)); }
+        });
       }
     });
     var fresh = page.getElementsByTagName('main')[0];

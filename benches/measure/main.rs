@@ -1,5 +1,6 @@
 //! What the provider's work costs, each beside what it could cost at least: `cargo bench`, or `cargo bench -- --json`;
-//! `cargo bench -- logout` for the deliveries alone, `-- storm` for the storm of them. scripts/bench has a PostgreSQL for them.
+//! `cargo bench -- logout` for the deliveries alone, `-- storm` for the storm of them, `-- revocations` for what services hear of
+//! what was taken back. scripts/bench has a PostgreSQL for them.
 //! docs/benchmarks.md says how each figure is measured.
 #![expect(
     clippy::unwrap_used,
@@ -16,6 +17,7 @@ mod logout;
 mod process;
 mod program;
 mod report;
+mod revocations;
 mod servers;
 mod signing;
 mod tokens;
@@ -31,19 +33,26 @@ fn main() {
         // `cargo bench` adds `--bench`, which means nothing here.
         options => {
             let has = |wanted: &str| options.iter().any(|option| option == wanted);
-            measure(has("--json"), has("logout"), has("storm"));
+            let only = ["logout", "storm", "revocations"];
+            measure(has("--json"), only.into_iter().find(|part| has(part)));
         }
     }
 }
 
 #[tokio::main(flavor = "current_thread")]
-async fn measure(json: bool, only_logout: bool, only_storm: bool) {
+async fn measure(json: bool, only: Option<&str>) {
     let mut rows: Vec<Row> = Vec::new();
-    if !only_logout && !only_storm {
-        rows.extend(all_but_logout().await);
+    if only.is_none() {
+        rows.extend(the_provider_alone().await);
     }
-    eprintln!("deliveries ...");
-    rows.extend(logout::measure(only_storm).await);
+    if only != Some("revocations") {
+        eprintln!("deliveries ...");
+        rows.extend(logout::measure(only == Some("storm")).await);
+    }
+    if only.is_none_or(|only| only == "revocations") {
+        eprintln!("taking back ...");
+        rows.extend(revocations::measure().await);
+    }
 
     if json {
         println!("{}", serde_json::to_string_pretty(&rows).unwrap());
@@ -52,7 +61,7 @@ async fn measure(json: bool, only_logout: bool, only_storm: bool) {
     }
 }
 
-async fn all_but_logout() -> Vec<Row> {
+async fn the_provider_alone() -> Vec<Row> {
     let mut rows: Vec<Row> = Vec::new();
     eprintln!("signing ...");
     let (signing, rs256) = signing::measure();

@@ -35,6 +35,8 @@ pub enum Goal {
     AtMostAbove(f64),
     /// The figure is less than this.
     LessThan(f64),
+    /// The figure is at least this.
+    AtLeast(f64),
 }
 
 impl Row {
@@ -85,6 +87,7 @@ impl Row {
                 self.beside.is_some_and(|beside| self.ours - beside <= most),
             ),
             Some(Goal::LessThan(most)) => (format!("less than {most}"), self.ours < most),
+            Some(Goal::AtLeast(least)) => (format!("at least {least}"), self.ours >= least),
         };
         format!("{text}: {}", if met { "met" } else { "MISSED" })
     }

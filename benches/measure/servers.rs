@@ -21,11 +21,13 @@ use crate::logout::applications::{self, APPLICATIONS};
 use crate::logout::floor::{self, FLOOR};
 use crate::logout::house::{self, HOUSE};
 use crate::process::serve_until_unneeded;
+use crate::revocations::listener::{self, LISTENER};
+use crate::revocations::source::{self, SOURCE};
 
 /// The roles this program starts itself in.
 pub const PROVIDER: &str = "provider";
 pub const BARE: &str = "bare";
-pub const ROLES: [&str; 5] = [PROVIDER, BARE, HOUSE, APPLICATIONS, FLOOR];
+pub const ROLES: [&str; 7] = [PROVIDER, BARE, HOUSE, APPLICATIONS, FLOOR, SOURCE, LISTENER];
 
 /// Where the bare server finds what to send.
 pub const DOCUMENTS: &str = "documents.json";
@@ -55,6 +57,8 @@ pub async fn serve(role: &str, folder: &Path) {
         HOUSE => house::serve(folder).await,
         APPLICATIONS => applications::serve(folder).await,
         FLOOR => floor::serve(folder).await,
+        SOURCE => source::serve(folder).await,
+        LISTENER => listener::serve(folder).await,
         _ => bare(folder).await,
     }
 }
@@ -62,7 +66,8 @@ pub async fn serve(role: &str, folder: &Path) {
 async fn provider(folder: &Path) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
-    let config = config(folder, port);
+    let database = format!("sqlite://{}", folder.join("exeunt.db").display());
+    let config = config(folder, &database, port);
     let running = server::start_on(listener, config, Seams::default())
         .await
         .unwrap();
@@ -86,11 +91,11 @@ async fn provider(folder: &Path) {
     running.stop().await;
 }
 
-fn config(folder: &Path, port: u16) -> Config {
+/// A provider on this database that knows the client and the person.
+pub fn config(folder: &Path, database: &str, port: u16) -> Config {
     let issuer = Issuer::parse(&format!("http://localhost:{port}")).unwrap();
     let mut config = Config::for_issuer(issuer);
-    let database = folder.join("exeunt.db");
-    config.database = DatabaseUrl::parse(&format!("sqlite://{}", database.display())).unwrap();
+    config.database = DatabaseUrl::parse(database).unwrap();
     config.master_key_file = folder.join("exeunt.key");
     config.clients.push(DeclaredClient {
         client_id: CLIENT_ID.to_owned(),

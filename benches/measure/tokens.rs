@@ -3,6 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use futures_util::future::join_all;
+use serde_json::Value;
 use url::form_urlencoded;
 
 use crate::load::{CONNECTIONS, Connection, header};
@@ -98,14 +99,27 @@ pub async fn code_flow(
     client_id: &str,
     cookie: &str,
 ) -> String {
-    let query = encoded(&[
+    let tokens = code_flow_for(connection, port, client_id, cookie, &[]).await;
+    tokens["id_token"].as_str().unwrap().to_owned()
+}
+
+/// The same, with more parameters in both requests. Answers all that the token endpoint says.
+pub async fn code_flow_for(
+    connection: &mut Connection,
+    port: u16,
+    client_id: &str,
+    cookie: &str,
+    more: &[(&str, &str)],
+) -> Value {
+    let own = [
         ("response_type", "code"),
         ("client_id", client_id),
         ("redirect_uri", REDIRECT_URI),
         ("scope", "openid profile"),
         ("state", "af0ifjsldkj"),
         ("nonce", "n-0S6_WzA2Mj"),
-    ]);
+    ];
+    let query = encoded(&[&own, more].concat());
     let request = format!(
         "GET /authorize?{query} HTTP/1.1\r\nHost: localhost:{port}\r\n\
          Cookie: exeunt-session-{port}={cookie}\r\n\r\n"
@@ -118,21 +132,16 @@ pub async fn code_flow(
         .unwrap_or_else(|| panic!("no code: {location}"))
         .1
         .into_owned();
-    let request = token_request(
-        port,
-        client_id,
-        &[
-            ("grant_type", "authorization_code"),
-            ("code", &code),
-            ("redirect_uri", REDIRECT_URI),
-        ],
-    );
+    let own = [
+        ("grant_type", "authorization_code"),
+        ("code", code.as_str()),
+        ("redirect_uri", REDIRECT_URI),
+    ];
+    let request = token_request(port, client_id, &[&own, more].concat());
     let (head, body) = connection.ask(&request).await;
-    let tokens: serde_json::Value = serde_json::from_str(body).unwrap();
-    let id_token = tokens["id_token"].as_str();
-    id_token
-        .unwrap_or_else(|| panic!("{head}{body}"))
-        .to_owned()
+    let tokens: Value = serde_json::from_str(body).unwrap();
+    assert!(tokens["id_token"].is_string(), "{head}{body}");
+    tokens
 }
 
 fn token_request(port: u16, client_id: &str, fields: &[(&str, &str)]) -> String {

@@ -89,7 +89,7 @@ pub enum Command {
     /// The keys that tokens are signed with
     #[command(subcommand)]
     Keys(KeysCommand),
-    /// See everyone leave: the provider and three applications, on this machine
+    /// See everyone leave: the provider, three applications and their service, on this machine
     ///
     /// Issuer, keys, database, clients and people are its own, and forgotten when it ends. With --config the file's
     /// [outbound], [session], [tokens] and [logout] hold for it.
@@ -246,7 +246,9 @@ pub enum KeysCommand {
                         exeunt demo --issuer http://exeunt.localhost:8080 --bind 0.0.0.0"
 )]
 pub struct DemoArguments {
-    /// Perform the whole journey without a person; exits 0 only if every application was told
+    /// Perform the whole journey without a person; exits 0 only if all goes as it should
+    ///
+    /// Every application must be told of the sign-out, and the service must refuse the tokens that it took before.
     #[arg(long)]
     pub rehearse: bool,
     /// The provider's port
@@ -261,10 +263,13 @@ pub struct DemoArguments {
     /// The port of Gallery, which hears front-channel logout alone
     #[arg(long, value_name = "PORT", default_value_t = 8083)]
     pub gallery_port: u16,
-    /// Run the applications alone, against the provider of this issuer
+    /// The port of Almanac, the service that the applications call
+    #[arg(long, value_name = "PORT", default_value_t = 8084)]
+    pub almanac_port: u16,
+    /// Run the applications and the service alone, against the provider of this issuer
     ///
-    /// They are then http://ledger.localhost, atlas.localhost and gallery.localhost at their ports, with the public
-    /// secrets that docs/compose/exeunt.toml declares.
+    /// They are then http://ledger.localhost, atlas.localhost, gallery.localhost and almanac.localhost at their ports,
+    /// with the public secrets that docs/compose/exeunt.toml declares.
     #[arg(long, value_name = "URL", conflicts_with_all = ["rehearse", "port"])]
     pub issuer: Option<String>,
     /// The address on which the applications listen
@@ -337,7 +342,7 @@ mod tests {
             "keys list --json",
             "keys rotate --now --algorithm ES256",
             "keys retire -abc",
-            "demo --rehearse --port 1 --ledger-port 2 --atlas-port 3 --gallery-port 4",
+            "demo --rehearse --port 1 --ledger-port 2 --atlas-port 3 --gallery-port 4 --almanac-port 5",
             "demo --issuer http://exeunt.localhost:8080 --bind 0.0.0.0",
             "demo --config exeunt.toml --rehearse",
             "healthcheck",

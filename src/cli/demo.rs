@@ -1,4 +1,4 @@
-//! `exeunt demo`: the provider and three applications on this machine, or the applications alone.
+//! `exeunt demo`: the provider, three applications and their service on this machine, or all but the provider.
 
 use std::io::Write as _;
 use std::sync::Arc;
@@ -8,7 +8,9 @@ use secrecy::SecretString;
 use super::arguments::DemoArguments;
 use super::serve::stop_signal;
 use crate::clock::{Clock, SystemClock};
-use crate::config::{Config, Credential, DatabaseUrl, DeclaredClient, DeclaredUser, Place};
+use crate::config::{
+    Config, Credential, DatabaseUrl, DeclaredClient, DeclaredService, DeclaredUser, Place,
+};
 use crate::demo::{self, Applications, Options, Person};
 use crate::oidc::claims::UserClaims;
 use crate::oidc::issuer::Issuer;
@@ -29,7 +31,7 @@ async fn applications_alone(arguments: &DemoArguments, issuer: String) -> anyhow
     let place = |name: &str, port: u16| demo::Place {
         port,
         base_url: Some(format!("http://{name}.localhost:{port}")),
-        client_secret: SecretString::from(format!("{name}-demo-secret-for-trying-out")),
+        secret: SecretString::from(format!("{name}-demo-secret-for-trying-out")),
     };
     let applications = Applications::start(options(arguments, issuer.clone(), place))?;
     announce(&issuer, &applications, None)?;
@@ -46,7 +48,7 @@ async fn everything(arguments: &DemoArguments, settings: Option<Config>) -> anyh
     let place = |_: &str, port: u16| demo::Place {
         port,
         base_url: None,
-        client_secret: SecretString::from(random.secret()),
+        secret: SecretString::from(random.secret()),
     };
     let applications = Applications::start(options(arguments, issuer.as_str().to_owned(), place))?;
     let person = Person {
@@ -78,6 +80,13 @@ async fn everything(arguments: &DemoArguments, settings: Option<Config>) -> anyh
             place: Place::Program,
         })
         .collect();
+    let service = applications.service();
+    config.services = vec![DeclaredService {
+        service: service.service,
+        secret: Some(Credential::Plain(service.secret)),
+        jwks: Vec::new(),
+        place: Place::Program,
+    }];
     config.users = vec![DeclaredUser {
         username: person.username.clone(),
         password: Some(Credential::Plain(person.password.clone())),
@@ -122,6 +131,7 @@ fn options(
         ledger: place("ledger", arguments.ledger_port),
         atlas: place("atlas", arguments.atlas_port),
         gallery: place("gallery", arguments.gallery_port),
+        almanac: place("almanac", arguments.almanac_port),
         clock: Arc::new(SystemClock),
         random: Arc::new(OsRandom),
     }
@@ -132,12 +142,11 @@ fn announce(
     applications: &Applications,
     person: Option<&Person>,
 ) -> anyhow::Result<()> {
-    let named: Vec<(&str, &str)> = applications
-        .all()
-        .iter()
-        .map(|known| (known.name, known.base_url.as_str()))
-        .collect();
     let mut out = std::io::stdout().lock();
-    write!(out, "{}", demo::playbill(issuer, &named, person))?;
+    write!(
+        out,
+        "{}",
+        demo::playbill(issuer, &applications.addresses(), person)
+    )?;
     Ok(out.flush()?)
 }

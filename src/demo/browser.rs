@@ -11,13 +11,15 @@ use super::relying_party::http_client;
 
 const MOST_REDIRECTS: usize = 20;
 
-/// A browser of one person.
+/// A browser of one person. A clone is another window of it, as long as no cookies change.
+#[derive(Clone)]
 pub(super) struct Browser {
     client: reqwest::Client,
     jar: Vec<Kept>,
 }
 
 /// A cookie, and where it goes. Ports don't matter to cookies.
+#[derive(Clone)]
 struct Kept {
     host: String,
     path: String,

@@ -3,8 +3,10 @@
 use std::collections::{HashMap, VecDeque};
 
 use chrono::TimeDelta;
+use exeunt_guard::Refused;
+use exeunt_guard::logout::Logout;
 
-use super::logout_token::{Invalid, LogoutToken};
+use super::asking::{AccessToken, Answer};
 use super::relying_party::{Attempt, SignedIn};
 use crate::clock::Timestamp;
 
@@ -24,9 +26,10 @@ pub(super) enum Event {
     SignedIn,
     SignedOutHere,
     BackFromSigningOut,
+    Asked(Answer),
     LogoutToken { ended: usize },
     FrontChannel { ended: usize },
-    Refused(Invalid),
+    Refused(Refused),
     TurnedAway,
     PretendsToBeDown,
     IsUpAgain,
@@ -41,8 +44,9 @@ pub(super) struct Memory {
     attempts: HashMap<String, (String, Attempt, Timestamp)>,
     /// The `state` of sign-outs that the provider will send back.
     departures: HashMap<String, Timestamp>,
-    /// By `jti`, until when each must be remembered.
-    seen_tokens: HashMap<String, i64>,
+    /// The access tokens of sessions that are over, by the value of the browser's cookie. An application has no reason to
+    /// keep these; this one does, so that one can see them refused.
+    left_over: HashMap<String, (AccessToken, Timestamp)>,
     /// By `sid`. A notice may overtake the sign-in that it is about.
     ended: HashMap<String, Timestamp>,
     log: VecDeque<(Timestamp, Event)>,
@@ -121,6 +125,7 @@ impl Memory {
         now: Timestamp,
     ) -> bool {
         self.sessions.remove(old);
+        self.left_over.remove(old);
         if signed_in
             .sid
             .as_ref()
@@ -137,8 +142,35 @@ impl Memory {
     /// Somebody signs out here.
     pub(super) fn leave(&mut self, cookie: &str, now: Timestamp) -> Option<Session> {
         let session = self.sessions.remove(cookie)?;
+        self.keep_token(cookie.to_owned(), &session, now);
         self.note(Event::SignedOutHere, now);
         Some(session)
+    }
+
+    /// The access token of this browser's session, also after its end.
+    pub(super) fn access_token(&self, cookie: &str) -> Option<&AccessToken> {
+        let of_session = self.session(cookie);
+        of_session
+            .map(|session| &session.signed_in.access_token)
+            .or_else(|| self.left_over.get(cookie).map(|(token, _)| token))
+    }
+
+    /// What the service answered to this browser's access token.
+    pub(super) fn answered(&mut self, cookie: &str, answer: Answer, now: Timestamp) {
+        let token = match self.sessions.get_mut(cookie) {
+            Some(session) => Some(&mut session.signed_in.access_token),
+            None => self.left_over.get_mut(cookie).map(|(token, _)| token),
+        };
+        if let Some(token) = token {
+            token.answer = Some(answer.clone());
+            self.note(Event::Asked(answer), now);
+        }
+    }
+
+    fn keep_token(&mut self, cookie: String, session: &Session, now: Timestamp) {
+        self.left_over.retain(|_, (_, left)| now - *left < PATIENCE);
+        let token = session.signed_in.access_token.clone();
+        self.left_over.insert(cookie, (token, now));
     }
 
     /// The provider will send somebody back with `state`.
@@ -154,22 +186,11 @@ impl Memory {
         }
     }
 
-    /// A logout token that is valid as such: ends what it names, unless it was received before.
-    pub(super) fn hear_token(&mut self, token: LogoutToken, now: Timestamp) -> Result<(), Invalid> {
-        let seconds = now.timestamp();
-        self.seen_tokens
-            .retain(|_, useless_after| *useless_after > seconds);
-        if self
-            .seen_tokens
-            .insert(token.jti, token.useless_after)
-            .is_some()
-        {
-            return Err(Invalid::Replayed);
-        }
-        let ended = self.end(token.sid.as_deref(), token.sub.as_deref(), now);
+    /// A logout token came that was not received before: ends what it names.
+    pub(super) fn hear_token(&mut self, logout: &Logout, now: Timestamp) {
+        let ended = self.end(logout.sid.as_deref(), logout.sub.as_deref(), now);
         self.heard += 1;
         self.note(Event::LogoutToken { ended }, now);
-        Ok(())
     }
 
     /// The front-channel page was loaded for `sid`.
@@ -203,13 +224,17 @@ impl Memory {
         if let Some(sid) = sid {
             self.ended.insert(sid.to_owned(), now);
         }
-        let before = self.sessions.len();
-        self.sessions.retain(|_, session| {
-            let person = &session.signed_in;
-            let is_meant = sid.is_none_or(|sid| person.sid.as_deref() == Some(sid))
-                && sub.is_none_or(|sub| person.sub == sub);
-            !is_meant
-        });
-        before - self.sessions.len()
+        let over: Vec<(String, Session)> = self
+            .sessions
+            .extract_if(|_, session| {
+                let person = &session.signed_in;
+                sid.is_none_or(|sid| person.sid.as_deref() == Some(sid))
+                    && sub.is_none_or(|sub| person.sub == sub)
+            })
+            .collect();
+        for (cookie, session) in &over {
+            self.keep_token(cookie.clone(), session, now);
+        }
+        over.len()
     }
 }

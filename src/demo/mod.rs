@@ -1,36 +1,43 @@
-//! Three example relying parties, the bill that announces them, and the rehearsal that plays a person's part.
+//! Three example relying parties, a service that they call, the bill that announces them, and the rehearsal that plays a
+//! person's part.
 //!
-//! What belongs here: applications as their own developers would write them, on the `openidconnect` crate, that know
-//! of the provider only what it says over HTTP. What does not: anything that the provider needs. Of its modules only the
-//! clock and randomness are used, and the words in which clients register.
+//! What belongs here: applications as their own developers would write them, on the `openidconnect` crate, and a service
+//! on `exeunt-guard`, that know of the provider only what it says over HTTP. What does not: anything that the provider
+//! needs. Of its modules only the clock and randomness are used, and the words in which clients and services are declared.
 
 mod application;
+mod asking;
 mod browser;
+mod door;
 mod html;
-mod logout_token;
 mod memory;
+mod notices;
 mod pages;
+mod place;
 mod playbill;
 mod rehearsal;
 mod relying_party;
+mod service;
 mod signing_in;
 
-use std::io;
-use std::net::{IpAddr, TcpListener};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use actix_web::dev::ServerHandle;
 use actix_web::{App, HttpServer};
-use anyhow::{Context as _, anyhow};
+use anyhow::Context as _;
 use secrecy::SecretString;
 
+pub use self::place::Place;
 pub use self::playbill::{Person, playbill};
 pub use self::rehearsal::rehearse;
+pub use self::service::{DeclaredService, Service};
 
-use self::application::{Door, Link};
+use self::door::{Door, Link};
+use self::place::Reserved;
 use self::relying_party::{RelyingParty, Settings};
 use crate::clock::Clock;
-use crate::oidc::client::ClientMetadata;
+use crate::oidc::client::{ClientMetadata, GrantType};
 use crate::random::Random;
 
 /// How an application learns that a session has ended.
@@ -80,17 +87,6 @@ static GALLERY: Part = Part {
     port_option: "--gallery-port",
 };
 
-/// Where one application runs, and its secret.
-#[derive(Debug, Clone)]
-pub struct Place {
-    /// The port to listen on; 0 lets the system choose.
-    pub port: u16,
-    /// How browsers and the provider reach it, without a trailing slash; by default `http://localhost:{port}`.
-    pub base_url: Option<String>,
-    /// What it authenticates with at the token endpoint.
-    pub client_secret: SecretString,
-}
-
 /// What the applications are started with.
 #[derive(Clone)]
 pub struct Options {
@@ -104,6 +100,8 @@ pub struct Options {
     pub atlas: Place,
     /// Front-channel logout alone.
     pub gallery: Place,
+    /// The service.
+    pub almanac: Place,
     /// The time by which tokens are judged.
     pub clock: Arc<dyn Clock>,
     /// Where cookies come from.
@@ -156,6 +154,53 @@ impl Application {
         self.part.hears
     }
 
+    fn start(
+        part: &'static Part,
+        reserved: Reserved,
+        options: &Options,
+        everyone: &[Link; 4],
+    ) -> Result<Self, anyhow::Error> {
+        let Reserved {
+            listener,
+            base_url,
+            secret: client_secret,
+            ..
+        } = reserved;
+        let [.., almanac] = everyone;
+        let settings = Settings::new(
+            &options.issuer,
+            part.client_id,
+            &client_secret,
+            &base_url,
+            &almanac.href,
+        )?;
+        let relying_party = RelyingParty::new(settings, Arc::clone(&options.clock))?;
+        let others = everyone.iter().filter(|link| link.name != part.name);
+        let others = others.cloned().collect();
+        let door = Arc::new(Door::new(part, &base_url, relying_party, others, options));
+        let shared = Arc::clone(&door);
+        let server = HttpServer::new(move || {
+            let door = Arc::clone(&shared);
+            App::new().configure(move |routes| application::configure(routes, door))
+        })
+        .workers(1)
+        .disable_signals()
+        .listen(listener)
+        .with_context(|| format!("{} cannot listen", part.name))?
+        .run();
+        let handle = server.handle();
+        tokio::spawn(server);
+        Ok(Self {
+            name: part.name,
+            client_id: part.client_id,
+            base_url,
+            part,
+            client_secret,
+            door,
+            server: handle,
+        })
+    }
+
     fn client(&self) -> DeclaredClient {
         let base_url = &self.base_url;
         let mut metadata = ClientMetadata {
@@ -164,6 +209,8 @@ impl Application {
             initiate_login_uri: Some(format!("{base_url}/initiate-login")),
             redirect_uris: vec![format!("{base_url}/callback")],
             post_logout_redirect_uris: vec![format!("{base_url}/")],
+            // The refresh token has one use: to become an access token for the service.
+            grant_types: vec![GrantType::AuthorizationCode, GrantType::RefreshToken],
             skip_consent: true,
             ..ClientMetadata::default()
         };
@@ -185,7 +232,7 @@ impl Application {
     }
 }
 
-/// The three applications, each listening on a port of its own.
+/// The three applications and the service, each listening on a port of its own.
 pub struct Applications {
     /// Hears back-channel logout.
     pub ledger: Application,
@@ -193,24 +240,35 @@ pub struct Applications {
     pub atlas: Application,
     /// Hears front-channel logout alone.
     pub gallery: Application,
+    /// The service that they call.
+    pub almanac: Service,
 }
 
 impl Applications {
     /// Binds the ports and starts to answer. Fails when a port is taken (the error names it, and the option that
     /// changes it) or a URL is not one.
     pub fn start(options: Options) -> Result<Self, anyhow::Error> {
-        let ledger = Reserved::new(&LEDGER, options.bind, options.ledger.clone())?;
-        let atlas = Reserved::new(&ATLAS, options.bind, options.atlas.clone())?;
-        let gallery = Reserved::new(&GALLERY, options.bind, options.gallery.clone())?;
-        let links = [ledger.link(), atlas.link(), gallery.link()];
+        let reserve = |part: &'static Part, place| {
+            Reserved::new(part.name, part.port_option, options.bind, place)
+        };
+        let ledger = reserve(&LEDGER, &options.ledger)?;
+        let atlas = reserve(&ATLAS, &options.atlas)?;
+        let gallery = reserve(&GALLERY, &options.gallery)?;
+        let almanac = service::reserve(options.bind, &options.almanac)?;
+        let everyone = [&ledger, &atlas, &gallery, &almanac].map(|known| Link {
+            name: known.name,
+            href: known.home(),
+        });
+        let start = |part, reserved| Application::start(part, reserved, &options, &everyone);
         Ok(Self {
-            ledger: ledger.start(&options, &links)?,
-            atlas: atlas.start(&options, &links)?,
-            gallery: gallery.start(&options, &links)?,
+            ledger: start(&LEDGER, ledger)?,
+            atlas: start(&ATLAS, atlas)?,
+            gallery: start(&GALLERY, gallery)?,
+            almanac: Service::start(almanac, &options, &everyone)?,
         })
     }
 
-    /// All of them, in the order in which they are announced.
+    /// The applications, in the order in which they are announced.
     pub fn all(&self) -> [&Application; 3] {
         [&self.ledger, &self.atlas, &self.gallery]
     }
@@ -220,97 +278,28 @@ impl Applications {
         self.all().map(Application::client)
     }
 
+    /// What the provider has to know of the service.
+    pub fn service(&self) -> DeclaredService {
+        let clients = self.all().map(|application| application.client_id);
+        self.almanac.declared(&clients)
+    }
+
+    /// Names and addresses, in the order in which they are announced.
+    pub fn addresses(&self) -> Vec<(&'static str, &str)> {
+        let applications = self.all().into_iter();
+        let mut addresses: Vec<_> = applications
+            .map(|application| (application.name, application.base_url.as_str()))
+            .collect();
+        addresses.push((service::NAME, &self.almanac.base_url));
+        addresses
+    }
+
     /// Stops answering; open requests are cut off.
     pub async fn stop(self) {
         for application in self.all() {
             application.server.stop(false).await;
         }
-    }
-}
-
-/// A port that is held for an application.
-struct Reserved {
-    part: &'static Part,
-    listener: TcpListener,
-    base_url: String,
-    client_secret: SecretString,
-}
-
-impl Reserved {
-    fn new(part: &'static Part, bind: IpAddr, place: Place) -> Result<Self, anyhow::Error> {
-        let listener = TcpListener::bind((bind, place.port)).map_err(|error| {
-            let (name, port, option) = (part.name, place.port, part.port_option);
-            match error.kind() {
-                io::ErrorKind::AddrInUse => anyhow!(
-                    "port {port}, meant for {name}, is in use: choose another with {option}"
-                ),
-                _ => anyhow!(error).context(format!(
-                    "{name} cannot listen on port {port} of {bind}: choose another with {option}"
-                )),
-            }
-        })?;
-        let port = listener.local_addr()?.port();
-        Ok(Self {
-            part,
-            listener,
-            base_url: place
-                .base_url
-                .map(|url| url.trim_end_matches('/').to_owned())
-                .unwrap_or_else(|| format!("http://localhost:{port}")),
-            client_secret: place.client_secret,
-        })
-    }
-
-    fn link(&self) -> Link {
-        Link {
-            name: self.part.name,
-            href: format!("{}/", self.base_url),
-        }
-    }
-
-    fn start(self, options: &Options, links: &[Link; 3]) -> Result<Application, anyhow::Error> {
-        let relying_party = RelyingParty::new(
-            Settings::new(
-                &options.issuer,
-                self.part.client_id,
-                &self.client_secret,
-                &self.base_url,
-            )?,
-            Arc::clone(&options.clock),
-        )?;
-        let others = links
-            .iter()
-            .filter(|link| link.name != self.part.name)
-            .cloned()
-            .collect();
-        let door = Arc::new(Door::new(
-            self.part,
-            &self.base_url,
-            relying_party,
-            others,
-            options,
-        ));
-        let shared = Arc::clone(&door);
-        let server = HttpServer::new(move || {
-            let door = Arc::clone(&shared);
-            App::new().configure(move |routes| application::configure(routes, door))
-        })
-        .workers(1)
-        .disable_signals()
-        .listen(self.listener)
-        .with_context(|| format!("{} cannot listen", self.part.name))?
-        .run();
-        let handle = server.handle();
-        tokio::spawn(server);
-        Ok(Application {
-            name: self.part.name,
-            client_id: self.part.client_id,
-            base_url: self.base_url,
-            part: self.part,
-            client_secret: self.client_secret,
-            door,
-            server: handle,
-        })
+        self.almanac.stop().await;
     }
 }
 

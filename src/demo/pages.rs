@@ -3,7 +3,8 @@
 use askama::Template;
 
 use super::Part;
-use super::application::Link;
+use super::asking::AccessToken;
+use super::door::Link;
 use super::memory::{Event, Session};
 use crate::clock::Timestamp;
 
@@ -13,6 +14,8 @@ use crate::clock::Timestamp;
 pub(super) struct Front<'a> {
     pub(super) part: &'static Part,
     pub(super) session: Option<&'a Session>,
+    /// For the service: of the session, or of the one before it.
+    pub(super) access_token: Option<&'a AccessToken>,
     pub(super) is_down: bool,
     pub(super) revision: u64,
     pub(super) log: Vec<Entry>,
@@ -41,16 +44,19 @@ pub(super) struct LetGo<'a> {
 
 /// One line of the log.
 pub(super) struct Entry {
-    at: Timestamp,
-    text: String,
+    pub(super) at: Timestamp,
+    pub(super) text: String,
+}
+
+impl Entry {
+    pub(super) fn new(at: Timestamp, text: String) -> Self {
+        Self { at, text }
+    }
 }
 
 impl From<&(Timestamp, Event)> for Entry {
     fn from((at, event): &(Timestamp, Event)) -> Self {
-        Self {
-            at: *at,
-            text: words(event),
-        }
+        Self::new(*at, words(event))
     }
 }
 
@@ -59,6 +65,10 @@ fn words(event: &Event) -> String {
         Event::SignedIn => "Somebody signed in".to_owned(),
         Event::SignedOutHere => "Somebody signed out here".to_owned(),
         Event::BackFromSigningOut => "They came back from signing out".to_owned(),
+        Event::Asked(answer) => match answer.status() {
+            Some(status) => format!("Almanac called: it answered {status}"),
+            None => "Almanac called: no answer".to_owned(),
+        },
         Event::LogoutToken { ended } => format!("Logout token received: {}", ended_words(*ended)),
         Event::FrontChannel { ended } => {
             format!("Front-channel page loaded: {}", ended_words(*ended))

@@ -15,7 +15,7 @@ pub struct Person {
 }
 
 /// The framed block: where everything is, who may sign in (nobody is named if they are not known), and what to try.
-/// `applications` are names and addresses.
+/// `applications` are names and addresses, the service's among them.
 pub fn playbill(issuer: &str, applications: &[(&str, &str)], person: Option<&Person>) -> String {
     let mut lines = vec![String::new(), "[Exeunt]".to_owned(), String::new()];
     for (name, address) in applications {
@@ -36,8 +36,10 @@ pub fn playbill(issuer: &str, applications: &[(&str, &str)], person: Option<&Per
         [
             "Try this:",
             "1. Open the three applications and sign in at each: one password.",
-            "2. Sign out at one, and watch the others leave.",
-            "3. Sign in again, let Atlas pretend to be down, sign out, and see",
+            "2. Call Almanac, an API, from each, and open its own page.",
+            "3. Sign out at one, and watch the others leave. Call Almanac again:",
+            "   it refuses the very same token, and has asked nobody about it.",
+            "4. Sign in again, let Atlas pretend to be down, sign out, and see",
             "   the provider try again until Atlas is back up.",
             "",
             "Ctrl-C ends it.",
@@ -66,10 +68,11 @@ fn framed(lines: &[String]) -> String {
 mod tests {
     use super::*;
 
-    const APPLICATIONS: [(&str, &str); 3] = [
+    const APPLICATIONS: [(&str, &str); 4] = [
         ("Ledger", "http://localhost:8081/"),
         ("Atlas", "http://localhost:8082/"),
         ("Gallery", "http://localhost:8083/"),
+        ("Almanac", "http://localhost:8084/"),
     ];
 
     fn ada() -> Person {
@@ -89,6 +92,7 @@ mod tests {
         │   Ledger      http://localhost:8081/                                     │
         │   Atlas       http://localhost:8082/                                     │
         │   Gallery     http://localhost:8083/                                     │
+        │   Almanac     http://localhost:8084/                                     │
         │   Provider    http://localhost:8080                                      │
         │                                                                          │
         │   Username    ada                                                        │
@@ -96,8 +100,10 @@ mod tests {
         │                                                                          │
         │   Try this:                                                              │
         │   1. Open the three applications and sign in at each: one password.      │
-        │   2. Sign out at one, and watch the others leave.                        │
-        │   3. Sign in again, let Atlas pretend to be down, sign out, and see      │
+        │   2. Call Almanac, an API, from each, and open its own page.             │
+        │   3. Sign out at one, and watch the others leave. Call Almanac again:    │
+        │      it refuses the very same token, and has asked nobody about it.      │
+        │   4. Sign in again, let Atlas pretend to be down, sign out, and see      │
         │      the provider try again until Atlas is back up.                      │
         │                                                                          │
         │   Ctrl-C ends it.                                                        │

@@ -1,4 +1,5 @@
-//! The whole journey without a person: one password, three applications, one sign-out, everyone told.
+//! The whole journey without a person: one password, three applications and a service that they call, one sign-out,
+//! everyone told, and the access tokens good no more.
 
 use std::io::Write;
 use std::sync::Arc;
@@ -21,8 +22,12 @@ const IN_THE_END: TimeDelta = TimeDelta::seconds(60);
 /// Between two looks at an application.
 const PAUSE: TimeDelta = TimeDelta::milliseconds(50);
 
+/// Between two calls of the service while somebody signs out.
+const CALLS: TimeDelta = TimeDelta::milliseconds(5);
+
 /// Plays the journey through the same doors as a browser, printing each step with its time. Fails at the first step
-/// that does not go as it should; success means that every application was told.
+/// that does not go as it should; success means that every application was told, and that the service refused the very
+/// tokens that it had taken.
 pub async fn rehearse(
     applications: &Applications,
     person: &Person,
@@ -37,6 +42,7 @@ pub async fn rehearse(
         ledger,
         atlas,
         gallery,
+        ..
     } = applications;
     let began = rehearsal.clock.now();
     writeln!(out, "Rehearsal")?;
@@ -52,6 +58,11 @@ pub async fn rehearse(
         let what = format!("Signed in at {}, without one", application.name);
         play.done(&what, rehearsal.clock.now())?;
     }
+    for application in [ledger, atlas] {
+        rehearsal.call_until(application, ANSWERED).await?;
+        let what = format!("Almanac answered a call of {}", application.name);
+        play.done(&what, rehearsal.clock.now())?;
+    }
     let before = [
         rehearsal.look(ledger).await?,
         rehearsal.look(atlas).await?,
@@ -61,8 +72,21 @@ pub async fn rehearse(
     rehearsal.switch(atlas, true).await?;
     play.done("Atlas pretends to be down", rehearsal.clock.now())?;
 
-    let leaving = rehearsal.sign_out(ledger).await?;
+    // In another window it goes on calling meanwhile.
+    let mut calling = rehearsal.clone();
+    let began_to_leave = rehearsal.clock.now();
+    let (leaving, refused_at) = tokio::try_join!(
+        rehearsal.sign_out(ledger),
+        calling.call_until(ledger, REFUSED)
+    )?;
     play.done("Signed out at Ledger", rehearsal.clock.now())?;
+    let now = rehearsal.look(ledger).await?;
+    ensure!(
+        now.token.is_some() && now.token == before[0].token,
+        "Ledger called with another token than before"
+    );
+    let taken = refused_at - began_to_leave;
+    play.say("Almanac refused the same token, from the click on", taken)?;
     let frames = rehearsal.load_frames(&leaving).await?;
     let what = format!("Loaded {frames} of the leaving page's frames");
     play.done(&what, rehearsal.clock.now())?;
@@ -78,6 +102,9 @@ pub async fn rehearse(
         "Atlas turned a notice away and is still signed in",
         rehearsal.clock.now(),
     )?;
+    rehearsal.call_until(atlas, REFUSED).await?;
+    let what = "Almanac refused the token of Atlas, which knows nothing";
+    play.done(what, rehearsal.clock.now())?;
     rehearsal.switch(atlas, false).await?;
     play.done("Atlas is up again", rehearsal.clock.now())?;
     rehearsal
@@ -93,12 +120,20 @@ pub async fn rehearse(
     play.done("Every application was told", rehearsal.clock.now())
 }
 
+/// What the service answers to a good token, and to one that is not (RFC 6750 §3.1).
+const ANSWERED: u16 = 200;
+const REFUSED: u16 = 401;
+
 /// What an application's `/status` says.
 #[derive(Deserialize)]
 struct Status {
     signed_in: bool,
     heard: usize,
     turned_away: usize,
+    /// By which one recognises the access token.
+    token: Option<String>,
+    /// What the service answered last.
+    answered: Option<u16>,
 }
 
 /// Prints what was done and how long it took.
@@ -109,13 +144,19 @@ struct Prompter<'a> {
 
 impl Prompter<'_> {
     fn done(&mut self, what: &str, now: Timestamp) -> Result<(), anyhow::Error> {
-        let taken = (now - self.since).num_milliseconds();
+        let taken = now - self.since;
         self.since = now;
+        self.say(what, taken)
+    }
+
+    fn say(&mut self, what: &str, taken: TimeDelta) -> Result<(), anyhow::Error> {
+        let taken = taken.num_milliseconds();
         writeln!(self.out, "  {what:<56}{taken:>8} ms")?;
         Ok(())
     }
 }
 
+#[derive(Clone)]
 struct Rehearsal {
     browser: Browser,
     clock: Arc<dyn Clock>,
@@ -183,6 +224,34 @@ impl Rehearsal {
             fields: Vec::new(),
         };
         self.browser.submit(&page, &form).await
+    }
+
+    /// Has the application call the service until that answers so; answers when it did.
+    async fn call_until(
+        &mut self,
+        application: &Application,
+        wanted: u16,
+    ) -> Result<Timestamp, anyhow::Error> {
+        let name = application.name;
+        let page = self.browser.open(address(application, "/")?).await?;
+        let form = Form {
+            action: "/ask".to_owned(),
+            fields: Vec::new(),
+        };
+        let last = self.clock.now() + SOON;
+        loop {
+            self.browser.submit(&page, &form).await?;
+            let answered = self.look(application).await?.answered;
+            let now = self.clock.now();
+            if answered == Some(wanted) {
+                return Ok(now);
+            }
+            if now >= last {
+                let answered = answered.map_or("nothing".to_owned(), |status| status.to_string());
+                bail!("Almanac answered {answered} to {name}, and not {wanted}");
+            }
+            self.clock.sleep_until(now + CALLS).await;
+        }
     }
 
     async fn load_frames(&mut self, leaving: &Page) -> Result<usize, anyhow::Error> {

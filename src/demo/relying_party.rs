@@ -5,6 +5,9 @@ use std::time::Duration;
 
 use anyhow::{Context as _, anyhow, bail, ensure};
 use chrono::TimeDelta;
+use exeunt_guard::Refused;
+use exeunt_guard::jwt::VerifyingKey;
+use exeunt_guard::logout::{Logout, Receiver};
 use openidconnect::core::{
     CoreAuthDisplay, CoreAuthPrompt, CoreAuthenticationFlow, CoreErrorResponseType,
     CoreGenderClaim, CoreJsonWebKey, CoreJweContentEncryptionAlgorithm, CoreJwsSigningAlgorithm,
@@ -13,17 +16,18 @@ use openidconnect::core::{
 use openidconnect::{
     AccessTokenHash, AdditionalClaims, AuthorizationCode, ClientId, ClientSecret, CsrfToken,
     EmptyAdditionalClaims, EmptyExtraTokenFields, EndpointMaybeSet, EndpointNotSet, EndpointSet,
-    HttpRequest, HttpResponse, IdToken, IdTokenFields, IssuerUrl, JsonWebKey as _, LogoutRequest,
-    Nonce, OAuth2TokenResponse as _, PkceCodeChallenge, PkceCodeVerifier, PostLogoutRedirectUrl,
-    ProviderMetadataWithLogout, RedirectUrl, Scope, StandardErrorResponse, StandardTokenResponse,
-    TokenResponse as _, UserInfoClaims,
+    HttpRequest, HttpResponse, IdToken, IdTokenFields, IssuerUrl, LogoutRequest, Nonce,
+    OAuth2TokenResponse as _, PkceCodeChallenge, PkceCodeVerifier, PostLogoutRedirectUrl,
+    ProviderMetadataWithLogout, RedirectUrl, RefreshToken, Scope, StandardErrorResponse,
+    StandardTokenResponse, TokenResponse as _, UserInfoClaims,
 };
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
 use url::Url;
 
-use super::logout_token::{self, Expected, Invalid, LogoutToken};
+use super::asking::AccessToken;
+use super::service;
 use crate::clock::{Clock, Timestamp};
 
 /// How long nobody needs to be asked again for keys that were just fetched: unknown `kid`s can be made by anyone.
@@ -79,6 +83,8 @@ pub(super) struct Settings {
     client_id: ClientId,
     client_secret: ClientSecret,
     redirect_uri: RedirectUrl,
+    /// The service that it calls (RFC 8707 §2).
+    resource: String,
     post_logout_redirect_uri: PostLogoutRedirectUrl,
 }
 
@@ -88,6 +94,7 @@ impl Settings {
         client_id: &str,
         client_secret: &SecretString,
         base_url: &str,
+        resource: &str,
     ) -> Result<Self, anyhow::Error> {
         let wrong = || format!("the address of {client_id}, {base_url}, is not a URL");
         Ok(Self {
@@ -96,6 +103,7 @@ impl Settings {
             client_id: ClientId::new(client_id.to_owned()),
             client_secret: ClientSecret::new(client_secret.expose_secret().to_owned()),
             redirect_uri: RedirectUrl::new(format!("{base_url}/callback")).with_context(wrong)?,
+            resource: resource.to_owned(),
             post_logout_redirect_uri: PostLogoutRedirectUrl::new(format!("{base_url}/"))
                 .with_context(wrong)?,
         })
@@ -113,41 +121,40 @@ pub(super) struct SignedIn {
     pub(super) sub: String,
     pub(super) sid: Option<String>,
     pub(super) name: String,
+    /// For the service.
+    pub(super) access_token: AccessToken,
     id_token: OurIdToken,
 }
 
 /// Why a logout token did not end anything.
 pub(super) enum Unheard {
     /// It is not valid, now or ever.
-    Invalid(Invalid),
+    Refused(Refused),
     /// The provider's keys cannot be had: another attempt may do better.
     NoKeys(anyhow::Error),
 }
 
 struct Discovered {
     metadata: ProviderMetadataWithLogout,
+    /// Its keys, as the receiver of logout tokens wants them.
+    signers: Vec<VerifyingKey>,
     at: Timestamp,
-}
-
-impl Discovered {
-    fn has_key(&self, kid: &str) -> bool {
-        let keys = self.metadata.jwks().keys();
-        keys.iter()
-            .any(|key| key.key_id().is_some_and(|known| known.as_str() == kid))
-    }
 }
 
 /// An application's part of the protocol.
 pub(super) struct RelyingParty {
     settings: Settings,
-    http: reqwest::Client,
+    pub(super) http: reqwest::Client,
     clock: Arc<dyn Clock>,
+    logout_tokens: Receiver,
     discovered: Mutex<Option<Arc<Discovered>>>,
 }
 
 impl RelyingParty {
     pub(super) fn new(settings: Settings, clock: Arc<dyn Clock>) -> Result<Self, anyhow::Error> {
+        let client_id = settings.client_id.as_str();
         Ok(Self {
+            logout_tokens: Receiver::new(settings.issuer.as_str(), client_id),
             settings,
             http: http_client()?,
             clock,
@@ -159,9 +166,14 @@ impl RelyingParty {
         self.settings.issuer.as_str()
     }
 
+    /// The service that it calls.
+    pub(super) fn resource(&self) -> &str {
+        &self.settings.resource
+    }
+
     /// Where to send somebody who wants to sign in, the `state` they will come back with, and what to keep meanwhile.
     pub(super) async fn begin(&self) -> Result<(Url, String, Attempt), anyhow::Error> {
-        let provider = self.provider(None).await?;
+        let provider = self.provider().await?;
         let (challenge, verifier) = PkceCodeChallenge::new_random_sha256();
         let (url, state, nonce) = self
             .client(&provider)
@@ -171,6 +183,8 @@ impl RelyingParty {
                 Nonce::new_random,
             )
             .add_scope(Scope::new("profile".to_owned()))
+            .add_scope(Scope::new(service::SCOPE.to_owned()))
+            .add_extra_param("resource", self.resource())
             .set_pkce_challenge(challenge)
             .url();
         Ok((url, state.into_secret(), Attempt { nonce, verifier }))
@@ -183,7 +197,7 @@ impl RelyingParty {
         code: String,
     ) -> Result<SignedIn, anyhow::Error> {
         let http = |request| send(self.http.clone(), request);
-        let provider = self.provider(None).await?;
+        let mut provider = self.provider().await?;
         let tokens = self
             .client(&provider)
             .exchange_code(AuthorizationCode::new(code))?
@@ -193,8 +207,10 @@ impl RelyingParty {
             .context("the provider did not take the code")?;
         let id_token = tokens.id_token().context("there is no ID token")?;
 
-        let kid = logout_token::key_id(&id_token.to_string());
-        let provider = self.provider(kid.as_deref()).await?;
+        let client = self.client(&provider);
+        if id_token.signing_key(&client.id_token_verifier()).is_err() {
+            provider = self.newer_provider().await?;
+        }
         let client = self.client(&provider);
         let verifier = client
             .id_token_verifier()
@@ -223,8 +239,10 @@ impl RelyingParty {
             .request_async(&http)
             .await
             .context("the provider did not say who signed in")?;
+        let access_token = self.access_token(&client, tokens.refresh_token()).await?;
         let sub = claims.subject().to_string();
         Ok(SignedIn {
+            access_token,
             name: person
                 .name()
                 .and_then(|name| name.get(None))
@@ -235,9 +253,25 @@ impl RelyingParty {
         })
     }
 
+    /// An access token for the service (RFC 8707 §2.2): the one that came with the code is for the provider's userinfo.
+    async fn access_token(
+        &self,
+        client: &OurClient,
+        refresh_token: Option<&RefreshToken>,
+    ) -> Result<AccessToken, anyhow::Error> {
+        let http = |request| send(self.http.clone(), request);
+        let tokens = client
+            .exchange_refresh_token(refresh_token.context("there is no refresh token")?)?
+            .add_extra_param("resource", self.resource())
+            .request_async(&http)
+            .await
+            .context("the provider gave no access token for the service")?;
+        Ok(AccessToken::new(tokens.access_token().secret().clone()))
+    }
+
     /// Where to send somebody who signs out (RP-Initiated Logout 1.0 §2), and the `state` they will come back with.
     pub(super) async fn sign_out(&self, person: &SignedIn) -> Result<(Url, String), anyhow::Error> {
-        let provider = self.provider(None).await?;
+        let provider = self.provider().await?;
         let Some(endpoint) = &provider.metadata.additional_metadata().end_session_endpoint else {
             bail!("the provider has no end session endpoint");
         };
@@ -250,26 +284,39 @@ impl RelyingParty {
         Ok((url, state.into_secret()))
     }
 
-    /// Reads a logout token.
-    pub(super) async fn read_logout_token(&self, token: &str) -> Result<LogoutToken, Unheard> {
-        let kid = logout_token::key_id(token).ok_or(Unheard::Invalid(Invalid::Malformed))?;
-        let provider = self.provider(Some(&kid)).await.map_err(Unheard::NoKeys)?;
-        let expected = Expected {
-            issuer: self.issuer(),
-            client_id: self.settings.client_id.as_str(),
-            keys: provider.metadata.jwks(),
-            now: self.clock.now(),
+    /// Receives a logout token, each once.
+    pub(super) async fn read_logout_token(&self, token: &str) -> Result<Logout, Unheard> {
+        let now = self.clock.now().timestamp();
+        let receive = |keys: &[VerifyingKey]| self.logout_tokens.receive(token, keys, now);
+        let known = self.discovered.lock().await.clone();
+        let received = receive(known.as_ref().map_or(&[], |known| &known.signers));
+        let received = match received {
+            Err(Refused::UnknownKey) => {
+                let provider = self.newer_provider().await.map_err(Unheard::NoKeys)?;
+                receive(&provider.signers)
+            }
+            received => received,
         };
-        logout_token::validate(token, &expected).map_err(Unheard::Invalid)
+        received.map_err(Unheard::Refused)
     }
 
-    /// What the provider says of itself, asked for once, and again when somebody shows a `kid` that is not known.
-    async fn provider(&self, kid: Option<&str>) -> Result<Arc<Discovered>, anyhow::Error> {
-        let mut discovered = self.discovered.lock().await;
+    /// What the provider says of itself, asked for once.
+    async fn provider(&self) -> Result<Arc<Discovered>, anyhow::Error> {
+        self.discover(|_known| true).await
+    }
+
+    /// The same, asked for again when somebody shows a key that is not known.
+    async fn newer_provider(&self) -> Result<Arc<Discovered>, anyhow::Error> {
         let now = self.clock.now();
-        if let Some(known) = &*discovered
-            && (kid.is_none_or(|kid| known.has_key(kid)) || now - known.at < KEYS_REST)
-        {
+        self.discover(|known| now - known.at < KEYS_REST).await
+    }
+
+    async fn discover(
+        &self,
+        will_do: impl Fn(&Discovered) -> bool,
+    ) -> Result<Arc<Discovered>, anyhow::Error> {
+        let mut discovered = self.discovered.lock().await;
+        if let Some(known) = discovered.as_ref().filter(|known| will_do(known)) {
             return Ok(Arc::clone(known));
         }
         let http = |request| send(self.http.clone(), request);
@@ -277,7 +324,11 @@ impl RelyingParty {
         let metadata = ProviderMetadataWithLogout::discover_async(issuer, &http)
             .await
             .with_context(|| format!("{} does not say how to sign in", self.issuer()))?;
-        let fresh = Arc::new(Discovered { metadata, at: now });
+        let fresh = Arc::new(Discovered {
+            signers: VerifyingKey::from_jwks(&serde_json::to_value(metadata.jwks())?),
+            metadata,
+            at: self.clock.now(),
+        });
         *discovered = Some(Arc::clone(&fresh));
         Ok(fresh)
     }

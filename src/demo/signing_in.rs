@@ -5,7 +5,7 @@ use actix_web::web::{Data, Query};
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Deserialize;
 
-use super::application::{Door, see_other};
+use super::door::{Door, see_other};
 
 /// The button.
 pub(super) async fn sign_in(door: Data<Door>, request: HttpRequest) -> HttpResponse {

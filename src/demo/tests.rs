@@ -1,6 +1,6 @@
 //! The applications' doors, without a provider behind them.
 
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, TcpListener};
 
 use reqwest::StatusCode;
 use serde_json::Value;
@@ -15,7 +15,7 @@ fn options() -> Options {
     let place = Place {
         port: 0,
         base_url: None,
-        client_secret: "a secret that nobody needs here".into(),
+        secret: "a secret that nobody needs here".into(),
     };
     Options {
         // Nobody answers there.
@@ -23,7 +23,8 @@ fn options() -> Options {
         bind: Ipv4Addr::LOCALHOST.into(),
         ledger: place.clone(),
         atlas: place.clone(),
-        gallery: place,
+        gallery: place.clone(),
+        almanac: place,
         clock: Arc::new(SystemClock),
         random: Arc::new(OsRandom),
     }
@@ -78,6 +79,13 @@ async fn a_busy_port_is_named_with_the_option_that_changes_it() {
         error,
         format!("port {port}, meant for Atlas, is in use: choose another with --atlas-port")
     );
+    let mut options = self::options();
+    options.almanac.port = port;
+    let error = Applications::start(options).err().unwrap().to_string();
+    assert!(
+        error.contains("Almanac") && error.contains("--almanac-port"),
+        "{error}"
+    );
 }
 
 #[tokio::test]
@@ -96,8 +104,8 @@ async fn a_notice_that_is_no_logout_token_is_refused_in_json_and_not_kept() {
 #[tokio::test]
 async fn a_notice_that_cannot_be_judged_without_the_providers_keys_may_come_again() {
     let ledger = applications().ledger;
-    // {"alg":"RS256","kid":"unknown"}
-    let token = "eyJhbGciOiJSUzI1NiIsImtpZCI6InVua25vd24ifQ.e30.e30";
+    // {"alg":"RS256","kid":"unknown","typ":"logout+jwt"}
+    let token = "eyJhbGciOiJSUzI1NiIsImtpZCI6InVua25vd24iLCJ0eXAiOiJsb2dvdXQrand0In0.e30.e30";
     let answer = post(&ledger, "/backchannel", &[("logout_token", token)]).await;
     assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
 }
@@ -151,7 +159,7 @@ async fn the_front_channel_page_may_be_framed_by_the_provider_alone_and_heeds_no
 #[tokio::test]
 async fn another_site_can_neither_sign_people_out_nor_pull_the_switch() {
     let applications = applications();
-    for path in ["/sign-out", "/down"] {
+    for path in ["/sign-out", "/down", "/ask"] {
         let status = post_from_elsewhere(&applications.atlas, path).await;
         assert_eq!(status, StatusCode::FORBIDDEN, "{path}");
     }
@@ -207,5 +215,28 @@ async fn a_sign_in_that_begins_elsewhere_leads_to_our_provider_and_to_our_page_a
             "{iss} {target:?}"
         );
     }
+    applications.stop().await;
+}
+
+/// Nobody can say what is good, so nothing is.
+#[tokio::test]
+async fn before_the_provider_was_reached_the_service_says_so_and_takes_no_token() {
+    let applications = applications();
+    let almanac = format!("{}/", applications.almanac.base_url);
+    let client = http_client().unwrap();
+    let page = client.get(&almanac).send().await.unwrap();
+    let page = page.text().await.unwrap();
+    assert!(page.contains("Waits for the provider"), "{page}");
+    let today = format!("{almanac}today");
+    let status = async |token: Option<&str>| {
+        let mut request = client.get(&today);
+        if let Some(token) = token {
+            request = request.bearer_auth(token);
+        }
+        request.send().await.unwrap().status()
+    };
+    assert_eq!(status(None).await, StatusCode::UNAUTHORIZED);
+    let refused = status(Some("eyJ.e30.e30")).await;
+    assert_eq!(refused, StatusCode::SERVICE_UNAVAILABLE);
     applications.stop().await;
 }

@@ -7,7 +7,9 @@ use exeunt::oidc::client::{ClientMetadata, GrantType};
 use serde_json::{Value, json};
 use url::{Url, form_urlencoded};
 
-use crate::support::ledger::{add_grace, error, ledger_with, open, sign_in, sign_in_as};
+use crate::support::ledger::{
+    add_grace, allow, consent_page, error, ledger_with, open, sign_in, sign_in_as,
+};
 use crate::support::provider::{PASSWORD, Provider};
 use crate::support::relying_party::{RelyingParty, Tokens, verify};
 use crate::support::visitor::{Answer, Visitor};
@@ -62,20 +64,6 @@ async fn start(change: impl FnOnce(&mut ClientMetadata)) -> (Provider, RelyingPa
         .await;
     let party = RelyingParty::of(&provider, "ledger");
     (provider, party, Visitor::default())
-}
-
-async fn consent_page(party: &RelyingParty, ada: &Visitor, more: &[(&str, &str)]) -> Answer {
-    let mut page = open(ada, &party.authorize_url(more)).await;
-    if page.page() == "page-sign-in" {
-        page = sign_in(ada, &page).await;
-    }
-    assert_eq!(page.page(), "page-consent", "{page:?}");
-    page
-}
-
-async fn allow(ada: &Visitor, page: &Answer) -> Answer {
-    ada.submit(page, &page.form(), &[("decision", "allow")])
-        .await
 }
 
 async fn redeem(party: &RelyingParty, answer: &Answer) -> Tokens {

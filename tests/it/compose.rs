@@ -134,11 +134,13 @@ fn its_configuration_and_its_networks_agree() {
     let allowed = config.outbound.allow_private_networks;
     let allowed: Vec<_> = allowed.iter().map(ToString::to_string).collect();
     assert_eq!(texts(&Value::Array(vec![subnet.clone()])), allowed);
-    let hosts = config.clients.iter().flat_map(|client| {
-        let uris = client.metadata.redirect_uris.iter();
-        uris.map(|uri| url::Url::parse(uri).unwrap().host_str().unwrap().to_owned())
-    });
-    let mut hosts: Vec<_> = hosts.collect();
+    let clients = config.clients.iter();
+    let uris = clients.flat_map(|client| &client.metadata.redirect_uris);
+    let services = config.services.iter();
+    let uris = uris.chain(services.map(|known| &known.service.identifier));
+    let mut hosts: Vec<_> = uris
+        .map(|uri| url::Url::parse(uri).unwrap().host_str().unwrap().to_owned())
+        .collect();
     hosts.sort_unstable();
     let mut named = aliases("examples");
     named.sort_unstable();

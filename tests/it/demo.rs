@@ -1,58 +1,18 @@
 //! The demo's applications and its rehearsal, with the real provider.
 
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::TcpListener;
 use std::sync::Arc;
 
 use exeunt::clock::SystemClock;
-use exeunt::demo::{Application, Applications, Options, Person, Place, rehearse};
-use exeunt::oidc::client::ClientMetadata;
-use exeunt::oidc::registration::{self, Networks};
-use exeunt::random::OsRandom;
+use exeunt::demo::{Application, Applications, Person, rehearse};
 use url::Url;
 
+use crate::support::admin::metrics;
+use crate::support::demo::{at, demo, demo_with};
+use crate::support::eventually;
 use crate::support::ledger::{open, sign_in};
-use crate::support::provider::{PASSWORD, Provider, SECRET, provider};
+use crate::support::provider::{PASSWORD, Provider};
 use crate::support::visitor::Visitor;
-
-/// A provider that knows ada, and the applications that are registered with it.
-async fn stage() -> (Provider, Applications) {
-    stage_with(|_, _| {}).await
-}
-
-/// The same, with other metadata than the applications'.
-async fn stage_with(change: impl Fn(&str, &mut ClientMetadata)) -> (Provider, Applications) {
-    let mut wish = provider().await;
-    let place = Place {
-        port: 0,
-        base_url: None,
-        client_secret: SECRET.into(),
-    };
-    let options = Options {
-        issuer: wish.issuer(),
-        bind: Ipv4Addr::LOCALHOST.into(),
-        ledger: place.clone(),
-        atlas: place.clone(),
-        gallery: place,
-        clock: Arc::new(SystemClock),
-        random: Arc::new(OsRandom),
-    };
-    let applications = Applications::start(options).unwrap();
-    for client in applications.clients() {
-        let loopback = Networks {
-            everyone: vec!["127.0.0.0/8".parse().unwrap()],
-            ..Networks::default()
-        };
-        assert_eq!(registration::check(&client.metadata, true, &loopback), []);
-        let mut metadata = client.metadata;
-        change(&client.client_id, &mut metadata);
-        wish = wish.client(&client.client_id, metadata);
-    }
-    (wish.start().await, applications)
-}
-
-fn at(application: &Application, path: &str) -> String {
-    format!("{}{path}", application.base_url)
-}
 
 /// Where the provider sends people who want to go there.
 fn initiate_login(application: &Application, provider: &Provider) -> String {
@@ -79,10 +39,11 @@ async fn rehearsed(applications: &Applications, person: &Person) -> (Result<(), 
 
 #[actix_web::test]
 async fn the_rehearsal_ends_well_when_every_application_was_told() {
-    let (provider, applications) = stage().await;
+    let (provider, applications) = demo().await;
     let (result, out) = rehearsed(&applications, &ada(PASSWORD)).await;
     assert_eq!(result, Ok(()), "{out}");
     assert!(out.contains("Every application was told"));
+    assert!(out.contains("Almanac refused the same token"), "{out}");
     for application in applications.all() {
         assert!(application.heard() >= 1, "{}", application.name);
         assert_eq!(application.signed_in_sessions(), 0, "{}", application.name);
@@ -98,7 +59,7 @@ async fn the_rehearsal_fails_when_an_application_is_never_reachable() {
     let nowhere = TcpListener::bind("127.0.0.1:0").unwrap();
     let nowhere = format!("http://{}/backchannel", nowhere.local_addr().unwrap());
     let fails = async |client_id: &str, failure: &str| {
-        let (provider, applications) = stage_with(|known, metadata| {
+        let (provider, applications) = demo_with(|known, metadata| {
             if known == client_id {
                 metadata.backchannel_logout_uri = Some(nowhere.clone());
             }
@@ -118,7 +79,7 @@ async fn the_rehearsal_fails_when_an_application_is_never_reachable() {
 
 #[actix_web::test]
 async fn the_rehearsal_fails_when_nobody_can_sign_in() {
-    let (provider, applications) = stage().await;
+    let (provider, applications) = demo().await;
     let (result, out) = rehearsed(&applications, &ada("not her password")).await;
     assert!(result.is_err(), "{out}");
     assert!(!out.contains("Every application was told"));
@@ -129,7 +90,7 @@ async fn the_rehearsal_fails_when_nobody_can_sign_in() {
 /// Core §4: from the account's page into an application, without a password and without a page between.
 #[actix_web::test]
 async fn a_sign_in_that_begins_on_the_account_page_ends_at_the_application() {
-    let (provider, applications) = stage().await;
+    let (provider, applications) = demo().await;
     let visitor = Visitor::default();
     let begun = visitor.get(&at(&applications.atlas, "/sign-in")).await;
     let page = visitor.follow(begun, &provider.issuer).await;
@@ -157,6 +118,46 @@ async fn a_sign_in_that_begins_on_the_account_page_ends_at_the_application() {
     let page = open(&elsewhere, &provider.url("/account")).await;
     let links = page.attributes("a.open", "href");
     assert_eq!(links, [begin.as_str(), &begin], "and in this one");
+    applications.stop().await;
+    provider.stop().await;
+}
+
+/// Issue: after sign-out the very same token is refused within a moment, without the service ever having asked the
+/// provider about it.
+#[actix_web::test]
+async fn the_service_refuses_the_token_of_a_session_that_is_over_and_has_asked_nobody_about_it() {
+    let (provider, applications) = demo().await;
+    let ledger = &applications.ledger;
+    let visitor = Visitor::default();
+    let begun = visitor.get(&at(ledger, "/sign-in")).await;
+    let page = visitor.follow(begun, &provider.issuer).await;
+    let back = sign_in(&visitor, &page).await;
+    visitor.get(&back.location().unwrap()).await;
+    let status = async || visitor.get(&at(ledger, "/status")).await.json();
+    let answered = async |wanted: u16| {
+        let called = eventually(async || {
+            visitor.post(&at(ledger, "/ask"), &[]).await;
+            (status().await["answered"] == wanted).then_some(())
+        });
+        assert!(called.await.is_some(), "never {wanted}: {}", status().await);
+    };
+    answered(200).await;
+    let before = status().await["token"].clone();
+    assert!(before.is_string());
+    assert_eq!(applications.almanac.denied(), 0);
+
+    let leaving = visitor.post(&at(ledger, "/sign-out"), &[]).await;
+    let url = leaving.location().unwrap();
+    visitor
+        .follow(visitor.get(&url).await, &provider.issuer)
+        .await;
+    answered(401).await;
+    assert_eq!(status().await["token"], before);
+    assert_eq!(status().await["signed_in"], false);
+    assert_eq!(applications.almanac.denied(), 1);
+    let metrics = metrics(&provider).await;
+    assert!(!metrics.contains("/introspect"), "{metrics}");
+    assert!(metrics.contains(r#"route="/revocations""#), "{metrics}");
     applications.stop().await;
     provider.stop().await;
 }

@@ -24,7 +24,7 @@ const RESERVED: &[Reserved] = &[
     reserved("reqwest", &["outbound/", "demo/"]),
     reserved("jsonwebtoken", &["jose/"]),
     reserved("rsa", &["jose/"]),
-    reserved("exeunt_guard", &["jose/"]),
+    reserved("exeunt_guard", &["jose/", "demo/"]),
     // `oidc` may take digests, as `DIGEST_ONLY` says.
     reserved("aws_lc_rs", &["jose/", "random.rs", "oidc/"]),
     reserved("std::env", &["config", "cli/", "main.rs"]),

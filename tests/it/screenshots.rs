@@ -2,6 +2,10 @@
 
 use std::path::PathBuf;
 
+use tempfile::TempDir;
+
+use crate::support::browser::Page;
+use crate::support::demo::{DEMO_PAGES, visit_the_demo};
 use crate::support::environment;
 use crate::support::tour::{PAGES, visit_every_page};
 
@@ -14,25 +18,55 @@ const LOOKS: [(&str, i64, i64, bool); 4] = [
 ];
 
 /// Writes to the folder that `EXEUNT_SCREENSHOTS` names, otherwise to one that is gone afterwards.
-#[tokio::test]
-#[ignore = "needs Chromium: run scripts/test"]
-async fn every_page_has_its_picture_in_both_themes_and_sizes() {
-    let temporary = tempfile::tempdir().unwrap();
-    let folder = environment("EXEUNT_SCREENSHOTS")
-        .map_or_else(|| temporary.path().to_owned(), PathBuf::from);
-    let file = |name: &str, look: &str| folder.join(format!("{name}-{look}.png"));
-    visit_every_page(async |name, page| {
+struct Album {
+    folder: PathBuf,
+    _temporary: TempDir,
+}
+
+impl Album {
+    fn open() -> Self {
+        let temporary = tempfile::tempdir().unwrap();
+        let folder = environment("EXEUNT_SCREENSHOTS");
+        Self {
+            folder: folder.map_or_else(|| temporary.path().to_owned(), PathBuf::from),
+            _temporary: temporary,
+        }
+    }
+
+    fn file(&self, name: &str, look: &str) -> PathBuf {
+        self.folder.join(format!("{name}-{look}.png"))
+    }
+
+    async fn take(&self, name: &str, page: &Page) {
         for (look, width, height, dark) in LOOKS {
             page.viewport(width, height).await;
             page.dark(dark).await;
-            page.screenshot(&file(name, look)).await;
-        }
-    })
-    .await;
-    for name in PAGES {
-        for (look, ..) in LOOKS {
-            let picture = std::fs::read(file(name, look)).unwrap();
-            assert!(picture.starts_with(b"\x89PNG"), "{name} {look}");
+            page.screenshot(&self.file(name, look)).await;
         }
     }
+
+    fn assert_has(&self, names: &[&str]) {
+        for name in names {
+            for (look, ..) in LOOKS {
+                let picture = std::fs::read(self.file(name, look)).unwrap();
+                assert!(picture.starts_with(b"\x89PNG"), "{name} {look}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium: run scripts/test"]
+async fn every_page_has_its_picture_in_both_themes_and_sizes() {
+    let album = Album::open();
+    visit_every_page(async |name, page| album.take(name, page).await).await;
+    album.assert_has(&PAGES);
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium: run scripts/test"]
+async fn every_page_of_the_demo_has_its_picture_too() {
+    let album = Album::open();
+    visit_the_demo(async |name, page| album.take(name, page).await).await;
+    album.assert_has(&DEMO_PAGES);
 }

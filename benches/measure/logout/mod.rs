@@ -153,15 +153,17 @@ pub async fn measure(only_storm: bool) -> Vec<Row> {
     clippy::disallowed_methods,
     reason = "the environment says what the machine offers"
 )]
-fn environment(name: &str) -> Option<String> {
+pub fn environment(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
-fn postgres() -> Option<String> {
+/// The server that `EXEUNT_TEST_POSTGRES` names.
+pub fn postgres() -> Option<String> {
     environment("EXEUNT_TEST_POSTGRES")
 }
 
-async fn database_of_its_own() -> (String, u32) {
+/// A fresh database there: its URL, and the process that PostgreSQL's others come from.
+pub async fn database_of_its_own() -> (String, u32) {
     let server = postgres().unwrap();
     let random: &dyn Random = &OsRandom;
     let name = format!("bench_{}", random.identifier().simple());

@@ -20,12 +20,10 @@ fn stage() -> Stage {
 
 /// `demo` at ports that are free when we look.
 fn demo(stage: &Stage, line: &str) -> (Command, String) {
-    let ports = [(); 4].map(|()| free_port().to_string());
+    let ports = [(); 5].map(|()| free_port().to_string());
     let mut command = stage.command("demo");
-    for (option, port) in ["--port", "--ledger-port", "--atlas-port", "--gallery-port"]
-        .iter()
-        .zip(&ports)
-    {
+    let options = ["--port", "--ledger-port", "--atlas-port", "--gallery-port"];
+    for (option, port) in options.iter().chain(&["--almanac-port"]).zip(&ports) {
         command.args([option, port.as_str()]);
     }
     command.args(line.split_whitespace());

@@ -1,66 +1,14 @@
 //! The main job in a real browser, with the example applications of the demo.
 
-use std::net::{IpAddr, Ipv4Addr};
-use std::sync::Arc;
-
-use exeunt::clock::SystemClock;
-use exeunt::demo::{Applications, Options, Place};
-use exeunt::random::OsRandom;
-use secrecy::SecretString;
-
-use crate::support::browser::{Browser, Page};
+use crate::support::browser::Browser;
+use crate::support::demo::{call, demo, sign_in};
 use crate::support::eventually;
-use crate::support::provider::{Provider, SECRET, provider};
-use crate::support::stage::fill_in_password;
-
-/// The demo's applications at a provider of their own.
-pub(super) async fn open() -> (Provider, Applications) {
-    let mut issuer = String::new();
-    let mut wish = provider()
-        .await
-        .configure(|config| issuer = config.issuer.as_str().to_owned());
-    let place = || Place {
-        port: 0,
-        base_url: None,
-        client_secret: SecretString::from(SECRET),
-    };
-    let applications = Applications::start(Options {
-        issuer,
-        bind: IpAddr::V4(Ipv4Addr::LOCALHOST),
-        ledger: place(),
-        atlas: place(),
-        gallery: place(),
-        clock: Arc::new(SystemClock),
-        random: Arc::new(OsRandom),
-    })
-    .unwrap();
-    for client in applications.clients() {
-        wish = wish.client(&client.client_id, client.metadata);
-    }
-    (wish.start().await, applications)
-}
-
-/// Opens an application and signs in; answers whether the password was asked for.
-pub(super) async fn sign_in(page: &Page, base_url: &str) -> bool {
-    page.goto(base_url).await;
-    page.click("#sign-in").await;
-    page.wait_for("#page-sign-in, #state[data-signed-in=true]")
-        .await;
-    let asked = page
-        .eval::<bool>("document.querySelector('#page-sign-in') !== null")
-        .await;
-    if asked {
-        fill_in_password(page).await;
-    }
-    page.wait_for("#state[data-signed-in=true]").await;
-    asked
-}
 
 /// Issue: one password entry, three applications; signing out at one ends the others, and their pages show it.
 #[tokio::test]
 #[ignore = "needs Chromium: run scripts/test"]
 async fn one_password_opens_three_applications_and_one_sign_out_closes_them_all() {
-    let (provider, applications) = open().await;
+    let (provider, applications) = demo().await;
     let browser = Browser::launch().await;
     let mut pages = Vec::new();
     let mut asked = Vec::new();
@@ -90,7 +38,7 @@ async fn one_password_opens_three_applications_and_one_sign_out_closes_them_all(
 #[tokio::test]
 #[ignore = "needs Chromium: run scripts/test"]
 async fn without_scripts_one_password_opens_three_applications_and_one_sign_out_closes_them_all() {
-    let (provider, applications) = open().await;
+    let (provider, applications) = demo().await;
     let browser = Browser::launch().await;
     let page = browser.page("about:blank").await;
     page.disable_javascript().await;
@@ -119,7 +67,7 @@ async fn without_scripts_one_password_opens_three_applications_and_one_sign_out_
 #[tokio::test]
 #[ignore = "needs Chromium: run scripts/test"]
 async fn a_person_in_two_browsers_loses_only_the_one_they_left() {
-    let (provider, applications) = open().await;
+    let (provider, applications) = demo().await;
     let browser = Browser::launch().await;
     let (desk, sofa) = (browser.visitor().await, browser.visitor().await);
     let (at_desk, on_sofa) = (
@@ -150,6 +98,51 @@ async fn a_person_in_two_browsers_loses_only_the_one_they_left() {
     assert!(on_sofa.text("main").await.contains("Ada Lovelace"));
     at_desk.goto(&provider.url("/")).await;
     assert!(at_desk.text("main").await.contains("Nobody is signed in"));
+    applications.stop().await;
+    provider.stop().await;
+}
+
+/// Issue: the service's page shows live who called, and the deny-list growing as sessions end.
+#[tokio::test]
+#[ignore = "needs Chromium: run scripts/test"]
+async fn the_services_page_shows_by_itself_who_called_and_whose_tokens_are_taken_back() {
+    let (provider, applications) = demo().await;
+    let browser = Browser::launch().await;
+    let watching = browser.page(&applications.almanac.base_url).await;
+    watching.wait_for("#state[data-on=true]").await;
+    let mut pages = Vec::new();
+    for application in [&applications.ledger, &applications.gallery] {
+        let page = browser.page("about:blank").await;
+        sign_in(&page, &application.base_url).await;
+        call(&page, 200).await;
+        pages.push((page, application));
+    }
+    let tokens =
+        "Array.from(document.querySelectorAll('#token, #callers code'), code => code.textContent)";
+    let at_ledger: Vec<String> = pages[0].0.eval(tokens).await;
+    watching
+        .wait_for("#callers li:nth-child(2)[data-good=true]")
+        .await;
+    let seen: Vec<String> = watching.eval(tokens).await;
+    assert_eq!(seen[1], at_ledger[0], "the same token: {seen:?}");
+    assert_eq!(watching.text("#denied").await, "0");
+
+    pages[0].0.click("#sign-out").await;
+    // Nobody touches this tab, and nobody has called since.
+    watching
+        .wait_for("#callers li:nth-child(2)[data-good=false]")
+        .await;
+    watching.wait_for("#callers li[data-good=false]").await;
+    let log = watching.text("#log").await;
+    assert!(log.contains("taken back"), "{log}");
+    for (page, application) in &pages {
+        page.goto(&application.base_url).await;
+        call(page, 401).await;
+    }
+    let after: Vec<String> = pages[0].0.eval(tokens).await;
+    assert_eq!(after, at_ledger, "the very same token");
+    assert_eq!(applications.almanac.denied(), 2);
+    assert_eq!(watching.console_errors(), [""; 0]);
     applications.stop().await;
     provider.stop().await;
 }

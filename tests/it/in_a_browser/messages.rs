@@ -4,8 +4,8 @@ use chrono::TimeDelta;
 use exeunt::oidc::logout::{Channel, DeliveryState};
 use exeunt::store::deliveries::{self, Delivery};
 
-use super::journey;
 use crate::support::browser::{Browser, Page};
+use crate::support::demo::{demo, sign_in};
 use crate::support::eventually;
 use crate::support::provider::Provider;
 use crate::support::relying_party::Reply;
@@ -163,11 +163,11 @@ async fn still_asked(page: &Page, stage: &Stage, what: &str) {
 #[tokio::test]
 #[ignore = "needs Chromium: run scripts/test"]
 async fn the_example_that_is_framed_says_that_it_is_done() {
-    let (provider, applications) = journey::open().await;
+    let (provider, applications) = demo().await;
     let browser = Browser::launch().await;
     let page = browser.page("about:blank").await;
     for application in applications.all() {
-        journey::sign_in(&page, &application.base_url).await;
+        sign_in(&page, &application.base_url).await;
     }
     page.goto(&applications.ledger.base_url).await;
     page.click("#sign-out").await;

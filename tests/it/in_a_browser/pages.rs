@@ -1,7 +1,7 @@
 //! Every page for everybody: in both themes, on a small screen and a large one, under its own policy.
 
-use super::journey;
-use crate::support::browser::{Browser, Page};
+use crate::support::browser::Page;
+use crate::support::demo::{DEMO_PAGES, visit_the_demo};
 use crate::support::tour::{PAGES, visit_every_page};
 
 #[tokio::test]
@@ -21,19 +21,15 @@ async fn every_page_is_accessible_fits_its_screen_and_keeps_its_policy() {
 #[tokio::test]
 #[ignore = "needs Chromium: run scripts/test"]
 async fn the_example_applications_are_accessible_fit_their_screen_and_keep_their_policy() {
-    let (provider, applications) = journey::open().await;
-    let browser = Browser::launch().await;
-    let page = browser.page("about:blank").await;
     let mut faults = Vec::new();
-    for application in applications.all() {
-        page.goto(&application.base_url).await;
-        faults.extend(faults_of(application.name, &page).await);
-        journey::sign_in(&page, &application.base_url).await;
-        faults.extend(faults_of(application.name, &page).await);
-    }
+    let mut seen = Vec::new();
+    visit_the_demo(async |name, page| {
+        faults.extend(faults_of(name, page).await);
+        seen.push(name.to_owned());
+    })
+    .await;
+    assert_eq!(seen, DEMO_PAGES);
     assert!(faults.is_empty(), "{}", faults.join("\n"));
-    applications.stop().await;
-    provider.stop().await;
 }
 
 async fn faults_of(name: &str, page: &Page) -> Vec<String> {

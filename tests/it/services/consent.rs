@@ -3,11 +3,11 @@
 use chrono::TimeDelta;
 use exeunt::oidc::service::Service;
 
-use crate::support::ledger::{error, ledger_with, open, sign_in};
+use crate::support::ledger::{allow, consent_page, error, ledger_with, open};
 use crate::support::provider::{Provider, Wish};
 use crate::support::relying_party::{RelyingParty, Tokens, verify};
 use crate::support::services::{API, ARCHIVE, service};
-use crate::support::visitor::{Answer, Visitor};
+use crate::support::visitor::Visitor;
 
 async fn wish() -> Wish {
     ledger_with(|metadata| metadata.skip_consent = false)
@@ -27,20 +27,6 @@ async fn start() -> (Provider, RelyingParty, Visitor) {
     (provider, party, Visitor::default())
 }
 
-async fn page(party: &RelyingParty, ada: &Visitor, more: &[(&str, &str)]) -> Answer {
-    let mut page = open(ada, &party.authorize_url(more)).await;
-    if page.page() == "page-sign-in" {
-        page = sign_in(ada, &page).await;
-    }
-    assert_eq!(page.page(), "page-consent", "{page:?}");
-    page
-}
-
-async fn allow(ada: &Visitor, page: &Answer) -> Answer {
-    ada.submit(page, &page.form(), &[("decision", "allow")])
-        .await
-}
-
 #[actix_web::test]
 async fn the_page_names_each_service_with_its_scopes_and_what_its_tokens_tell() {
     let (provider, party, ada) = start().await;
@@ -49,7 +35,7 @@ async fn the_page_names_each_service_with_its_scopes_and_what_its_tokens_tell() 
         ("resource", ARCHIVE),
         ("resource", API),
     ];
-    let shown = page(&party, &ada, &asked).await;
+    let shown = consent_page(&party, &ada, &asked).await;
     assert_eq!(shown.attributes("#scopes li", "data-scope"), ["openid"]);
     assert_eq!(
         shown.attributes("#scopes li", "data-service"),
@@ -79,7 +65,7 @@ async fn the_page_names_each_service_with_its_scopes_and_what_its_tokens_tell() 
 async fn what_was_allowed_at_one_service_is_asked_anew_for_another_and_for_more() {
     let (provider, party, ada) = start().await;
     let at_api = [("scope", "openid read"), ("resource", API)];
-    allow(&ada, &page(&party, &ada, &at_api).await).await;
+    allow(&ada, &consent_page(&party, &ada, &at_api).await).await;
     provider.advance(TimeDelta::seconds(1));
     let silently = async |asked: [(&str, &str); 2]| {
         let [scope, resource] = asked;
@@ -98,7 +84,7 @@ async fn what_was_allowed_at_one_service_is_asked_anew_for_another_and_for_more(
         assert_eq!(error(&answer), "consent_required", "{more:?}");
     }
     let at_archive = [("scope", "openid read"), ("resource", ARCHIVE)];
-    let answer = allow(&ada, &page(&party, &ada, &at_archive).await).await;
+    let answer = allow(&ada, &consent_page(&party, &ada, &at_archive).await).await;
     let code = answer.parameter("code").unwrap();
     let refused = party.redeem(&code, &[("resource", API)]).await;
     assert_eq!(refused.json()["error"], "invalid_target");
@@ -119,7 +105,7 @@ async fn a_claim_that_a_service_wants_later_is_told_of_nobody_before_they_were_a
     let party = RelyingParty::of(&provider, "ledger");
     let ada = Visitor::default();
     let at_api = [("scope", "openid read"), ("resource", API)];
-    let answer = allow(&ada, &page(&party, &ada, &at_api).await).await;
+    let answer = allow(&ada, &consent_page(&party, &ada, &at_api).await).await;
     let code = answer.parameter("code").unwrap();
     let provider = provider
         .restart(|config| config.services[0].service.claims = vec!["name".to_owned()])
@@ -133,7 +119,7 @@ async fn a_claim_that_a_service_wants_later_is_told_of_nobody_before_they_were_a
     };
     assert!(token(&code).await.get("name").is_none());
     provider.advance(TimeDelta::seconds(1));
-    let shown = page(&party, &ada, &at_api).await;
+    let shown = consent_page(&party, &ada, &at_api).await;
     assert_eq!(shown.attributes("#scopes li", "data-claim"), ["name"]);
     let code = allow(&ada, &shown).await.parameter("code").unwrap();
     assert_eq!(token(&code).await["name"], "Ada Lovelace");

@@ -2,15 +2,19 @@
 
 use exeunt::config::Config;
 use exeunt::oidc::client::{ClientMetadata, GrantType};
+use exeunt::oidc::scope::Scope;
+use exeunt::oidc::service::Service;
 use url::Url;
 
 use super::browser::Page;
 use super::provider::{PASSWORD, Provider, metadata, provider};
 use super::relying_party::{Ear, RelyingParty, Reply, Tokens};
+use super::services::service;
 use super::site::{LOGO, Site};
 
-/// What Observatory may ask for: words of ours and one of its own.
-const OBSERVATORY_SCOPE: &str = "openid profile email phone offline_access observatory.read";
+/// What Observatory may ask for: words of ours, one of its own, and some of services.
+const OBSERVATORY_SCOPE: &str = "openid profile email phone offline_access observatory.read \
+                                 plates.read plates.write sky.read";
 
 /// How it asks for nearly all of it, and for a claim that none of these scopes brings.
 pub const CONSENT: [(&str, &str); 3] = [
@@ -21,6 +25,47 @@ pub const CONSENT: [(&str, &str); 3] = [
     ("claims", r#"{"userinfo":{"phone_number":null}}"#),
     ("prompt", "consent"),
 ];
+
+/// How it asks for one service.
+pub const CONSENT_SERVICE: [(&str, &str); 3] = [
+    ("scope", "openid profile plates.read"),
+    ("resource", PLATES),
+    ("prompt", "consent"),
+];
+
+/// How it asks for several: one whose tokens tell of the person, one with permissions of its own, and one that has nothing but
+/// its identifier.
+pub const CONSENT_SERVICES: [(&str, &str); 5] = [
+    (
+        "scope",
+        "openid profile offline_access plates.read plates.write sky.read",
+    ),
+    ("resource", PLATES),
+    ("resource", SKY),
+    ("resource", MEASUREMENTS),
+    ("prompt", "consent"),
+];
+
+const PLATES: &str = "https://plates.example/";
+const SKY: &str = "https://sky.example/";
+const MEASUREMENTS: &str = "https://measurements.observatory.example/api/v2/";
+
+/// The services that Observatory asks for.
+fn services() -> [Service; 3] {
+    let named = |identifier, name: &str, scope: &str| Service {
+        name: Some(name.to_owned()),
+        scope: Scope::parse(scope).unwrap(),
+        ..service(identifier)
+    };
+    [
+        Service {
+            claims: vec!["name".to_owned(), "picture".to_owned()],
+            ..named(PLATES, "Plate Archive", "plates.read plates.write")
+        },
+        named(SKY, "Sky Survey", "sky.read"),
+        service(MEASUREMENTS),
+    ]
+}
 
 /// The provider at `localhost`, and applications whose pages are all on another site.
 pub struct Stage {
@@ -38,7 +83,7 @@ pub struct Stage {
 
 impl Stage {
     /// Ledger and Atlas hear on the back channel; Harbour does too, and refuses; Gallery is framed; Archive cannot be
-    /// told; Observatory asks for consent.
+    /// told; Observatory and Lighthouse ask for consent.
     pub async fn open(change: impl FnOnce(&mut Config)) -> Self {
         let site = Site::open().await;
         let (ledger, atlas, harbour) = (Ear::open().await, Ear::open().await, Ear::open().await);
@@ -66,14 +111,21 @@ impl Stage {
             grant_types: vec![GrantType::AuthorizationCode, GrantType::RefreshToken],
             ..named("Observatory")
         };
-        let provider = provider()
-            .await
+        let lighthouse = ClientMetadata {
+            skip_consent: false,
+            ..named("Lighthouse")
+        };
+        let wish = services()
+            .into_iter()
+            .fold(provider().await, |wish, service| wish.service(service));
+        let provider = wish
             .client("ledger", heard_by("Ledger", &ledger))
             .client("atlas", heard_by("Atlas", &atlas))
             .client("harbour", heard_by("Harbour", &harbour))
             .client("gallery", gallery)
             .client("archive", named("Archive"))
             .client("observatory", observatory)
+            .client("lighthouse", lighthouse)
             .configure(change)
             .start()
             .await;

@@ -5,10 +5,10 @@ use chrono::TimeDelta;
 use super::browser::{Browser, Page};
 use super::provider::PASSWORD;
 use super::relying_party::Reply;
-use super::stage::{CONSENT, Stage, fill_in_password};
+use super::stage::{CONSENT, CONSENT_SERVICE, CONSENT_SERVICES, Stage, fill_in_password};
 
 /// The pages in the order of [`visit_every_page`].
-pub const PAGES: [&str; 19] = [
+pub const PAGES: [&str; 21] = [
     "landing",
     "error",
     "not-found",
@@ -18,6 +18,8 @@ pub const PAGES: [&str; 19] = [
     "form-post",
     "landing-signed-in",
     "consent",
+    "consent-service",
+    "consent-services",
     "confirm-sign-out",
     "confirm-unregistered",
     "leaving",
@@ -75,6 +77,12 @@ pub async fn visit_every_page(mut look: impl AsyncFnMut(&str, &Page)) {
     look("landing-signed-in", &page).await;
     page.goto(&observatory.authorize_url(&CONSENT)).await;
     look("consent", &page).await;
+    page.goto(&observatory.authorize_url(&CONSENT_SERVICE))
+        .await;
+    look("consent-service", &page).await;
+    page.goto(&observatory.authorize_url(&CONSENT_SERVICES))
+        .await;
+    look("consent-services", &page).await;
 
     let tokens = stage.sign_in(&page, "ledger").await;
     for client_id in ["atlas", "gallery", "harbour", "archive"] {
@@ -124,10 +132,15 @@ async fn visit_account(
     for client_id in ["ledger", "atlas", "gallery"] {
         stage.sign_in(page, client_id).await;
     }
-    let observatory = stage.party("observatory");
-    page.goto(&observatory.authorize_url(&CONSENT)).await;
-    page.click("#allow").await;
-    stage.arrive(page, &observatory).await;
+    for (client_id, asked) in [
+        ("observatory", &CONSENT_SERVICES[..]),
+        ("lighthouse", &CONSENT_SERVICE[..]),
+    ] {
+        let party = stage.party(client_id);
+        page.goto(&party.authorize_url(asked)).await;
+        page.click("#allow").await;
+        stage.arrive(page, &party).await;
+    }
     for client_id in ["harbour", "ledger"] {
         let visitor = browser.visitor().await;
         let other = visitor.page("about:blank").await;

@@ -79,7 +79,10 @@ impl Http {
 /// An address that may be asked.
 pub(super) fn check(address: &str) -> Result<Url, HttpError> {
     let url = Url::parse(address).map_err(|_no_address| HttpError::Address)?;
-    let on_this_machine = matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
+    // `localhost` and what lies under it (RFC 6761 §6.3).
+    let on_this_machine = url.host_str().is_some_and(|host| {
+        matches!(host, "localhost" | "127.0.0.1" | "[::1]") || host.ends_with(".localhost")
+    });
     match url.scheme() {
         "https" => Ok(url),
         "http" if on_this_machine => Ok(url),
@@ -111,4 +114,33 @@ fn max_age(answer: &Response) -> Option<Duration> {
             let seconds = seconds.trim_matches('"').parse().ok()?;
             is_max_age.then(|| Duration::from_secs(seconds))
         })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_tls_nobody_is_asked_who_is_not_on_this_machine() {
+        for asked in [
+            "https://id.example",
+            "http://localhost:8080",
+            "http://exeunt.localhost",
+            "http://127.0.0.1:1",
+            "http://[::1]:1",
+        ] {
+            assert!(check(asked).is_ok(), "{asked}");
+        }
+        for refused in [
+            "http://id.example",
+            "http://notlocalhost",
+            "http://localhost.example",
+            "http://127.0.0.1.example",
+            "ftp://localhost",
+            "localhost",
+        ] {
+            let answer = check(refused);
+            assert!(matches!(answer, Err(HttpError::Address)), "{refused}");
+        }
+    }
 }
