@@ -108,6 +108,7 @@ impl Issuer {
             .clock(|| NOW)
             .staleness(staleness)
             .service_secret("a secret: 100 %")
+            .wait_for_list(Duration::ZERO)
             .connect()
             .await
             .unwrap()
