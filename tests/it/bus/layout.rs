@@ -102,9 +102,14 @@ async fn the_shared_deny_list_has_a_key_for_each_entry_that_goes_by_itself() {
         .await
         .unwrap()
         .unwrap();
-    let there = comes_to(&redis, API, 2).await;
-    let (sub, before) = (&there[1].1["sub"], &there[1].1["before"]);
-    let name = key(API, &format!("denied:subject:{}", sub.as_str().unwrap()));
+    let of_ada = eventually(async || {
+        let there = stream(&redis, API).await.into_iter();
+        let mut entries = there.map(|(_, entry)| entry);
+        entries.find(|entry| entry["kind"] == "subject")
+    });
+    let entry = of_ada.await.expect("the person is named");
+    let (sub, before) = (entry["sub"].as_str().unwrap(), &entry["before"]);
+    let name = key(API, &format!("denied:subject:{sub}"));
     let value: String = connection.get(&name).await.unwrap();
     assert_eq!(value, before.to_string());
     // Who asks learns from this key whether the list is kept up to date.
