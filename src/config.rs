@@ -4,6 +4,7 @@
 //! mend. What the values do is not decided here; whether keys and hashes are usable, `jose` says. The file is described
 //! key by key in `docs/exeunt.toml`.
 
+mod bus;
 mod clients;
 mod database;
 mod error;
@@ -27,6 +28,7 @@ use chrono::TimeDelta;
 use ipnet::IpNet;
 use secrecy::SecretString;
 
+pub use bus::{Bus, RedisUrl};
 pub use clients::{DeclaredClient, check_client_id};
 pub use database::DatabaseUrl;
 pub use error::{ConfigError, ConfigErrors, Place};
@@ -59,6 +61,8 @@ pub struct Config {
     pub master_key_file: PathBuf,
     /// How we connect to others.
     pub outbound: Outbound,
+    /// Where services find what was taken back, beside the feed; none: nowhere.
+    pub bus: Option<Bus>,
     /// How long a person stays signed in.
     pub session: SessionLifetimes,
     /// How long codes and tokens are good.
@@ -246,6 +250,7 @@ impl Config {
             marker_file: None,
             master_key_file: PathBuf::from("exeunt.key"),
             outbound: Outbound::default(),
+            bus: None,
             session: SessionLifetimes::default(),
             tokens: TokenLifetimes::default(),
             logout: Logout::default(),

@@ -5,6 +5,8 @@
 //! database (`http::admin` does, when it is asked), and personal data: labels hold words of ours and
 //! identifiers of clients, of which at most [`MOST_CLIENTS`] are told apart.
 
+mod taken_back;
+
 use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fmt;
@@ -17,6 +19,8 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
+
+pub use taken_back::TakenBack;
 
 use crate::clock::Timestamp;
 use crate::oidc::logout::{Cause, DeliveryState};
@@ -59,6 +63,8 @@ pub struct Metrics {
     sign_ins: Counters<1>,
     tokens: Counters<1>,
     requests: Counters<2>,
+    /// Of what was taken back, and how services hear it.
+    pub taken_back: TakenBack,
 }
 
 /// What the database says of the deliveries at one moment.
@@ -114,8 +120,8 @@ impl SignInResult {
 }
 
 impl Metrics {
-    /// Metrics of a process that began at `started_at`.
-    pub fn new(started_at: Timestamp) -> Self {
+    /// Metrics of a process that began at `started_at`, and that publishes to Redis or does not.
+    pub fn new(started_at: Timestamp, has_bus: bool) -> Self {
         let mut registry = Registry::with_prefix("exeunt");
         let lags = || Histogram::new(LAGS);
         let metrics = Self {
@@ -133,6 +139,7 @@ impl Metrics {
             sign_ins: Counters::default(),
             tokens: Counters::default(),
             requests: Counters::default(),
+            taken_back: TakenBack::default(),
             registry: Registry::default(),
         };
         registry.register(
@@ -200,6 +207,10 @@ impl Metrics {
             "Requests answered, by route and status",
             metrics.requests.clone(),
         );
+        metrics.taken_back.register(&mut registry);
+        if has_bus {
+            metrics.taken_back.register_bus(&mut registry);
+        }
         let started: Gauge = Gauge::default();
         started.set(started_at.timestamp());
         registry.register(
@@ -342,7 +353,7 @@ mod tests {
     use chrono::DateTime;
 
     fn metrics() -> Metrics {
-        Metrics::new(DateTime::from_timestamp(1_767_268_800, 0).unwrap())
+        Metrics::new(DateTime::from_timestamp(1_767_268_800, 0).unwrap(), true)
     }
 
     #[test]

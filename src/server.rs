@@ -25,7 +25,9 @@ use crate::flows::{
 use crate::http::{self, limits};
 use crate::jose::{KeyRing, PasswordPool};
 use crate::metrics::Metrics;
-use crate::outbound::{Guard, Limits, Outbound, Resolver, SetupError, SystemResolver};
+use crate::outbound::{
+    Bus, BusError, Guard, Limits, Outbound, Resolver, SetupError, SystemResolver,
+};
 use crate::random::{OsRandom, Random};
 use crate::store::{Database, StoreError};
 
@@ -86,6 +88,9 @@ pub enum StartError {
         /// The file that knows.
         marker: String,
     },
+    /// The way to Redis.
+    #[error(transparent)]
+    Bus(#[from] BusError),
     /// The listener.
     #[error("nothing can listen on {address}: {cause}")]
     Listen {
@@ -128,7 +133,7 @@ pub async fn open(config: Config, seams: Seams) -> Result<Provider, StartError> 
 /// # Errors
 /// [`StartError`].
 pub async fn open_unclaimed(config: Config, seams: Seams) -> Result<Provider, StartError> {
-    let metrics = Metrics::new(seams.clock.now());
+    let metrics = Metrics::new(seams.clock.now(), config.bus.is_some());
     let master = Arc::new(master_key(&config.master_key_file, seams.random.as_ref())?);
     let extra_ca = match &config.outbound.extra_ca_file {
         Some(path) => Some(std::fs::read(path).map_err(|cause| StartError::file(path, cause))?),
@@ -218,6 +223,8 @@ pub async fn start_on(
         Some((certificate, _)) => Some(certificate.server_config()?),
         None => None,
     };
+    let bus = config.bus.as_ref().map(|bus| Bus::new(bus.url.as_str()));
+    let bus = bus.transpose()?;
     let provider = open(config, seams).await?;
     declare::apply(&provider).await?;
     revocations::remember_lifetimes(&provider).await?;
@@ -278,6 +285,10 @@ pub async fn start_on(
             distrusted.clone(),
         )),
     ];
+    if let Some(bus) = bus {
+        let publishing = revocations::bus::run(Arc::clone(&workers), bus, stop.clone());
+        tasks.push(tokio::spawn(publishing));
+    }
     if let Some((certificate, seen)) = certificate {
         let clock = Arc::clone(&workers.clock);
         tasks.push(tokio::spawn(certificate.watch(seen, clock, stop.clone())));

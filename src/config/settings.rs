@@ -12,7 +12,7 @@ use super::reader::Reader;
 use super::section::{Mistake, Section};
 use super::{
     Admin, Config, DatabaseUrl, ForwardedHeader, Keys, Logout, Outbound, Proxies, RefreshReuse,
-    SessionLifetimes, Tls, TokenLifetimes, clients, registration, services, users,
+    SessionLifetimes, Tls, TokenLifetimes, bus, clients, registration, services, users,
 };
 use crate::oidc::duration;
 use crate::oidc::issuer::Issuer;
@@ -87,6 +87,7 @@ fn read(root: &Section<'_, '_>) -> Config {
     secrets.finish();
 
     config.outbound = outbound(&root.section("outbound"));
+    config.bus = bus::read(&root.section("bus"));
     config.session = session(&root.section("session"));
     config.tokens = tokens(&root.section("tokens"));
     config.logout = logout(&root.section("logout"));

@@ -82,7 +82,7 @@ pub async fn start_anew(provider: &Provider, kept: Option<Timestamp>) -> Result<
     }
     let known = marks::lock_alive_at(&tx).await?;
     let alive_at = after(known.max(kept), now);
-    revocations::begin_anew(&tx, alive_at).await?;
+    revocations::begin_anew(provider, &tx, alive_at).await?;
     keys::distrust(provider, &tx, replaced.into_iter(), now).await?;
     // Sessions began before that, whatever the clock says now.
     end_session::order(provider, &tx, OrderScope::All, Cause::Restored, alive_at).await?;

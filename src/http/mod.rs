@@ -66,7 +66,7 @@ impl Routes {
             prefix: issuer.path().to_owned(),
             registers,
             metadata: web::Data::new(discovery::Metadata::new(&provider.config)),
-            waiters: web::Data::default(),
+            waiters: web::Data::new(revocations::Waiters::new(&provider.metrics)),
             session_management: provider.config.session_management,
         }
     }

@@ -26,6 +26,8 @@ const ALIVE_AT: &str = "alive_at";
 pub const REVOCATIONS_GIVEN: &str = "revocations_given";
 /// The highest number of an entry that was forgotten, or never given at all.
 pub const REVOCATIONS_FORGOTTEN: &str = "revocations_forgotten";
+/// By which the numbers of this database's revocation log are known from those of another one.
+pub const REVOCATIONS_ORIGIN: &str = "revocations_origin";
 /// For how long an access token was good at most, ever, in milliseconds.
 pub const LONGEST_ACCESS: &str = "longest_access";
 

@@ -3,6 +3,10 @@
 //! transactions would appear in another order than they were drawn in, and whoever reads on from one would miss those
 //! that came late.
 
+mod extent;
+
+pub use extent::{lengths, oldest, origin, set_origin};
+
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{Condition, LockBehavior, LockType};
 use sea_orm::{

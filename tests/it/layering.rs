@@ -22,6 +22,7 @@ const RESERVED: &[Reserved] = &[
     reserved("utoipa", &["http/admin/"]),
     reserved("flate2", &["http/"]),
     reserved("reqwest", &["outbound/", "demo/"]),
+    reserved("redis", &["outbound/"]),
     reserved("jsonwebtoken", &["jose/"]),
     reserved("rsa", &["jose/"]),
     reserved("exeunt_guard", &["jose/", "demo/"]),

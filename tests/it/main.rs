@@ -1,6 +1,6 @@
 //! The integration tests: one binary, one file per feature, through the front door.
 //!
-//! What needs more than Rust (Chromium, PostgreSQL) is `#[ignore]`d with the reason; `scripts/test` runs it all.
+//! What needs more than Rust (Chromium, PostgreSQL, Redis) is `#[ignore]`d with the reason; `scripts/test` runs it all.
 
 // `cfg(test)` tells clippy that these are tests, where `unwrap` is welcome.
 #[cfg(test)]
@@ -20,6 +20,8 @@ mod authorize;
 mod backchannel;
 #[cfg(test)]
 mod browser;
+#[cfg(test)]
+mod bus;
 #[cfg(test)]
 mod certificates;
 #[cfg(test)]

@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use super::freshness::{Freshness, Staleness};
 use super::keys::Signers;
+#[cfg(feature = "feed")]
+use super::remote::Wanted;
 use super::{Guard, Shared};
 use crate::claims::Expected;
 use crate::cwt;
@@ -23,7 +25,7 @@ pub struct Builder {
     staleness: Staleness,
     clock: fn() -> i64,
     #[cfg(feature = "feed")]
-    secret: Option<String>,
+    wanted: Wanted,
 }
 
 impl Builder {
@@ -37,7 +39,7 @@ impl Builder {
             staleness: Staleness::default(),
             clock: system_clock,
             #[cfg(feature = "feed")]
-            secret: None,
+            wanted: connecting::nothing_but_keys(),
         }
     }
 
@@ -110,16 +112,53 @@ impl Builder {
 
 #[cfg(feature = "feed")]
 mod connecting {
-    use super::super::remote::Remote;
+    use super::super::remote::{Remote, Wanted};
     use super::{Builder, Guard};
     use std::sync::Arc;
+    use std::time::Duration;
 
     pub use super::super::remote::Unreachable;
+
+    /// How long a guard waits for the list of what was revoked unless said otherwise.
+    const PATIENCE: Duration = Duration::from_secs(5);
+
+    pub(super) fn nothing_but_keys() -> Wanted {
+        Wanted {
+            keys: true,
+            secret: None,
+            #[cfg(feature = "redis")]
+            redis: None,
+            patience: PATIENCE,
+        }
+    }
 
     impl Builder {
         /// The service's secret at the issuer, with which it follows the feed of revocations.
         pub fn service_secret(mut self, secret: impl Into<String>) -> Self {
-            self.secret = Some(secret.into());
+            self.wanted.secret = Some(secret.into());
+            self
+        }
+
+        /// The Redis into which the issuer puts what was revoked: `redis://user:password@host/0`, or `rediss://` for TLS.
+        /// It is followed instead of the feed or, with [`Builder::service_secret`], beside it: then either of them
+        /// suffices.
+        #[cfg(feature = "redis")]
+        pub fn redis(mut self, url: impl Into<String>) -> Self {
+            self.wanted.redis = Some(url.into());
+            self
+        }
+
+        /// Only the keys that the builder was given: the issuer is not asked for any. Then [`Builder::connect`] needs no
+        /// issuer that answers.
+        pub fn without_discovery(mut self) -> Self {
+            self.wanted.keys = false;
+            self
+        }
+
+        /// How long [`Builder::connect`] waits for the list of what was revoked, at most; five seconds unless said
+        /// otherwise.
+        pub fn wait_for_list(mut self, patience: Duration) -> Self {
+            self.wanted.patience = patience;
             self
         }
 
@@ -127,15 +166,16 @@ mod connecting {
         /// again; and, with [`Builder::service_secret`], what was revoked. It works in the background until its last clone
         /// is gone. Call it on a tokio runtime that lives as long.
         ///
-        /// It answers when the keys are known. The list of what was revoked is on its way then; with
-        /// [`Staleness::RefuseBeyond`](super::Staleness::RefuseBeyond) nothing is accepted before it has come.
+        /// It answers when the keys are known and the list of what was revoked has come, or when that takes too long: then
+        /// the list is still on its way. With [`Staleness::RefuseBeyond`](super::Staleness::RefuseBeyond) nothing is accepted
+        /// before it has come.
         ///
         /// # Errors
-        /// [`Unreachable`] when the issuer can't be asked, or its answer makes no sense.
+        /// [`Unreachable`] when the issuer can't be asked for its keys, or its answer makes no sense.
         pub async fn connect(mut self) -> Result<Guard, Unreachable> {
-            let secret = self.secret.take();
+            let wanted = std::mem::replace(&mut self.wanted, nothing_but_keys());
             let shared = self.shared();
-            let remote = Remote::connect(Arc::clone(&shared), secret).await?;
+            let remote = Remote::connect(Arc::clone(&shared), wanted).await?;
             Ok(Guard {
                 shared,
                 remote: Some(Arc::new(remote)),

@@ -1,10 +1,13 @@
 //! A guard that follows its issuer: a small server plays the issuer, and says what each test wants it to say.
 
+use std::io::Write as _;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use exeunt_guard::jwt::{self, Algorithm, SigningKey};
+use exeunt_guard::jwt::{self, Algorithm, SigningKey, VerifyingKey};
 use exeunt_guard::{Claims, Guard, Refused, Staleness};
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -28,6 +31,8 @@ struct State {
     last: u64,
     /// What is older is not kept.
     oldest: u64,
+    /// Whether answers are packed for who accepts that.
+    packs: bool,
     /// Answers that are given first, whatever is asked: a status and a body.
     first: Vec<(u16, String)>,
     /// What was asked: path and query, and the Authorization header.
@@ -44,6 +49,7 @@ impl Issuer {
             log: Vec::new(),
             last: 0,
             oldest: 0,
+            packs: false,
             first: Vec::new(),
             asked: Vec::new(),
         }));
@@ -108,6 +114,7 @@ impl Issuer {
             .clock(|| NOW)
             .staleness(staleness)
             .service_secret("a secret: 100 %")
+            .wait_for_list(Duration::ZERO)
             .connect()
             .await
             .unwrap()
@@ -146,14 +153,26 @@ async fn serve(mut stream: TcpStream, state: Arc<Mutex<State>>, mut changes: wat
             let _changed =
                 tokio::time::timeout(Duration::from_millis(500), changes.changed()).await;
         };
-        let answer = format!(
-            "HTTP/1.1 {status} X\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+        let packs = state.lock().unwrap().packs && text.contains("accept-encoding: gzip");
+        let (packing, body) = match packs {
+            true => ("content-encoding: gzip\r\n", pack(&body)),
+            false => ("", body.into_bytes()),
+        };
+        let head = format!(
+            "HTTP/1.1 {status} X\r\ncontent-type: application/json\r\n{packing}content-length: {}\r\n\r\n",
             body.len()
         );
-        if stream.write_all(answer.as_bytes()).await.is_err() {
+        let answer = [head.into_bytes(), body].concat();
+        if stream.write_all(&answer).await.is_err() {
             return;
         }
     }
+}
+
+fn pack(text: &str) -> Vec<u8> {
+    let mut packer = GzEncoder::new(Vec::new(), Compression::fast());
+    packer.write_all(text.as_bytes()).unwrap();
+    packer.finish().unwrap()
 }
 
 /// The answer, or none while there is nothing new and the poll has not `waited` long enough.
@@ -372,6 +391,76 @@ async fn an_issuer_that_fails_is_asked_again_and_nothing_of_another_is_believed(
     })
     .await;
     assert_eq!(issuer.asked("/revocations/snapshot"), 6);
+}
+
+#[tokio::test]
+async fn a_snapshot_may_come_packed() {
+    let issuer = Issuer::start().await;
+    let key = issuer.key("1");
+    issuer.with(|state| state.packs = true);
+    issuer.revoke(session("s1"));
+    let guard = issuer.guard(STRICT).await;
+    until("it is fresh", || {
+        guard.verify(&issuer.token(&key, "s2")).is_ok()
+    })
+    .await;
+    let token = issuer.token(&key, "s1");
+    assert_eq!(guard.verify(&token), Err(Refused::Revoked));
+    assert_eq!(issuer.asked("/revocations/snapshot"), 1);
+}
+
+#[tokio::test]
+async fn connecting_waits_for_the_list_and_not_for_ever() {
+    let issuer = Issuer::start().await;
+    let key = issuer.key("1");
+    issuer.revoke(session("s1"));
+    let connect = || {
+        Guard::builder(&issuer.address, SERVICE)
+            .clock(|| NOW)
+            .staleness(STRICT)
+            .service_secret("secret")
+    };
+    let guard = connect().connect().await.unwrap();
+    assert_eq!(
+        guard.verify(&issuer.token(&key, "s1")),
+        Err(Refused::Revoked)
+    );
+    assert!(guard.verify(&issuer.token(&key, "s2")).is_ok());
+
+    issuer.with(|state| state.first = vec![(500, String::new()); 100]);
+    let began = Instant::now();
+    let patience = Duration::from_millis(200);
+    let guard = connect().wait_for_list(patience).connect().await.unwrap();
+    assert!(began.elapsed() >= patience && began.elapsed() < Duration::from_secs(5));
+    assert_eq!(guard.verify(&issuer.token(&key, "s2")), Err(Refused::Stale));
+}
+
+/// A service whose keys are given starts though its issuer is down, and asks it for no keys.
+#[tokio::test]
+async fn a_guard_without_discovery_needs_no_issuer_to_start() {
+    let key = SigningKey::generate(Algorithm::ES256, "1").unwrap();
+    let of = |staleness| {
+        Guard::builder("http://127.0.0.1:1", SERVICE)
+            .clock(|| NOW)
+            .signers([VerifyingKey::from_jwk(&key.public_jwk()).unwrap()])
+            .staleness(staleness)
+            .service_secret("secret")
+            .without_discovery()
+            .wait_for_list(Duration::from_millis(50))
+            .connect()
+    };
+    let claims = Claims {
+        iss: "http://127.0.0.1:1".into(),
+        ..claims()
+    };
+    let token = jwt::generate(&claims, &key).unwrap();
+    let guard = of(Staleness::Accept).await.unwrap();
+    assert_eq!(guard.check(&token).await, Ok(claims.clone()));
+    let other = SigningKey::generate(Algorithm::ES256, "2").unwrap();
+    let unknown = jwt::generate(&claims, &other).unwrap();
+    assert_eq!(guard.check(&unknown).await, Err(Refused::UnknownKey));
+    let guard = of(STRICT).await.unwrap();
+    assert_eq!(guard.check(&token).await, Err(Refused::Stale));
 }
 
 #[tokio::test]

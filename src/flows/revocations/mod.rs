@@ -1,6 +1,7 @@
 //! Taking back, as services hear of it: every cause writes in its own transaction what is no longer good. What belongs
 //! here: which entries a cause needs, for how long, how they get their numbers, and what a service is told of them.
 
+pub mod bus;
 pub mod hearing;
 mod numbers;
 
@@ -73,7 +74,16 @@ pub(super) async fn remember_lifetimes_in(
     if ever < now {
         marks::set_number(tx, LONGEST_ACCESS, now).await?;
     }
+    if revocations::origin(tx).await?.is_none() {
+        revocations::set_origin(tx, new_origin(provider)).await?;
+    }
     Ok(())
+}
+
+fn new_origin(provider: &Provider) -> i64 {
+    let (first, second) = provider.random.identifier().as_u64_pair();
+    // Never zero, which stands for none.
+    ((first ^ second) >> 1 | 1).cast_signed()
 }
 
 /// What ended before there was a log is in it too, as far as tokens could still be good (P3: not by an upgrade).
@@ -287,7 +297,12 @@ async fn at_client_end(
 
 /// Nothing of what was issued before the database was put back is good, and no number of the history that was lost
 /// counts: whoever has one takes a snapshot.
-pub(super) async fn begin_anew(tx: &Transaction, alive_at: Timestamp) -> Result<(), FlowError> {
+pub(super) async fn begin_anew(
+    provider: &Provider,
+    tx: &Transaction,
+    alive_at: Timestamp,
+) -> Result<(), FlowError> {
+    revocations::set_origin(tx, new_origin(provider)).await?;
     // Of every history the numbers lie above the moment at which it began, for no more than one entry a microsecond is
     // written; and later histories begin later.
     Ok(revocations::begin_above(tx, alive_at.timestamp_micros()).await?)

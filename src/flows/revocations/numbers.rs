@@ -34,6 +34,7 @@ async fn look(provider: &Provider) -> Result<(), FlowError> {
         let work = provider.begin_work().await?;
         let numbered = revocations::number(&work.tx, AT_ONCE).await?;
         work.commit().await?;
+        provider.metrics.taken_back.numbered(numbered);
         // Another node may have been faster, or hold those that were seen.
         if numbered < AT_ONCE {
             break;

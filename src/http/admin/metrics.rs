@@ -7,7 +7,7 @@ use crate::flows::Provider;
 use crate::metrics::{Breaker, CONTENT_TYPE, Queue};
 use crate::oidc::logout::DeliveryState;
 use crate::store::deliveries::listing::{self, Wanted};
-use crate::store::{StoreError, breakers};
+use crate::store::{StoreError, breakers, revocations};
 
 /// The states whose length is watched.
 const WATCHED: [DeliveryState; 3] = [
@@ -46,6 +46,8 @@ async fn look(provider: &Provider) -> Result<Queue, StoreError> {
         let length = counted.iter().find(|(known, _)| *known == state);
         (state, length.map_or(0, |(_, length)| *length))
     });
+    let (waiting, living) = revocations::lengths(db, now).await?;
+    provider.metrics.taken_back.look(waiting, living);
     let oldest = listing::oldest_waiting(db).await?;
     let breakers = breakers::all(db)
         .await?

@@ -1,8 +1,10 @@
 //! The guard's HTTP client: it goes to the issuer and nowhere else.
 
+use std::io::Read as _;
 use std::time::Duration;
 
-use reqwest::header::{AUTHORIZATION, CACHE_CONTROL};
+use flate2::bufread::GzDecoder;
+use reqwest::header::{ACCEPT_ENCODING, AUTHORIZATION, CACHE_CONTROL, CONTENT_ENCODING};
 use reqwest::{Client, Response, StatusCode, Url, redirect};
 
 /// How long an answer may take that waits for nothing.
@@ -70,9 +72,16 @@ impl Http {
         longest: usize,
     ) -> Result<(StatusCode, Vec<u8>), HttpError> {
         let request = self.0.get(address).header(AUTHORIZATION, authorization);
+        let request = request.header(ACCEPT_ENCODING, "gzip");
         let answer = request.timeout(wait + PATIENCE).send().await?;
         let status = answer.status();
-        Ok((status, read(answer, longest).await?))
+        let packing = answer.headers().get(CONTENT_ENCODING).cloned();
+        let body = read(answer, longest).await?;
+        match packing.as_ref().map(|packing| packing.as_bytes()) {
+            None => Ok((status, body)),
+            Some(b"gzip") => Ok((status, unpack(body, longest).await?)),
+            Some(_) => Err(HttpError::Content("it is packed in an unknown way")),
+        }
     }
 }
 
@@ -101,6 +110,24 @@ async fn read(mut answer: Response, longest: usize) -> Result<Vec<u8>, HttpError
     Ok(body)
 }
 
+/// What was packed, however much less of it came: no more than `longest` is unpacked.
+async fn unpack(packed: Vec<u8>, longest: usize) -> Result<Vec<u8>, HttpError> {
+    // A long one takes a while.
+    let unpacked = tokio::task::spawn_blocking(move || {
+        let mut unpacked = Vec::new();
+        let most = u64::try_from(longest).unwrap_or(u64::MAX).saturating_add(1);
+        let read = GzDecoder::new(packed.as_slice())
+            .take(most)
+            .read_to_end(&mut unpacked);
+        read.map(|_length| unpacked)
+    });
+    match unpacked.await {
+        Ok(Ok(unpacked)) if unpacked.len() <= longest => Ok(unpacked),
+        Ok(Ok(_)) => Err(HttpError::Content("it is too long")),
+        _ => Err(HttpError::Content("it can't be unpacked")),
+    }
+}
+
 /// How long an answer may be kept (RFC 9111 §5.2.2.1).
 fn max_age(answer: &Response) -> Option<Duration> {
     let values = answer.headers().get_all(CACHE_CONTROL);
@@ -118,6 +145,11 @@ fn max_age(answer: &Response) -> Option<Duration> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write as _;
+
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+
     use super::*;
 
     #[test]
@@ -141,6 +173,27 @@ mod tests {
         ] {
             let answer = check(refused);
             assert!(matches!(answer, Err(HttpError::Address)), "{refused}");
+        }
+    }
+
+    fn pack(text: &[u8]) -> Vec<u8> {
+        let mut packer = GzEncoder::new(Vec::new(), Compression::best());
+        packer.write_all(text).unwrap();
+        packer.finish().unwrap()
+    }
+
+    /// Attack 34: a little that unpacks to very much.
+    #[tokio::test]
+    async fn what_is_packed_is_unpacked_up_to_a_bound() {
+        let text = vec![b' '; 1 << 20];
+        let packed = pack(&text);
+        assert!(packed.len() < 2000);
+        assert_eq!(unpack(packed.clone(), 1 << 20).await.unwrap(), text);
+        let told = unpack(packed.clone(), (1 << 20) - 1).await.unwrap_err();
+        assert!(told.to_string().contains("too long"), "{told}");
+        for broken in [&packed[..packed.len() / 2], b"{}", b""] {
+            let told = unpack(broken.to_vec(), 1 << 20).await.unwrap_err();
+            assert!(told.to_string().contains("unpacked"), "{told}");
         }
     }
 }

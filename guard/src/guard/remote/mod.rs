@@ -1,6 +1,8 @@
 //! What a guard hears from its issuer: discovery, keys and the feed of revocations.
 
 mod backoff;
+#[cfg(feature = "redis")]
+mod bus;
 mod feed;
 mod http;
 
@@ -26,6 +28,9 @@ const KEYS_KEPT_MOST: Duration = Duration::from_secs(24 * 3600);
 /// How often a token with a key that is not known may lead to the issuer.
 const BETWEEN_LOOKS: Duration = Duration::from_secs(60);
 
+/// How often it is looked whether the list has come.
+const BETWEEN_GLANCES: Duration = Duration::from_millis(10);
+
 /// The issuer can't be asked, or its answer makes no sense.
 #[derive(Debug, thiserror::Error)]
 #[error("{what} of {issuer}: {source}")]
@@ -35,9 +40,23 @@ pub struct Unreachable {
     source: HttpError,
 }
 
+/// What a guard is to hear of its issuer.
+#[derive(Debug)]
+pub(crate) struct Wanted {
+    /// The keys, by discovery.
+    pub(crate) keys: bool,
+    /// The service's secret, to hear the feed with.
+    pub(crate) secret: Option<String>,
+    /// The Redis to hear the same from.
+    #[cfg(feature = "redis")]
+    pub(crate) redis: Option<String>,
+    /// How long to wait for the list of what was revoked.
+    pub(crate) patience: Duration,
+}
+
 /// The connection to the issuer. Dropping it ends the work in the background.
 pub(crate) struct Remote {
-    keys: Arc<Keys>,
+    keys: Option<Arc<Keys>>,
     tasks: Vec<AbortHandle>,
 }
 
@@ -62,10 +81,7 @@ struct Discovery {
 }
 
 impl Remote {
-    pub(super) async fn connect(
-        shared: Arc<Shared>,
-        secret: Option<String>,
-    ) -> Result<Self, Unreachable> {
+    pub(super) async fn connect(shared: Arc<Shared>, wanted: Wanted) -> Result<Self, Unreachable> {
         let issuer = shared.expected.issuer.clone();
         let unreachable = |what| {
             let issuer = issuer.clone();
@@ -77,46 +93,56 @@ impl Remote {
         };
         let http = Http::new().map_err(unreachable("the client"))?;
         // OpenID Connect Discovery §4.1: a slash at the end is left out.
-        let address = format!(
-            "{}/.well-known/openid-configuration",
-            issuer.strip_suffix('/').unwrap_or(&issuer)
-        );
-        let discovery = discover(&http, &address, &issuer)
-            .await
-            .map_err(unreachable("the discovery document"))?;
-        let keys = Arc::new(Keys {
-            shared: Arc::clone(&shared),
-            http: http.clone(),
-            jwks_uri: discovery.jwks_uri,
-            state: Mutex::new(KeysState {
-                looked: None,
-                again: Instant::now(),
-            }),
-        });
-        let mut state = keys.state.lock().await;
-        keys.fetch(&mut state)
-            .await
-            .map_err(unreachable("the keys"))?;
-        drop(state);
-
-        let mut tasks = vec![tokio::spawn(Arc::clone(&keys).refresh()).abort_handle()];
-        if let Some(secret) = secret {
-            let address = format!(
-                "{}/revocations",
-                issuer.strip_suffix('/').unwrap_or(&issuer)
-            );
-            let feed = Feed::new(shared, http, &address, &secret)
-                .map_err(unreachable("the feed of revocations"))?;
-            tasks.push(tokio::spawn(feed.follow()).abort_handle());
+        let base = issuer.strip_suffix('/').unwrap_or(&issuer);
+        let mut remote = Self {
+            keys: None,
+            tasks: Vec::new(),
+        };
+        if wanted.keys {
+            let address = format!("{base}/.well-known/openid-configuration");
+            let discovery = discover(&http, &address, &issuer)
+                .await
+                .map_err(unreachable("the discovery document"))?;
+            let keys = Keys::known(Arc::clone(&shared), http.clone(), discovery.jwks_uri)
+                .await
+                .map_err(unreachable("the keys"))?;
+            remote.keys = Some(Arc::clone(&keys));
+            remote.spawn(keys.refresh());
         }
-        Ok(Self { keys, tasks })
+        let mut follows = false;
+        if let Some(secret) = &wanted.secret {
+            let address = format!("{base}/revocations");
+            let feed = Feed::new(Arc::clone(&shared), http, &address, secret)
+                .map_err(unreachable("the feed of revocations"))?;
+            remote.spawn(feed.follow());
+            follows = true;
+        }
+        #[cfg(feature = "redis")]
+        if let Some(url) = &wanted.redis {
+            let bus = bus::Bus::new(Arc::clone(&shared), url)
+                .map_err(|_no_url| HttpError::Content("the address of Redis is none"))
+                .map_err(unreachable("the list of revocations"))?;
+            remote.spawn(bus.follow());
+            follows = true;
+        }
+        if follows {
+            wait_for_list(&shared, wanted.patience).await;
+        }
+        Ok(remote)
+    }
+
+    fn spawn(&mut self, work: impl Future<Output = ()> + Send + 'static) {
+        self.tasks.push(tokio::spawn(work).abort_handle());
     }
 
     /// Asks for the keys again, unless a token led to that within the last minute. Whether there may be others now.
     pub(super) async fn look_for_new_keys(&self) -> bool {
-        let known = self.keys.shared.signers.load();
-        let mut state = self.keys.state.lock().await;
-        let others = self.keys.shared.signers.load();
+        let Some(keys) = &self.keys else {
+            return false;
+        };
+        let known = keys.shared.signers.load();
+        let mut state = keys.state.lock().await;
+        let others = keys.shared.signers.load();
         if !Arc::ptr_eq(&known, &others) {
             // Somebody else has just asked.
             return true;
@@ -128,7 +154,7 @@ impl Remote {
             return false;
         }
         state.looked = Some(Instant::now());
-        self.keys.fetch(&mut state).await.is_ok()
+        keys.fetch(&mut state).await.is_ok()
     }
 }
 
@@ -140,7 +166,37 @@ impl Drop for Remote {
     }
 }
 
+/// Waits until the list of what was revoked has come for the first time; for so long at most. An issuer that is down does
+/// not keep a service from starting: what to do without a list, it has said itself.
+async fn wait_for_list(shared: &Shared, patience: Duration) {
+    let began = Instant::now();
+    while shared.freshness.age(Instant::now()).is_none() && began.elapsed() < patience {
+        backoff::sleep(BETWEEN_GLANCES.min(patience)).await;
+    }
+}
+
 impl Keys {
+    /// The keys at this address, once they are known.
+    async fn known(
+        shared: Arc<Shared>,
+        http: Http,
+        jwks_uri: String,
+    ) -> Result<Arc<Self>, HttpError> {
+        let keys = Self {
+            shared,
+            http,
+            jwks_uri,
+            state: Mutex::new(KeysState {
+                looked: None,
+                again: Instant::now(),
+            }),
+        };
+        let mut state = keys.state.lock().await;
+        keys.fetch(&mut state).await?;
+        drop(state);
+        Ok(Arc::new(keys))
+    }
+
     /// A set without a key that is any good is none: an issuer signs with something.
     async fn fetch(&self, state: &mut KeysState) -> Result<(), HttpError> {
         let answer = self.http.get(&self.jwks_uri).await?;
