@@ -10,6 +10,7 @@ use crate::flows::{FlowError, Provider};
 use crate::oidc::client::ClientMetadata;
 use crate::oidc::revocation::{Piece, TakenBack, What};
 use crate::oidc::service::Service;
+use crate::oidc::token::exchange::policy::Policy;
 use crate::store::participants::{self, Participant};
 use crate::store::revocations::{self, Dead, Entry};
 use crate::store::{clients, grants, services};
@@ -122,6 +123,8 @@ async fn wait(provider: &Provider, after: i64, deadline: Timestamp) {
 /// What entries are told by.
 struct Told<'a> {
     service: &'a Service,
+    /// Whose tokens can become tokens for it.
+    policy: &'a Policy,
     /// The parts in the sessions that are named.
     parts: HashMap<Uuid, Vec<Participant>>,
     /// As whom the service's tokens know the people who are named.
@@ -130,13 +133,14 @@ struct Told<'a> {
 
 impl<'a> Told<'a> {
     async fn gather(
-        provider: &Provider,
+        provider: &'a Provider,
         service: &'a Service,
         log: &[Entry],
     ) -> Result<Self, FlowError> {
         let db = provider.database.read();
         let mut told = Self {
             service,
+            policy: &provider.config.exchange,
             parts: HashMap::new(),
             subjects: HashMap::new(),
         };
@@ -176,10 +180,8 @@ impl<'a> Told<'a> {
 
     /// Whether the client may have tokens for the service.
     fn may_hold(&self, client_id: &str) -> bool {
-        match &self.service.clients {
-            None => true,
-            Some(clients) => clients.iter().any(|known| known == client_id),
-        }
+        let service = self.service;
+        service.admits(client_id) || self.policy.leads_to(client_id, &service.identifier)
     }
 
     fn tell(&self, log: &[Entry]) -> Vec<TakenBack> {
