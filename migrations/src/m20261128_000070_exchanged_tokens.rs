@@ -25,7 +25,7 @@ impl MigrationTrait for Migration {
             .col(big_integer("expires_at"))
             .primary_key(Index::create().col("jti").col("parent_jti"));
         manager.create_table(table).await?;
-        for column in ["parent_jti", "expires_at"] {
+        for column in ["parent_jti", "audience", "expires_at"] {
             let mut index = Index::create();
             index
                 .name(format!("exchanged_tokens_by_{column}"))

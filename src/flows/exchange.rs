@@ -221,9 +221,16 @@ async fn written(
         if revocations::name_itself(&tx, &parent.jti).await? {
             return Err(presented::not_good().into());
         }
+    }
+    let names = match names.is_empty() {
+        // That it is there counts all the same: its service is to hear of this client.
+        true => vec![None],
+        false => names.into_iter().map(Some).collect(),
+    };
+    for parent_jti in names {
         let row = ExchangedToken {
             jti: claims.jti.clone(),
-            parent_jti: parent.jti.clone(),
+            parent_jti,
             client_id: claims.client_id.clone(),
             audience: claims.aud.clone(),
             expires_at: claims.expires_at(),

@@ -1,5 +1,5 @@
 //! `exchanged_tokens`: which tokens came from which (RFC 8693), by their names, so that who takes one back takes back what
-//! came of it.
+//! came of it; and which clients' tokens a service has by that.
 
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::Condition;
@@ -14,6 +14,7 @@ use crate::clock::Timestamp;
 struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     jti: String,
+    /// Empty, where the other has no name.
     #[sea_orm(primary_key, auto_increment = false)]
     parent_jti: String,
     client_id: String,
@@ -30,8 +31,8 @@ impl ActiveModelBehavior for ActiveModel {}
 pub struct ExchangedToken {
     /// Its name.
     pub jti: String,
-    /// The other's.
-    pub parent_jti: String,
+    /// The other's, if it has one.
+    pub parent_jti: Option<String>,
     /// The client that it says.
     pub client_id: String,
     /// Whom it is for.
@@ -47,7 +48,7 @@ pub struct ExchangedToken {
 pub async fn insert(db: &impl ConnectionTrait, token: &ExchangedToken) -> Result<(), StoreError> {
     let row = ActiveModel {
         jti: Set(token.jti.clone()),
-        parent_jti: Set(token.parent_jti.clone()),
+        parent_jti: Set(token.parent_jti.clone().unwrap_or_default()),
         client_id: Set(token.client_id.clone()),
         audience: Set(token.audience.clone()),
         expires_at: Set(millis(token.expires_at)),
@@ -93,13 +94,33 @@ pub async fn children(
     let read = |row: Model| {
         Ok(ExchangedToken {
             jti: row.jti,
-            parent_jti: row.parent_jti,
+            parent_jti: Some(row.parent_jti).filter(|jti| !jti.is_empty()),
             client_id: row.client_id,
             audience: row.audience,
             expires_at: time(row.expires_at)?,
         })
     };
     rows.into_iter().map(read).collect()
+}
+
+/// The clients of which there are tokens for this service that are not over.
+///
+/// # Errors
+/// When the database fails.
+pub async fn clients_at(
+    db: &impl ConnectionTrait,
+    audience: &str,
+    now: Timestamp,
+) -> Result<Vec<String>, StoreError> {
+    Ok(Entity::find()
+        .select_only()
+        .column(Column::ClientId)
+        .distinct()
+        .filter(Column::Audience.eq(audience))
+        .filter(Column::ExpiresAt.gt(millis(now)))
+        .into_tuple()
+        .all(db)
+        .await?)
 }
 
 /// Forgets those that nobody accepts any more.

@@ -3,6 +3,7 @@
 pub mod admin;
 pub mod browser;
 pub mod client_key;
+pub mod exchange;
 pub mod fixtures;
 pub mod https;
 pub mod ledger;
