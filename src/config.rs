@@ -9,6 +9,7 @@ mod clients;
 mod database;
 mod error;
 mod examples;
+mod exchange;
 mod fields;
 mod mistyped;
 mod reader;
@@ -38,6 +39,7 @@ pub use users::{DeclaredUser, canonical_name, check_password, check_username};
 use crate::oidc::issuer::Issuer;
 use crate::oidc::registration::Networks;
 use crate::oidc::registration::dynamic::Offer;
+use crate::oidc::token::exchange::policy::Policy;
 
 /// Everything that can be set. Values that [`Config::load`] gave are checked; a program that fills the fields itself
 /// answers for them.
@@ -79,6 +81,8 @@ pub struct Config {
     pub clients: Vec<DeclaredClient>,
     /// The services (resource servers) that the file declares.
     pub services: Vec<DeclaredService>,
+    /// Who may exchange which tokens for which.
+    pub exchange: Policy,
     /// The people that the file declares.
     pub users: Vec<DeclaredUser>,
 }
@@ -259,6 +263,7 @@ impl Config {
             registration: Registration::default(),
             clients: Vec::new(),
             services: Vec::new(),
+            exchange: Policy::default(),
             users: Vec::new(),
         }
     }

@@ -20,7 +20,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::flows::{
     FlowError, Provider, client_keys, declare, deliver_logouts, keys, request_objects, revocations,
-    sweep, work,
+    sweep, trusted_issuers, work,
 };
 use crate::http::{self, limits};
 use crate::jose::{KeyRing, PasswordPool};
@@ -159,6 +159,7 @@ pub async fn open_unclaimed(config: Config, seams: Seams) -> Result<Provider, St
         outbound,
         client_keys: client_keys::none_known(),
         request_objects: request_objects::none_known(),
+        issuers: trusted_issuers::none_known(),
         clock: seams.clock,
         random: seams.random,
         work: Arc::default(),

@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 use std::path::Path;
 
 use serde::de::DeserializeOwned;
@@ -170,6 +170,27 @@ impl<'r, 'a> Section<'r, 'a> {
                 None
             }
         }
+    }
+
+    /// Reads a whole number in this range. None: it is absent, or its mistake has been noted.
+    pub(super) fn number(&self, key: &'static str, range: RangeInclusive<usize>) -> Option<usize> {
+        let value = self.value(key);
+        let text = match (self.ask(key), value.map(Spanned::get_ref)) {
+            (Some((_, text)), _) => text.as_str(),
+            (None, Some(DeValue::Integer(number))) => number.as_str(),
+            (None, Some(_)) => "",
+            (None, None) => return None,
+        };
+        let read = text.parse().ok().filter(|number| range.contains(number));
+        if read.is_none() {
+            let mend = format!(
+                "Write a whole number from {} to {}, without quotation marks.",
+                range.start(),
+                range.end()
+            );
+            self.refuse(key, "is not a number that does", &mend);
+        }
+        read
     }
 
     /// Reads texts with `parse`: an array in the file, separated by commas in the environment.

@@ -112,7 +112,7 @@ fn jwks(table: &Section<'_, '_>, format: TokenFormat) -> Vec<Value> {
     read.unwrap_or_default()
 }
 
-fn identifier(text: &str, issuer: &Issuer) -> Result<String, Mistake> {
+pub(super) fn identifier(text: &str, issuer: &Issuer) -> Result<String, Mistake> {
     let unfit = |problem| {
         let mend = "Write the service's own address, such as https://api.example/, letter by letter as applications send it.";
         Mistake::new(format!("does not fit: {problem}"), mend)
@@ -142,7 +142,7 @@ fn name(text: &str) -> Result<String, Mistake> {
     Ok(text.to_owned())
 }
 
-fn scope(text: &str) -> Result<crate::oidc::scope::Scope, Mistake> {
+pub(super) fn scope(text: &str) -> Result<crate::oidc::scope::Scope, Mistake> {
     service::read_scope(text).map_err(|problem| {
         let mend =
             "Write the service's own words with spaces between them, such as \"read write\".";
@@ -160,7 +160,7 @@ fn claim(text: &str) -> Result<String, Mistake> {
     Ok(text.to_owned())
 }
 
-fn client_id(text: &str) -> Result<String, Mistake> {
+pub(super) fn client_id(text: &str) -> Result<String, Mistake> {
     let unfit = |_| {
         let mend = "Write the client_id of an application.";
         Mistake::new(format!("holds no client_id: {text:?}"), mend)

@@ -66,7 +66,7 @@ pub(super) struct Good {
     /// To which application.
     client: Client,
     /// Whose it is, if it is a person's.
-    user: Option<User>,
+    pub user: Option<User>,
 }
 
 /// Why a token is looked at.

@@ -1,4 +1,4 @@
-//! What clients publish at addresses of their own: their keys, their request objects. Fetched when it is needed, by one
+//! What others publish at addresses of their own: clients their keys and request objects, trusted issuers their keys. Fetched when it is needed, by one
 //! request for all that wait for it, and kept for as long as its server allows, within bounds.
 //!
 //! Anyone can send a request that needs such a document. So what came of the last try counts for a while, whatever it
@@ -14,6 +14,7 @@ use tokio::sync::OwnedMutexGuard;
 use super::{FlowError, Provider};
 use crate::clock::Timestamp;
 use crate::oidc::client::Client;
+use crate::oidc::token::exchange::trusted::TrustedIssuer;
 use crate::outbound::{Outbound, OutboundError};
 
 /// The longest that a document is kept, whatever its server says: its client may have to take it back.
@@ -41,6 +42,33 @@ pub struct Kind<T> {
     pub unsaid: TimeDelta,
 }
 
+/// Who publishes a document.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Publisher<'a> {
+    /// Its name, under which its documents are kept.
+    name: &'a str,
+    /// The networks of ours in which they may lie.
+    private_networks: &'a [String],
+}
+
+impl<'a> From<&'a Client> for Publisher<'a> {
+    fn from(client: &'a Client) -> Self {
+        Self {
+            name: &client.client_id,
+            private_networks: &client.metadata.private_networks,
+        }
+    }
+}
+
+impl<'a> From<&'a TrustedIssuer> for Publisher<'a> {
+    fn from(trusted: &'a TrustedIssuer) -> Self {
+        Self {
+            name: &trusted.issuer,
+            private_networks: &trusted.private_networks,
+        }
+    }
+}
+
 /// Documents of one kind.
 pub struct Documents<T> {
     kind: Kind<T>,
@@ -48,7 +76,7 @@ pub struct Documents<T> {
 }
 
 struct Known<T> {
-    /// By client and address: what one client may reach, another may not.
+    /// By publisher and address: what one may reach, another may not.
     entries: HashMap<(String, String), Used<T>>,
     /// Counts every use, to tell which was last.
     uses: u64,
@@ -112,45 +140,47 @@ impl<T: Send + Sync + 'static> Documents<T> {
         }
     }
 
-    /// The document at this address of the client's; none when it can't be had.
+    /// The document at this address of its publisher's; none when it can't be had.
     ///
     /// # Errors
-    /// When the client for the application's private networks can't be had.
-    pub(super) async fn current(
+    /// When the client for the publisher's private networks can't be had.
+    pub(super) async fn current<'a>(
         self: &Arc<Self>,
         provider: &Provider,
-        client: &Client,
+        publisher: impl Into<Publisher<'a>>,
         url: &str,
     ) -> Result<Option<Arc<T>>, FlowError> {
-        self.get(provider, client, url, &Wanted::Current).await
+        let publisher = publisher.into();
+        self.get(provider, publisher, url, &Wanted::Current).await
     }
 
     /// A newer document than `old`; none when there is none, or it was asked for a moment ago.
     ///
     /// # Errors
     /// As [`Documents::current`].
-    pub(super) async fn newer(
+    pub(super) async fn newer<'a>(
         self: &Arc<Self>,
         provider: &Provider,
-        client: &Client,
+        publisher: impl Into<Publisher<'a>>,
         url: &str,
         old: &Arc<T>,
     ) -> Result<Option<Arc<T>>, FlowError> {
         let wanted = Wanted::NewerThan(old);
-        let found = self.get(provider, client, url, &wanted).await?;
+        let publisher = publisher.into();
+        let found = self.get(provider, publisher, url, &wanted).await?;
         Ok(found.filter(|found| !Arc::ptr_eq(found, old)))
     }
 
     async fn get(
         self: &Arc<Self>,
         provider: &Provider,
-        client: &Client,
+        publisher: Publisher<'_>,
         url: &str,
         wanted: &Wanted<'_, T>,
     ) -> Result<Option<Arc<T>>, FlowError> {
         let now = provider.clock.now();
         // Held while the server is asked, so that who comes meanwhile waits for that answer.
-        let entry = self.entry(client, url).lock_owned().await;
+        let entry = self.entry(publisher, url).lock_owned().await;
         let settled = match wanted {
             Wanted::Current => entry.is_fresh(now) || is_within(AGAIN, entry.failed_at, now),
             Wanted::NewerThan(old) => {
@@ -162,9 +192,7 @@ impl<T: Send + Sync + 'static> Documents<T> {
         if settled {
             return Ok(entry.usable(now));
         }
-        let outbound = provider
-            .outbound
-            .within(&client.metadata.private_networks)?;
+        let outbound = provider.outbound.within(publisher.private_networks)?;
         let fetch = Arc::clone(self).fetch(entry, outbound, url.to_owned(), now);
         // In a task of its own: whoever sends a request and goes away must not undo what others wait for, nor have the
         // server asked again.
@@ -190,7 +218,7 @@ impl<T: Send + Sync + 'static> Documents<T> {
             }
             Err(problem) => {
                 entry.failed_at = Some(now);
-                tracing::warn!(url, problem, "a client's document can't be had");
+                tracing::warn!(url, problem, "somebody's document can't be had");
             }
         }
         entry.usable(now)
@@ -211,11 +239,11 @@ impl<T: Send + Sync + 'static> Documents<T> {
         Ok((document, answer.fresh_for))
     }
 
-    fn entry(&self, client: &Client, url: &str) -> Arc<tokio::sync::Mutex<Entry<T>>> {
+    fn entry(&self, publisher: Publisher<'_>, url: &str) -> Arc<tokio::sync::Mutex<Entry<T>>> {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         known.uses += 1;
         let at = known.uses;
-        let name = (client.client_id.clone(), url.to_owned());
+        let name = (publisher.name.to_owned(), url.to_owned());
         if let Some(used) = known.entries.get_mut(&name) {
             used.at = at;
             return Arc::clone(&used.entry);

@@ -16,6 +16,7 @@ pub mod declare;
 pub mod deliver_logouts;
 pub mod documents;
 pub mod end_session;
+pub mod exchange;
 pub mod introspect;
 pub mod keys;
 pub mod known_browser;
@@ -37,6 +38,7 @@ pub mod services;
 pub mod sign_in;
 pub mod sweep;
 mod tokens;
+pub mod trusted_issuers;
 pub mod watching;
 pub mod work;
 
@@ -51,6 +53,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use self::documents::Documents;
+use self::trusted_issuers::IssuersDocuments;
 use self::work::Work;
 use crate::clock::{Clock, Timestamp};
 use crate::config::Config;
@@ -85,6 +88,8 @@ pub struct Provider {
     pub client_keys: Arc<Documents<Value>>,
     /// The request objects that they publish.
     pub request_objects: Arc<Documents<String>>,
+    /// What trusted issuers publish.
+    pub issuers: Arc<IssuersDocuments>,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Randomness.
@@ -113,6 +118,7 @@ impl Provider {
             outbound: self.outbound.clone(),
             client_keys: Arc::clone(&self.client_keys),
             request_objects: Arc::clone(&self.request_objects),
+            issuers: Arc::clone(&self.issuers),
             clock: Arc::clone(&self.clock),
             random: Arc::clone(&self.random),
             work: Arc::clone(&self.work),

@@ -1,5 +1,7 @@
 //! An application takes back a token that it was given (RFC 7009). What is said to be done is committed.
 
+use std::collections::HashSet;
+
 use uuid::Uuid;
 
 use super::end_session::{self, Ending};
@@ -12,7 +14,7 @@ use crate::oidc::logout::Cause;
 use crate::oidc::token::access_token::{self, AccessTokenClaims};
 use crate::store::grants::{self, Of};
 use crate::store::revocations::{self as log, Dead};
-use crate::store::{self, participants, refresh_tokens};
+use crate::store::{self, exchanged_tokens, participants, refresh_tokens};
 
 /// Takes the token back, if it is one that this client was given. Whether there was such a token nobody learns: one that is
 /// unknown, over or another's is no error (§2.2), and another's goes on. What kind it is we see ourselves, so the hint is
@@ -42,7 +44,7 @@ pub async fn revoke(
     Ok(Ok(()))
 }
 
-/// The token alone: its grant gives others.
+/// The token alone, and what it was exchanged for: its grant gives others.
 async fn revoke_access_token(
     provider: &Provider,
     claims: AccessTokenClaims,
@@ -50,18 +52,53 @@ async fn revoke_access_token(
 ) -> Result<(), FlowError> {
     let until = claims.expires_at();
     let tx = provider.database.begin().await?;
+    // Held, so that nobody exchanges the token meanwhile for one that we do not see.
+    if let Ok(grant) = claims.grant.parse() {
+        grants::lock_good(&tx, grant).await?;
+    }
     if log::name_itself(&tx, &claims.jti).await? {
         return Ok(());
     }
-    let dead = Dead::Token {
+    let mut dead = exchanged(&tx, claims.jti.clone(), now).await?;
+    let token = Dead::Token {
         jti: claims.jti,
         client_id: claims.client_id,
         audience: claims.aud,
     };
-    revocations::write_until(provider, &tx, [(dead, until)], now).await?;
+    dead.push((token, until));
+    revocations::write_until(provider, &tx, dead, now).await?;
     store::commit(tx).await?;
     provider.work.taken_back();
     Ok(())
+}
+
+/// What came from a token, and what came from that.
+async fn exchanged(
+    tx: &store::Transaction,
+    jti: String,
+    now: Timestamp,
+) -> Result<Vec<(Dead, Timestamp)>, FlowError> {
+    let mut known = HashSet::from([jti.clone()]);
+    let mut parents = vec![jti];
+    let mut dead = Vec::new();
+    while !parents.is_empty() {
+        let children = exchanged_tokens::children(tx, &parents, now).await?;
+        parents.clear();
+        for child in children {
+            // It may have come from two of them.
+            if !known.insert(child.jti.clone()) || log::name_itself(tx, &child.jti).await? {
+                continue;
+            }
+            parents.push(child.jti.clone());
+            let token = Dead::Token {
+                jti: child.jti,
+                client_id: child.client_id,
+                audience: child.audience,
+            };
+            dead.push((token, child.expires_at));
+        }
+    }
+    Ok(dead)
 }
 
 /// The whole family and all that its grant gave (§2.1), spent tokens of it too. By policy the application takes part in

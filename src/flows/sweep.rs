@@ -8,7 +8,8 @@ use tokio_util::sync::CancellationToken;
 use super::logos::UNSEEN;
 use super::{FlowError, Provider, end_session, keys, registered};
 use crate::store::{
-    client_assertions, codes, initial_access_tokens, interactions, leavings, logos,
+    client_assertions, codes, exchanged_tokens, initial_access_tokens, interactions, leavings,
+    logos,
 };
 use crate::store::{
     parked_requests, refresh_tokens, registrations, retention, revocations, throttles,
@@ -84,6 +85,7 @@ async fn forget(provider: &Provider, stop: &CancellationToken) -> Result<(), Flo
     parked_requests::purge(&work.tx, now).await?;
     leavings::purge(&work.tx, now).await?;
     client_assertions::purge(&work.tx, now).await?;
+    exchanged_tokens::purge(&work.tx, now).await?;
     throttles::purge(&work.tx, now).await?;
     logos::purge(&work.tx, now - UNSEEN).await?;
     initial_access_tokens::purge(&work.tx, now).await?;

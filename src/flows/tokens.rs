@@ -97,6 +97,7 @@ pub(super) async fn issue(
         scope: access.scope,
         refresh_token,
         id_token,
+        issued_token_type: None,
     })
 }
 
@@ -139,6 +140,7 @@ pub(super) async fn access_token(
             (Some(_), Some(person)) => person.told_service.clone(),
             _ => Map::new(),
         },
+        is_exchanged: false,
     };
     let token = match service {
         Some(service) => service_keys::token(provider, service, &token, now).await?,

@@ -39,6 +39,9 @@ impl Metadata {
             if config.registration.policy != RegistrationPolicy::Closed {
                 discovery::add_registration(&mut document, issuer);
             }
+            if !config.exchange.rules.is_empty() {
+                discovery::add_token_exchange(&mut document);
+            }
             if config.session_management {
                 discovery::add_session_management(&mut document, issuer);
             }

@@ -174,7 +174,12 @@ pub(super) fn failure(error: &FlowError) -> HttpResponse {
         ErrorCode::TemporarilyUnavailable,
         "we can't answer just now; try again",
     );
-    let mut response = refusal(StatusCode::SERVICE_UNAVAILABLE, &ours);
+    unavailable(&ours)
+}
+
+/// Tells a program to come back soon.
+pub(super) fn unavailable(why: &OAuthError) -> HttpResponse {
+    let mut response = refusal(StatusCode::SERVICE_UNAVAILABLE, why);
     response.headers_mut().insert(RETRY_AFTER, SOON);
     response
 }

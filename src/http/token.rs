@@ -1,12 +1,14 @@
 //! The token endpoint (RFC 6749 §3.2): authenticates the client, then lets it have what it may.
 
-use super::error::{failure, refusal};
+use super::error::{failure, refusal, unavailable};
 use crate::flows::authenticate_client::authenticate;
+use crate::flows::exchange::{self, Exchanger};
 use crate::flows::redeem::{self, CodeGrant};
-use crate::flows::{FlowError, Provider, refresh, services};
+use crate::flows::{FlowError, Provider, authenticate_service, refresh, services};
 use crate::oidc::error::{ErrorCode, OAuthError};
 use crate::oidc::params::Params;
 use crate::oidc::token::client_auth::PresentedCredentials;
+use crate::oidc::token::exchange::GRANT_TYPE;
 use crate::oidc::token::{GrantRequest, TokenResponse};
 use actix_web::http::StatusCode;
 use actix_web::http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, WWW_AUTHENTICATE};
@@ -53,6 +55,10 @@ async fn answer(
 ) -> Result<TokenResponse, Refusal> {
     let form = form(request, body)?;
     let presented = credentials(request, &form)?;
+    if form.get("grant_type") == Some(GRANT_TYPE) {
+        let exchanger = exchanger(provider, request, &presented).await?;
+        return Ok(exchange::exchange(provider, &exchanger, &form).await??);
+    }
     let client = authenticate(provider, &presented).await??;
     let named = services::named(provider, &form).await?;
     match GrantRequest::parse(&form, &client, &provider.config.issuer, &named)? {
@@ -82,6 +88,25 @@ async fn answer(
             Ok(redeem::client_credentials(provider, &client, scope, service).await??)
         }
     }
+}
+
+/// Who exchanges a token: a client or, by HTTP Basic, a service. One that proves nothing could be whoever has found a token.
+async fn exchanger(
+    provider: &Provider,
+    request: &HttpRequest,
+    presented: &PresentedCredentials,
+) -> Result<Exchanger, Refusal> {
+    if let PresentedCredentials::Basic { .. } = presented
+        && let Ok(service) = authenticate_service(provider, authorization(request)?).await?
+    {
+        return Ok(Exchanger::Service(service.identifier));
+    }
+    let client = authenticate(provider, presented).await??;
+    if client.is_public() {
+        let proof = "a public client proves nothing, and so exchanges nothing";
+        return Err(OAuthError::new(ErrorCode::UnauthorizedClient, proof).into());
+    }
+    Ok(Exchanger::Client(Box::new(client)))
 }
 
 /// The form of a request that has its parameters nowhere else (attack 21).
@@ -139,8 +164,12 @@ pub(super) fn authorization(request: &HttpRequest) -> Result<Option<&str>, OAuth
     }
 }
 
-/// RFC 6749 §5.2: 401 with a challenge where the client failed to prove who it is, else 400.
+/// RFC 6749 §5.2: 401 with a challenge where the client failed to prove who it is, 503 where somebody else keeps us from
+/// saying, else 400.
 pub(super) fn refused(request: &HttpRequest, refused: &OAuthError) -> HttpResponse {
+    if refused.error == ErrorCode::TemporarilyUnavailable {
+        return unavailable(refused);
+    }
     if refused.error != ErrorCode::InvalidClient {
         return refusal(StatusCode::BAD_REQUEST, refused);
     }

@@ -93,6 +93,12 @@ impl<'a> ClientJwt<'a> {
         self.algorithm
     }
 
+    /// Whose it says it is: to know with whose keys it is to be checked, and nothing else.
+    pub fn said_issuer(&self) -> Option<String> {
+        let claims = self.parts.claims()?;
+        Some(claims.get("iss")?.as_str()?.to_owned())
+    }
+
     /// Whether it names its key.
     pub fn has_kid(&self) -> bool {
         self.parts.header.contains_key("kid")

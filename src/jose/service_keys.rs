@@ -6,7 +6,7 @@ use exeunt_guard::cwt::{self, Nonce};
 use exeunt_guard::jwe::{self, ContentEncryption, DirectKey, EncryptingKey};
 use exeunt_guard::{Claims, GenerateError, KeyError};
 use secrecy::{ExposeSecret as _, SecretSlice, SecretString};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::master::{MasterKey, OpenError};
 use crate::oidc::service::{Service, TokenFormat};
@@ -142,8 +142,12 @@ fn associated(format: TokenFormat, service: &str, kid: u8) -> String {
 }
 
 fn claims(service: &Service, token: &ServiceToken) -> Claims {
-    let (known, more) = (&token.claims, &token.person);
+    let (known, mut more) = (&token.claims, token.person.clone());
     let carries = |claim: &str| service.carries(claim, known.sid.is_some());
+    // Who acts is never left out: the token would be another's.
+    if let Some(act) = &known.act {
+        more.insert("act".to_owned(), json!(act));
+    }
     let text = |claim: &str, text: &String| carries(claim).then(|| text.clone());
     Claims {
         iss: known.iss.clone(),
@@ -154,12 +158,12 @@ fn claims(service: &Service, token: &ServiceToken) -> Claims {
         iat: known.iat,
         exp: known.exp,
         nbf: None,
-        jti: text("jti", &known.jti),
+        jti: (token.is_exchanged || carries("jti")).then(|| known.jti.clone()),
         grant: text("grant", &known.grant),
         sid: known.sid.clone(),
         auth_time: known.auth_time.filter(|_| carries("auth_time")),
         acr: known.acr.clone().filter(|_| carries("acr")),
-        more: more.clone(),
+        more,
     }
 }
 

@@ -50,7 +50,8 @@ impl<'a> Parts<'a> {
         self.header.get(name)?.as_str()
     }
 
-    /// The claims, each registered one of its right JSON type; `None` otherwise. Only after the signature is good.
+    /// The claims, each registered one of its right JSON type; `None` otherwise. Nothing in them is to be believed before
+    /// the signature is known to be good.
     pub(super) fn claims(&self) -> Option<Map<String, Value>> {
         let claims = object(&URL_SAFE_NO_PAD.decode(self.payload).ok()?)?;
         claims

@@ -10,6 +10,7 @@ use crate::oidc::claims;
 use crate::oidc::client::{ClientAuthMethod, GrantType, SubjectType};
 use crate::oidc::issuer::Issuer;
 use crate::oidc::scope;
+use crate::oidc::token::exchange;
 
 /// Where the metadata lies (Discovery 1.0 §4).
 pub const OPENID_CONFIGURATION: &str = "/.well-known/openid-configuration";
@@ -128,6 +129,13 @@ pub fn add_session_management(metadata: &mut Value, issuer: &Issuer) {
 /// Says where clients register themselves (Registration 1.0 §3), of a provider where they may.
 pub fn add_registration(metadata: &mut Value, issuer: &Issuer) {
     metadata["registration_endpoint"] = issuer.endpoint(REGISTRATION).into();
+}
+
+/// What it says too where tokens are exchanged for others (RFC 8693 §2.1).
+pub fn add_token_exchange(metadata: &mut Value) {
+    if let Some(grants) = metadata["grant_types_supported"].as_array_mut() {
+        grants.push(exchange::GRANT_TYPE.into());
+    }
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::Condition;
-use sea_orm::{ActiveValue::Set, ConnectionTrait, QuerySelect as _};
+use sea_orm::{ActiveValue::Set, ConnectionTrait, QueryOrder as _, QuerySelect as _};
 
 use super::locking::in_order;
 use super::services::{names, names_text};
@@ -126,6 +126,26 @@ pub async fn lock_good(db: &impl ConnectionTrait, id: Uuid) -> Result<Option<Gra
     let row = Entity::find_by_id(id)
         .filter(Column::RevokedAt.is_null())
         .lock_exclusive()
+        .one(db)
+        .await?;
+    row.map(TryInto::try_into).transpose()
+}
+
+/// The newest grant of a session to a client that was not taken back.
+///
+/// # Errors
+/// When the database fails.
+pub async fn find_newest(
+    db: &impl ConnectionTrait,
+    session_id: Uuid,
+    client_id: &str,
+) -> Result<Option<Grant>, StoreError> {
+    let row = Entity::find()
+        .filter(Column::SessionId.eq(session_id))
+        .filter(Column::ClientId.eq(client_id))
+        .filter(Column::RevokedAt.is_null())
+        .order_by_desc(Column::CreatedAt)
+        .order_by_desc(Column::Id)
         .one(db)
         .await?;
     row.map(TryInto::try_into).transpose()
@@ -333,7 +353,7 @@ pub async fn with_tokens_of_their_own(
                 .add(Column::RevokedAt.is_null())
                 .add(Column::RevokedAt.gte(millis(since))),
         )
-        .filter(Condition::any().add(Column::UserId.is_null()).add(used))
+        .filter(Condition::any().add(Column::SessionId.is_null()).add(used))
         .into_tuple()
         .all(db)
         .await?)

@@ -16,6 +16,7 @@ pub mod codes;
 pub mod consents;
 pub mod deliveries;
 pub mod delivery_attempts;
+pub mod exchanged_tokens;
 pub mod grants;
 pub mod initial_access_tokens;
 pub mod interactions;

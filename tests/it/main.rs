@@ -59,6 +59,8 @@ mod end_session;
 #[cfg(test)]
 mod engine;
 #[cfg(test)]
+mod exchange;
+#[cfg(test)]
 mod failing_database;
 #[cfg(test)]
 mod frontchannel;

@@ -10,9 +10,10 @@ use crate::flows::{FlowError, Provider};
 use crate::oidc::client::ClientMetadata;
 use crate::oidc::revocation::{Piece, TakenBack, What};
 use crate::oidc::service::Service;
+use crate::oidc::token::exchange::policy::Policy;
 use crate::store::participants::{self, Participant};
 use crate::store::revocations::{self, Dead, Entry};
-use crate::store::{clients, grants, services};
+use crate::store::{clients, exchanged_tokens, grants, services};
 
 /// How many entries of the log are looked at for one answer.
 const MOST: u64 = 1000;
@@ -122,6 +123,10 @@ async fn wait(provider: &Provider, after: i64, deadline: Timestamp) {
 /// What entries are told by.
 struct Told<'a> {
     service: &'a Service,
+    /// Whose tokens can become tokens for it.
+    policy: &'a Policy,
+    /// Whose have, though no rule may say so any more.
+    exchanged: Vec<String>,
     /// The parts in the sessions that are named.
     parts: HashMap<Uuid, Vec<Participant>>,
     /// As whom the service's tokens know the people who are named.
@@ -130,16 +135,23 @@ struct Told<'a> {
 
 impl<'a> Told<'a> {
     async fn gather(
-        provider: &Provider,
+        provider: &'a Provider,
         service: &'a Service,
         log: &[Entry],
     ) -> Result<Self, FlowError> {
         let db = provider.database.read();
         let mut told = Self {
             service,
+            policy: &provider.config.exchange,
+            exchanged: Vec::new(),
             parts: HashMap::new(),
             subjects: HashMap::new(),
         };
+        if log.is_empty() {
+            return Ok(told);
+        }
+        let (at, now) = (&service.identifier, provider.clock.now());
+        told.exchanged = exchanged_tokens::clients_at(db, at, now).await?;
         let (mut sessions, mut people) = (Vec::new(), Vec::new());
         for entry in log {
             match &entry.dead {
@@ -176,10 +188,10 @@ impl<'a> Told<'a> {
 
     /// Whether the client may have tokens for the service.
     fn may_hold(&self, client_id: &str) -> bool {
-        match &self.service.clients {
-            None => true,
-            Some(clients) => clients.iter().any(|known| known == client_id),
-        }
+        let service = self.service;
+        service.admits(client_id)
+            || self.policy.leads_to(client_id, &service.identifier)
+            || self.exchanged.iter().any(|known| known == client_id)
     }
 
     fn tell(&self, log: &[Entry]) -> Vec<TakenBack> {

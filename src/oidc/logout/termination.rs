@@ -57,6 +57,8 @@ pub enum Artefact {
     Code,
     /// An access token, where we are asked: at userinfo.
     AccessToken,
+    /// What was given for an access token (RFC 8693), where we are asked: by its service.
+    ExchangedToken,
     /// A family of refresh tokens without `offline_access`.
     RefreshFamily,
     /// One with it.
@@ -67,12 +69,13 @@ pub enum Artefact {
 
 impl Artefact {
     /// Every artefact.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::SessionCookie,
         Self::ParkedSignIn,
         Self::ParkedConsent,
         Self::Code,
         Self::AccessToken,
+        Self::ExchangedToken,
         Self::RefreshFamily,
         Self::OfflineAccess,
         Self::Consent,
@@ -88,7 +91,10 @@ pub fn fate(cause: Cause, artefact: Artefact) -> Fate {
     );
     let dies_if = |dies| if dies { Fate::Dies } else { Fate::Survives };
     match artefact {
-        Artefact::Code | Artefact::AccessToken | Artefact::RefreshFamily => Fate::Dies,
+        Artefact::Code
+        | Artefact::AccessToken
+        | Artefact::ExchangedToken
+        | Artefact::RefreshFamily => Fate::Dies,
         Artefact::SessionCookie => dies_if(sessions_end),
         // Nobody is asked for an application that is shut out.
         Artefact::ParkedConsent => dies_if(sessions_end || row.reach == Reach::Application),

@@ -11,6 +11,7 @@ use crate::oidc::error::{ErrorCode, OAuthError};
 use crate::oidc::issuer::Issuer;
 use crate::oidc::resource;
 use crate::oidc::scope::Scope;
+use crate::oidc::token::exchange::Actor;
 use crate::oidc::token::id_token::Authentication;
 
 /// The `typ` of an access token's header (RFC 9068 §2.1).
@@ -40,6 +41,9 @@ pub struct AccessTokenClaims {
     pub auth_time: Option<i64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub acr: Option<String>,
+    /// Who acts for the person (RFC 8693 §4.1).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub act: Option<Actor>,
 }
 
 /// How a `cwt` begins, in base64url: `[{1: 1, 4: kid}, ...` (docs/tokens.md). No secret of ours is likely to.
@@ -59,6 +63,9 @@ pub struct ServiceToken {
     /// The service's own claims.
     #[serde(flatten)]
     pub person: Map<String, Value>,
+    /// Whether it came from another token: it can be taken back with that one, and so has its name in every form.
+    #[serde(skip)]
+    pub is_exchanged: bool,
 }
 
 /// What an access token is about.
@@ -103,6 +110,7 @@ impl AccessTokenClaims {
                 .map(str::to_owned),
             auth_time: authentication.map(|known| known.auth_time.timestamp()),
             acr: authentication.map(|_| ACR_PASSWORD.to_owned()),
+            act: None,
         }
     }
 

@@ -1,9 +1,10 @@
 //! The token endpoint (RFC 6749 §3.2, Core §3.1.3): who asks ([`client_auth`]), what for
-//! ([`GrantRequest`]), what becomes of it ([`code`], [`refresh`]), and the claims of what is issued.
+//! ([`GrantRequest`]), what becomes of it ([`code`], [`refresh`], [`exchange`]), and the claims of what is issued.
 
 pub mod access_token;
 pub mod client_auth;
 pub mod code;
+pub mod exchange;
 pub mod id_token;
 pub mod introspection;
 pub mod refresh;
@@ -17,6 +18,7 @@ use crate::oidc::params::Params;
 use crate::oidc::resource;
 use crate::oidc::scope::{STANDARD, Scope};
 use crate::oidc::service::Service;
+use crate::oidc::token::exchange::TokenKind;
 
 /// What an authenticated client asks the token endpoint for. No `Debug`: it holds codes and tokens.
 #[derive(Clone, PartialEq, Eq)]
@@ -148,6 +150,9 @@ pub struct TokenResponse {
     /// Who the person is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub id_token: Option<String>,
+    /// What the access token is, where another was given for it (RFC 8693 §2.2.1).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub issued_token_type: Option<TokenKind>,
 }
 
 /// `token_type` (RFC 6749 §7.1).
@@ -283,6 +288,7 @@ mod tests {
             scope: Scope::parse("openid").unwrap(),
             refresh_token: None,
             id_token: None,
+            issued_token_type: None,
         };
         let expected = serde_json::json!({
             "access_token": "a", "token_type": "Bearer", "expires_in": 600, "scope": "openid",

@@ -81,6 +81,7 @@ async fn p3_what_is_let_in_again_gets_nothing_back() {
         for artefact in [
             Artefact::Code,
             Artefact::AccessToken,
+            Artefact::ExchangedToken,
             Artefact::RefreshFamily,
             Artefact::OfflineAccess,
         ] {

@@ -17,11 +17,13 @@ use secrecy::SecretString;
 use url::Url;
 use uuid::Uuid;
 
+use crate::support::exchange::{asked, client_rule, token_of};
 use crate::support::people::{change_password, press, sign_in_here};
 use crate::support::provider::{PASSWORD, SECRET};
 use crate::support::relying_party::{Ear, RelyingParty, Tokens};
 use crate::support::scene::{Application, Scene, by_server};
 use crate::support::service::Reader;
+use crate::support::services::API;
 use crate::support::visitor::{Answer, Visitor};
 
 const NEW: &str = "another analytical engine";
@@ -42,6 +44,9 @@ struct Stage {
     sid: String,
     online: Tokens,
     offline: Tokens,
+    /// What ledger was given for its access token, for a service that admits nobody else.
+    exchanged: String,
+    api: Reader,
     code: String,
     parked_sign_in: Answer,
     parked_consent: Answer,
@@ -53,11 +58,14 @@ impl Stage {
             &["atlas"],
             |_, ear| by_server(ear),
             |wish| {
-                wish.manual_clock().configure(|config| match cause {
-                    Cause::Idle => config.session.idle = Some(LIFE),
-                    Cause::Expired => config.session.absolute = LIFE,
-                    Cause::TokenRevoked => config.tokens.revocation_ends_participation = true,
-                    _ => {}
+                wish.manual_clock().configure(|config| {
+                    config.exchange.rules.push(client_rule("ledger", API));
+                    match cause {
+                        Cause::Idle => config.session.idle = Some(LIFE),
+                        Cause::Expired => config.session.absolute = LIFE,
+                        Cause::TokenRevoked => config.tokens.revocation_ends_participation = true,
+                        _ => {}
+                    }
                 })
             },
         )
@@ -99,6 +107,9 @@ impl Stage {
         tick();
         let offline = consent(&ledger, &reached, issuer, OFFLINE).await;
         tick();
+        let api = Reader::added(&scene.provider, API, Some(&["ledger"])).await;
+        let token = online.get("access_token");
+        let exchanged = token_of(&ledger.token(&asked(&token, API)).await);
         let claims = online.id_claims(issuer).await;
         let open = async |more: &[(&str, &str)]| {
             let answer = reached.get(&ledger.authorize_url(more)).await;
@@ -119,6 +130,8 @@ impl Stage {
             beside,
             online,
             offline,
+            exchanged,
+            api,
             code,
             parked_sign_in,
             parked_consent,
@@ -213,6 +226,11 @@ impl Stage {
                 let token = self.online.get("access_token");
                 self.ledger.userinfo(&token).await.status == 200
             }
+            Artefact::ExchangedToken => {
+                let provider = &self.scene.provider;
+                let told = self.api.introspect(provider, &self.exchanged).await;
+                told.json()["active"] == true
+            }
             Artefact::RefreshFamily => {
                 let token = self.online.get("refresh_token");
                 self.ledger.refresh(&token).await.status == 200
@@ -260,11 +278,11 @@ async fn consent(ledger: &Application, visitor: &Visitor, issuer: &str, scope: &
 async fn check_row(cause: Cause) {
     let mut stage = Stage::set(cause).await;
     let issuer = stage.scene.provider.issuer.clone();
-    let ledgers = Some(&["ledger"][..]);
-    let api = Reader::added(&stage.scene.provider, "https://api.example/", ledgers).await;
     // Before: every cell would fail if nothing were of use to begin with.
     let token = stage.online.get("access_token");
     assert_eq!(stage.ledger.userinfo(&token).await.status, 200, "{cause:?}");
+    let before = stage.is_of_use(cause, Artefact::ExchangedToken).await;
+    assert!(before, "{cause:?}: the exchanged token");
     if cause == Cause::Restored {
         stage.scene.provider = stage.scene.provider.restored().await;
         stage.scene.provider.advance(TimeDelta::seconds(1));
@@ -275,6 +293,7 @@ async fn check_row(cause: Cause) {
     for artefact in [
         Artefact::SessionCookie,
         Artefact::AccessToken,
+        Artefact::ExchangedToken,
         Artefact::Code,
         Artefact::RefreshFamily,
         Artefact::OfflineAccess,
@@ -295,7 +314,10 @@ async fn check_row(cause: Cause) {
     }
     // What services hear is what we say ourselves: of a grant that outlives the cause, what it gave before is dead too
     // where it names a session that ended, and what it gives now is good.
-    assert!(api.hears_of(&token).await, "{cause:?}: a service hears");
+    let api = &stage.api;
+    for token in [&token, &stage.exchanged] {
+        assert!(api.hears_of(token).await, "{cause:?}: a service hears");
+    }
     if fate(cause, Artefact::OfflineAccess) == Fate::Survives {
         let offline = stage.offline.get("refresh_token");
         let next = Tokens {
@@ -365,5 +387,5 @@ fn every_cause_has_its_row_checked() {
     checked.sort_unstable_by_key(|cause| cause.as_str());
     checked.dedup();
     assert_eq!(checked.len(), Cause::ALL.len());
-    assert_eq!(Artefact::ALL.len(), 8);
+    assert_eq!(Artefact::ALL.len(), 9);
 }
