@@ -12,7 +12,7 @@ use crate::jose::{self, SharedKey};
 use crate::oidc::service::TokenFormat;
 use crate::oidc::token::encrypted::{CarriedClaims, Outside, Reference};
 use crate::store::clients::{self, KnownClient};
-use crate::store::grants::{self, Grant};
+use crate::store::grants::{self, Grant, naming};
 use crate::store::participants::{self, Participant};
 use crate::store::revocations::{self, TokenName};
 use crate::store::service_keys::{self, KeptKey};
@@ -236,6 +236,11 @@ pub(super) async fn good(
         let Some(session) = access::session_of(provider, sid, now).await? else {
             return Ok(false);
         };
+        // It came of some grant in the session: were they all taken back, it was too.
+        let granted = (session.id, token.client_id());
+        if token.grant.is_none() && !naming::any_good(db, granted, &claims.aud).await? {
+            return Ok(false);
+        }
         people.push(Some(session.user_id));
     }
     let Some(person) = people.pop() else {

@@ -110,3 +110,25 @@ pub async fn any_to(
         .await?;
     Ok(found.is_some())
 }
+
+/// Whether a grant to this application in this session, which was not taken back, may be used for the service.
+///
+/// # Errors
+/// When the database fails.
+pub async fn any_good(
+    db: &impl ConnectionTrait,
+    (session_id, client_id): (Uuid, &str),
+    service: &str,
+) -> Result<bool, StoreError> {
+    let found: Option<Uuid> = Entity::find()
+        .select_only()
+        .column(Column::Id)
+        .filter(Column::SessionId.eq(session_id))
+        .filter(Column::ClientId.eq(client_id))
+        .filter(Column::RevokedAt.is_null())
+        .filter(names(service)?)
+        .into_tuple()
+        .one(db)
+        .await?;
+    Ok(found.is_some())
+}

@@ -1,10 +1,11 @@
 //! Which services hear of an entry: those for which there may be a token that it names, and no others.
 
 use chrono::TimeDelta;
-use exeunt::flows::{end_session, people, services};
+use exeunt::flows::{account, end_session, people, services};
 use exeunt::oidc::client::GrantType;
 use exeunt::oidc::logout::Cause;
 use exeunt::oidc::service::Service;
+use exeunt::store::client_assertions;
 use exeunt::store::orders::OrderScope;
 use serde_json::Value;
 
@@ -242,5 +243,50 @@ async fn p3_what_was_given_while_an_order_was_given_is_named_by_its_session_as_w
     let heard = heard.await.expect("the session is named");
     let of = |kind: &str| heard.iter().filter(|entry| entry["kind"] == kind).count();
     assert_eq!((of("all"), of("session")), (1, 1), "{heard:?}");
+    provider.stop().await;
+}
+
+/// P3: a token that came of a refresh token which has expired since, and has been forgotten, is good for longer than that was;
+/// what takes its grant back names it.
+#[actix_web::test]
+async fn p3_a_token_that_outlives_its_refresh_token_is_named_with_its_grant() {
+    let short = wish().await.configure(|config| {
+        config.tokens.refresh = TimeDelta::minutes(2);
+        config.tokens.access = TimeDelta::hours(1);
+        let ledger = config
+            .clients
+            .iter_mut()
+            .find(|known| known.client_id == "ledger");
+        ledger.unwrap().metadata.access_token_audience = Some(API.to_owned());
+    });
+    let provider = short.start().await;
+    let api = added(&provider, API, None).await;
+    let (party, ada) = (RelyingParty::of(&provider, "ledger"), Visitor::default());
+    let offline = [("scope", "openid offline_access"), ("prompt", "consent")];
+    let first = party.tokens(&ada, &offline).await;
+    let sub = first.id_claims(&provider.issuer).await["sub"].clone();
+    sign_out(&party, &ada, &first).await;
+    provider.advance(TimeDelta::seconds(90));
+    let answer = party.refresh(&first.get("refresh_token")).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let token = Tokens { all: answer.json() }.get("access_token");
+    // Until a sweep is over, which leaves nothing that nobody can use.
+    let jti =
+        "INSERT INTO client_assertions (client_id, jti, expires_at) VALUES ('ledger', 'used', 1)";
+    provider.sql(jti).await;
+    let flows = provider.flows();
+    provider.advance(TimeDelta::minutes(6));
+    let swept = eventually(async || {
+        let tx = flows.database.begin().await.unwrap();
+        let until = flows.clock.now();
+        let is_new = client_assertions::use_once(&tx, "ledger", "used", until).await;
+        is_new.unwrap().then_some(())
+    });
+    assert!(swept.await.is_some());
+    assert!(!api.deny_list().await.names(&token));
+    let user_id = sub.as_str().unwrap().parse().unwrap();
+    let withdrawn = account::withdraw_consent(flows, user_id, "ledger").await;
+    assert!(withdrawn.unwrap());
+    assert!(api.hears_of(&token).await);
     provider.stop().await;
 }

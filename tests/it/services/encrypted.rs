@@ -285,6 +285,26 @@ async fn an_encrypted_token_ends_with_its_session_and_a_clients_own_with_its_cli
     }
 }
 
+/// A revoked refresh token takes along what its grant gave, also what does not name the grant.
+#[actix_web::test]
+async fn an_encrypted_token_ends_with_the_grant_that_it_came_of() {
+    for way in WAYS {
+        let (provider, party) = start().await;
+        let api = add(&provider, way, API).await;
+        let ada = Visitor::default();
+        let tokens = tokens_in(&ada, &party, &[API]).await;
+        let token = tokens.get("access_token");
+        assert!(api.is_good(&provider, &party, &token).await);
+        let refresh_token = tokens.get("refresh_token");
+        assert_eq!(party.revoke(&refresh_token, &[]).await.status, 200);
+        assert!(!api.is_good(&provider, &party, &token).await, "{way:?}");
+        let again = tokens_in(&ada, &party, &[API]).await;
+        let again = again.get("access_token");
+        assert!(api.is_good(&provider, &party, &again).await, "{way:?}");
+        provider.stop().await;
+    }
+}
+
 /// The first key of every service has the same name.
 #[actix_web::test]
 async fn of_several_services_whose_keys_have_one_name_the_right_one_is_found() {
@@ -565,5 +585,99 @@ async fn a_retired_key_is_forgotten_when_no_token_under_it_can_live() {
     // The name of the newest is never free, though it was given up.
     assert_eq!(rotate(Start::Now).await, 3);
     assert_eq!(rotate(Start::Now).await, 4);
+    provider.stop().await;
+}
+
+/// Attacks 30 and 32, and what is neither: one format's token in another's clothes, cut short, flipped, put together from two.
+/// Nothing of it is good, nothing takes anything back, and nothing is too much for us.
+#[actix_web::test]
+async fn no_token_passes_for_one_of_another_format_whole_or_in_pieces() {
+    let (provider, party) = start().await;
+    let identifiers = [
+        "https://a.example/",
+        "https://b.example/",
+        "https://c.example/",
+    ];
+    let mut known = Vec::new();
+    for (way, identifier) in [Way::Direct, Way::Nested, Way::Short]
+        .into_iter()
+        .zip(identifiers)
+    {
+        let api = add(&provider, way, identifier).await;
+        let tokens = tokens_in(&Visitor::default(), &party, &[identifier]).await;
+        known.push((api, tokens));
+    }
+    let (signed, id_token) = {
+        let tokens = party.tokens(&Visitor::default(), &[]).await;
+        (tokens.get("access_token"), tokens.get("id_token"))
+    };
+    let mut good: Vec<String> = Vec::new();
+    for (_, tokens) in &known {
+        good.push(tokens.get("access_token"));
+    }
+    good.push(signed);
+    let mut hostile = vec![id_token, String::new(), ".".repeat(4), ".".repeat(20_000)];
+    for token in &good {
+        let middle = token.len() / 2;
+        for length in [1, middle, token.len() - 1] {
+            hostile.push(token[..length].to_owned());
+        }
+        for place in [0, 9, middle, token.len() - 2] {
+            let flipped = if &token[place..=place] == "A" {
+                "B"
+            } else {
+                "A"
+            };
+            hostile.push(format!(
+                "{}{flipped}{}",
+                &token[..place],
+                &token[place + 1..]
+            ));
+        }
+        hostile.extend([
+            format!("{token}="),
+            format!("{token}."),
+            format!(".{token}"),
+        ]);
+        for other in &good {
+            let parts = |token: &str| token.split('.').map(str::to_owned).collect::<Vec<_>>();
+            let (ours, theirs) = (parts(token), parts(other));
+            hostile.push(format!("{token}.{other}"));
+            if other != token {
+                // The header of the one before all else of the other.
+                let rest = &theirs[1.min(theirs.len() - 1)..];
+                hostile.push([&ours[..1], rest].concat().join("."));
+                hostile.push(
+                    [&ours[..ours.len() - 1], &theirs[theirs.len() - 1..]]
+                        .concat()
+                        .join("."),
+                );
+            }
+        }
+    }
+    // With the header that we wrote into it, what is to a service's own key is that token, whatever is behind it.
+    let (own, _) = good[1].split_once('.').unwrap();
+    hostile.retain(|token| !(token.starts_with(own) && token.matches('.').count() == 4));
+    hostile.retain(|token| !good.contains(token));
+    for token in &hostile {
+        for (api, _) in &known {
+            let told = api.reader.introspect(&provider, token).await;
+            match token.is_empty() {
+                true => assert_eq!(told.status, 400),
+                false => assert_eq!(told.json(), json!({ "active": false }), "{token}"),
+            }
+        }
+        let answer = party.revoke(token, &[]).await;
+        assert!(
+            [200, 400].contains(&answer.status.as_u16()),
+            "{token}: {answer:?}"
+        );
+        assert_ne!(party.userinfo(token).await.status, 200, "{token}");
+    }
+    for ((api, _), token) in known.iter().zip(&good) {
+        assert!(api.is_good(&provider, &party, token).await);
+        assert_eq!(api.named_tokens().await, [json!(null); 0]);
+    }
+    assert_eq!(party.userinfo(&good[3]).await.status, 200);
     provider.stop().await;
 }
