@@ -4,9 +4,11 @@ use chrono::TimeDelta;
 use exeunt::flows::{account, end_session, people, services};
 use exeunt::oidc::client::GrantType;
 use exeunt::oidc::logout::Cause;
+use exeunt::oidc::permission::Permission;
 use exeunt::oidc::service::Service;
-use exeunt::store::client_assertions;
+use exeunt::store::consents::{self, Consent};
 use exeunt::store::orders::OrderScope;
+use exeunt::store::{self, client_assertions};
 use serde_json::Value;
 
 use crate::support::eventually;
@@ -285,6 +287,14 @@ async fn p3_a_token_that_outlives_its_refresh_token_is_named_with_its_grant() {
     assert!(swept.await.is_some());
     assert!(!api.deny_list().await.names(&token));
     let user_id = sub.as_str().unwrap().parse().unwrap();
+    let tx = flows.database.begin().await.unwrap();
+    let consent = Consent {
+        permission: Permission::default(),
+        granted_at: flows.clock.now(),
+    };
+    let given = consents::save(&tx, user_id, "ledger", &consent).await;
+    given.unwrap();
+    store::commit(tx).await.unwrap();
     let withdrawn = account::withdraw_consent(flows, user_id, "ledger").await;
     assert!(withdrawn.unwrap());
     assert!(api.hears_of(&token).await);
