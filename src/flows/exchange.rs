@@ -20,6 +20,7 @@ use crate::oidc::token::exchange::{Exchange, ExchangeRequest};
 use crate::oidc::token::{TokenResponse, TokenType};
 use crate::store::exchanged_tokens::{self, ExchangedToken};
 use crate::store::grants::{self, Grant};
+use crate::store::revocations::TokenName;
 use crate::store::{
     self, StoreError, Transaction, clients, participants, revocations, sessions, users,
 };
@@ -143,8 +144,10 @@ async fn given(
 }
 
 /// A token of ours that another comes from.
+#[derive(Clone)]
 struct Parent {
     jti: String,
+    audience: String,
     grant: Uuid,
 }
 
@@ -180,12 +183,9 @@ async fn written(
     let mut parents = Vec::from_iter(actors);
     let mut held_grants: Vec<Uuid> = parents.iter().map(|parent| parent.grant).collect();
     match &seen.behind {
-        Behind::Ours { grant, jti } => {
+        Behind::Ours { grant, token } => {
             held_grants.push(*grant);
-            if let Some(jti) = jti {
-                let (jti, grant) = (jti.clone(), *grant);
-                parents.push(Parent { jti, grant });
-            }
+            parents.extend(token.clone());
         }
         Behind::Vouched {
             grant,
@@ -218,7 +218,8 @@ async fn written(
     let names: Vec<String> = parents.iter().map(|parent| parent.jti.clone()).collect();
     exchanged_tokens::hold(&tx, &names).await?;
     for parent in &parents {
-        if revocations::name_itself(&tx, &parent.jti).await? {
+        let name = TokenName::Jti(parent.jti.clone());
+        if revocations::name_itself(&tx, &name, &parent.audience).await? {
             return Err(presented::not_good().into());
         }
     }

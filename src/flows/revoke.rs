@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use uuid::Uuid;
 
+use super::encrypted::{self, Opened};
 use super::end_session::{self, Ending};
 use super::{FlowError, Provider, access, revocations};
 use crate::clock::Timestamp;
@@ -11,9 +12,8 @@ use crate::jose::HashPurpose;
 use crate::oidc::client::Client;
 use crate::oidc::error::{ErrorCode, OAuthError};
 use crate::oidc::logout::Cause;
-use crate::oidc::token::access_token::{self, AccessTokenClaims};
 use crate::store::grants::{self, Of};
-use crate::store::revocations::{self as log, Dead};
+use crate::store::revocations::{self as log, Dead, TokenName};
 use crate::store::{self, exchanged_tokens, participants, refresh_tokens};
 
 /// Takes the token back, if it is one that this client was given. Whether there was such a token nobody learns: one that is
@@ -27,46 +27,72 @@ pub async fn revoke(
     client: &Client,
     token: &str,
 ) -> Result<Result<(), OAuthError>, FlowError> {
-    if access_token::is_encrypted(token) {
-        return Ok(Err(OAuthError::new(
-            ErrorCode::UnsupportedTokenType,
-            "an encrypted token can't be taken back alone: revoke the refresh token, or let it expire",
-        )));
-    }
     let now = provider.clock.now();
     if let Some(claims) = access::own(provider, token, now) {
-        if claims.client_id == client.client_id {
-            revoke_access_token(provider, claims, now).await?;
-        }
+        let (until, grant) = (claims.expires_at(), claims.grant.parse().ok());
+        let dead = Dead::Token {
+            name: TokenName::Jti(claims.jti),
+            client_id: claims.client_id,
+            audience: claims.aud,
+        };
+        revoke_access_token(provider, client, grant, (dead, until), now).await?;
         return Ok(Ok(()));
     }
-    revoke_refresh_token(provider, client, token, now).await?;
+    match encrypted::open(provider, token, now).await? {
+        Opened::Token(token) => {
+            let (until, grant) = (token.expires_at(), token.grant_id());
+            let dead = Dead::Token {
+                client_id: token.client_id().to_owned(),
+                name: token.name,
+                audience: token.claims.aud,
+            };
+            revoke_access_token(provider, client, grant, (dead, until), now).await?;
+        }
+        Opened::Nothing => revoke_refresh_token(provider, client, token, now).await?,
+        Opened::Unreadable => {
+            return Ok(Err(OAuthError::new(
+                ErrorCode::UnsupportedTokenType,
+                "this token can't be taken back alone: revoke the refresh token, or let it expire",
+            )));
+        }
+    }
     Ok(Ok(()))
 }
 
-/// The token alone, and what it was exchanged for: its grant gives others.
+/// The token alone, if it is the client's, and what it was exchanged for: its grant gives others.
 async fn revoke_access_token(
     provider: &Provider,
-    claims: AccessTokenClaims,
+    client: &Client,
+    grant: Option<Uuid>,
+    (dead, until): (Dead, Timestamp),
     now: Timestamp,
 ) -> Result<(), FlowError> {
-    let until = claims.expires_at();
-    let tx = provider.database.begin().await?;
-    // Held, so that nobody exchanges the token meanwhile for one that we do not see.
-    if let Ok(grant) = claims.grant.parse() {
-        grants::lock_good(&tx, grant).await?;
-    }
-    if log::name_itself(&tx, &claims.jti).await? {
+    let Dead::Token {
+        name,
+        client_id,
+        audience,
+    } = &dead
+    else {
+        return Ok(());
+    };
+    if *client_id != client.client_id {
         return Ok(());
     }
-    let mut dead = exchanged(&tx, claims.jti.clone(), now).await?;
-    let token = Dead::Token {
-        jti: claims.jti,
-        client_id: claims.client_id,
-        audience: claims.aud,
+    let tx = provider.database.begin().await?;
+    // Held, so that nobody exchanges the token meanwhile for one that we do not see.
+    if let Some(grant) = grant {
+        grants::lock_good(&tx, grant).await?;
+    }
+    if log::name_itself(&tx, name, audience).await? {
+        return Ok(());
+    }
+    let mut all = match name {
+        TokenName::Jti(jti) => exchanged(&tx, jti.clone(), now).await?,
+        // Nobody exchanges one that has no name.
+        TokenName::Hash(_) => Vec::new(),
     };
-    dead.push((token, until));
-    revocations::write_until(provider, &tx, dead, now).await?;
+    all.push((dead, until));
+    revocations::write_until(provider, &tx, all, now).await?;
     store::commit(tx).await?;
     provider.work.taken_back();
     Ok(())
@@ -86,12 +112,15 @@ async fn exchanged(
         parents.clear();
         for child in children {
             // It may have come from two of them.
-            if !known.insert(child.jti.clone()) || log::name_itself(tx, &child.jti).await? {
+            let name = TokenName::Jti(child.jti.clone());
+            if !known.insert(child.jti.clone())
+                || log::name_itself(tx, &name, &child.audience).await?
+            {
                 continue;
             }
-            parents.push(child.jti.clone());
+            parents.push(child.jti);
             let token = Dead::Token {
-                jti: child.jti,
+                name,
                 client_id: child.client_id,
                 audience: child.audience,
             };

@@ -73,6 +73,21 @@ pub async fn hold(db: &impl ConnectionTrait, names: &[String]) -> Result<(), Sto
     Ok(())
 }
 
+/// Whether a token of this name came from another and is for this service.
+///
+/// # Errors
+/// When the database fails.
+pub async fn is_for(
+    db: &impl ConnectionTrait,
+    jti: &str,
+    audience: &str,
+) -> Result<bool, StoreError> {
+    let found = Entity::find()
+        .filter(Column::Jti.eq(jti))
+        .filter(Column::Audience.eq(audience));
+    Ok(found.one(db).await?.is_some())
+}
+
 /// Those that came from one of these and are not over, which are held then: nobody exchanges them until this transaction is
 /// over.
 ///

@@ -18,6 +18,7 @@ use crate::oidc::token::exchange::policy::Rule;
 use crate::oidc::token::exchange::trusted::{self, TrustedIssuer, Vouched};
 use crate::oidc::token::exchange::{Acting, Actor, Subject, TokenKind};
 use crate::oidc::token::id_token::{self, IdTokenClaims};
+use crate::store::revocations::TokenName;
 use crate::store::{grants, participants, revocations, sessions, users};
 
 /// What every token is told to be that is not good, or not theirs: who finds or steals one learns nothing of it.
@@ -36,8 +37,8 @@ pub(super) struct Seen {
 
 /// What a new token hangs on.
 pub(super) enum Behind {
-    /// What the token of ours hangs on, and its name if it has one.
-    Ours { grant: Uuid, jti: Option<String> },
+    /// What the token of ours hangs on, and by what it can be taken back, if it has a name.
+    Ours { grant: Uuid, token: Option<Parent> },
     /// A grant of its own, to be written.
     Vouched {
         grant: Uuid,
@@ -69,7 +70,11 @@ impl Look<'_> {
                     user_id: good.user.map(|user| user.id),
                     behind: Behind::Ours {
                         grant,
-                        jti: Some(good.claims.jti.clone()),
+                        token: Some(Parent {
+                            grant,
+                            jti: good.claims.jti.clone(),
+                            audience: good.claims.aud.clone(),
+                        }),
                     },
                     subject: Subject {
                         claims: good.claims,
@@ -100,6 +105,7 @@ impl Look<'_> {
                 let parent = Parent {
                     grant: claims.grant.parse().map_err(|_damaged| not_good())?,
                     jti: claims.jti,
+                    audience: claims.aud,
                 };
                 let acting = acting(claims.sub, None, claims.exp);
                 Ok((acting, Some(parent)))
@@ -120,7 +126,7 @@ impl Look<'_> {
     /// An access token of ours: presented by its client, or by its service if it is one of these clients'.
     async fn own(&self, token: &str, clients: &[String]) -> Result<Good, Stop> {
         // Of what is encrypted under a key that its service has too, nobody knows who made it.
-        if access_token::is_encrypted(token) || token.split('.').count() != 3 {
+        if token.split('.').count() != 3 {
             return Err(OAuthError::invalid_request(
                 "only a signed token can be exchanged: take the one inside, if it is encrypted to a public key",
             )
@@ -166,7 +172,8 @@ impl Look<'_> {
         let issued_at = chrono::DateTime::from_timestamp(claims.iat, 0).ok_or_else(not_good)?;
         let named = revocations::Token {
             // It has none.
-            jti: "",
+            name: &TokenName::Jti(String::new()),
+            audience: &client.client_id,
             user_id: Some(session.user_id),
             client_id: &client.client_id,
             issued_at,
@@ -193,7 +200,7 @@ impl Look<'_> {
             user_id: Some(session.user_id),
             behind: Behind::Ours {
                 grant: grant.id,
-                jti: None,
+                token: None,
             },
             subject: Subject {
                 claims: template,

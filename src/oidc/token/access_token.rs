@@ -46,14 +46,6 @@ pub struct AccessTokenClaims {
     pub act: Option<Actor>,
 }
 
-/// How a `cwt` begins, in base64url: `[{1: 1, 4: kid}, ...` (docs/tokens.md). No secret of ours is likely to.
-const CWT: &str = "g0aiAQEEQ";
-
-/// Whether it looks like a token that only its service can read, a `jwe` or a `cwt`.
-pub fn is_encrypted(token: &str) -> bool {
-    token.split('.').count() == 5 || token.starts_with(CWT)
-}
-
 /// A service's access token whole: beside what every token says, what the service wants to know of the person.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ServiceToken {
@@ -63,7 +55,8 @@ pub struct ServiceToken {
     /// The service's own claims.
     #[serde(flatten)]
     pub person: Map<String, Value>,
-    /// Whether it came from another token: it can be taken back with that one, and so has its name in every form.
+    /// Whether it came from another token: it can be taken back with that one, and so has its name and its grant in every
+    /// form.
     #[serde(skip)]
     pub is_exchanged: bool,
 }

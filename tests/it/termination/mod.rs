@@ -52,6 +52,8 @@ struct Stage {
     parked_consent: Answer,
 }
 
+const API: &str = "https://api.example/";
+
 impl Stage {
     async fn set(cause: Cause) -> Self {
         let scene = Scene::with(
@@ -83,6 +85,8 @@ impl Stage {
             skip_consent: false,
             scope: Some(OFFLINE.to_owned()),
             grant_types: vec![AuthorizationCode, RefreshToken],
+            // A service that hears what becomes of its tokens.
+            access_token_audience: Some(API.to_owned()),
             ..by_server(&ear)
         };
         let secret = flows.master.hash(HashPurpose::ClientSecret, SECRET);
