@@ -207,6 +207,7 @@ async fn referred(
         sid: reference.sid.map(|sid| sid.to_string()),
         auth_time: None,
         acr: None,
+        act: reference.act,
     };
     Ok(Some(EncryptedToken {
         claims,

@@ -8,12 +8,13 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use self::presented::{Behind, Seen};
-use super::{FlowError, Provider, service_keys, services};
+use super::{FlowError, Provider, service_keys, services, status_list};
 use crate::clock::Timestamp;
 use crate::oidc::client::Client;
 use crate::oidc::error::OAuthError;
 use crate::oidc::params::Params;
 use crate::oidc::service::Service;
+use crate::oidc::status_list::CLAIM;
 use crate::oidc::token::access_token::{AccessTokenClaims, ServiceToken};
 use crate::oidc::token::exchange::policy::{Party, unknown_target};
 use crate::oidc::token::exchange::{Exchange, ExchangeRequest};
@@ -119,7 +120,13 @@ async fn given(
     let jti = provider.random.identifier().to_string();
     let claims = exchange.child(&seen.subject, &jti, now)?;
     let actors = acting.and_then(|(_, parent)| parent);
-    let person = written(provider, &service, &seen, actors, &claims, now).await?;
+    let mut person = written(provider, &service, &seen, actors, &claims, now).await?;
+    if service.wants_status() {
+        let sid = claims.sid.as_deref().and_then(|sid| sid.parse().ok());
+        let who = seen.user_id.map(|user_id| (user_id, sid));
+        let status = status_list::allocate(provider, &service, &claims, who).await?;
+        person.insert(CLAIM.to_owned(), status);
+    }
     tracing::info!(
         party = party.name(), audience = %claims.aud, client = %claims.client_id, acts = claims.act.is_some(),
         "a token was exchanged"

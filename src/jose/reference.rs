@@ -57,6 +57,7 @@ mod tests {
             exp: 1_767_269_400,
             aud: "https://api.example/".to_owned(),
             scope: Scope::parse("read write").unwrap(),
+            act: Some(serde_json::json!({"sub": "ledger"})),
         }
     }
 

@@ -159,6 +159,7 @@ fn carried(claims: Claims, service: &str) -> Option<CarriedClaims> {
         sid: claims.sid,
         auth_time: claims.auth_time,
         acr: claims.acr,
+        act: claims.more.get("act").cloned(),
     })
 }
 

@@ -95,6 +95,8 @@ pub struct CarriedClaims {
     pub auth_time: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub acr: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub act: Option<Value>,
 }
 
 /// What we must find again of a token that is encrypted to its service's own key: its grant says the rest. Sealed for
@@ -109,8 +111,11 @@ pub struct Reference {
     pub exp: i64,
     pub aud: String,
     pub scope: Scope,
+    pub act: Option<Value>,
 }
 
+/// Between the scope and what comes after it: no scope has it (RFC 6749 §3.3).
+const AFTER_SCOPE: char = '\0';
 const WITH_SID: u8 = 1;
 const WITHOUT_SID: u8 = 0;
 
@@ -125,6 +130,10 @@ impl Reference {
             exp: claims.exp,
             aud: claims.aud.clone(),
             scope: claims.scope.clone(),
+            act: match &claims.act {
+                Some(act) => Some(serde_json::to_value(act).ok()?),
+                None => None,
+            },
         })
     }
 
@@ -145,6 +154,9 @@ impl Reference {
         bytes.extend(length.to_be_bytes());
         bytes.extend(self.aud.as_bytes());
         bytes.extend(self.scope.to_string().as_bytes());
+        if let Some(act) = &self.act {
+            bytes.extend(format!("{AFTER_SCOPE}{act}").as_bytes());
+        }
         bytes
     }
 
@@ -162,7 +174,12 @@ impl Reference {
             _ => return None,
         };
         let (length, rest) = rest.split_first_chunk()?;
-        let (aud, scope) = rest.split_at_checked(u16::from_be_bytes(*length).into())?;
+        let (aud, rest) = rest.split_at_checked(u16::from_be_bytes(*length).into())?;
+        let rest = str::from_utf8(rest).ok()?;
+        let (scope, act) = match rest.split_once(AFTER_SCOPE) {
+            Some((scope, act)) => (scope, Some(serde_json::from_str(act).ok()?)),
+            None => (rest, None),
+        };
         Some(Self {
             jti,
             grant: Uuid::from_bytes(*grant),
@@ -170,7 +187,8 @@ impl Reference {
             iat: i64::from_be_bytes(*iat),
             exp: i64::from_be_bytes(*exp),
             aud: str::from_utf8(aud).ok()?.to_owned(),
-            scope: Scope::parse(str::from_utf8(scope).ok()?).ok()?,
+            scope: Scope::parse(scope).ok()?,
+            act,
         })
     }
 }
@@ -224,12 +242,14 @@ mod tests {
         #[test]
         fn a_reference_is_read_as_it_was_written(
             names in any::<[u128; 3]>(), has_session: bool, times in any::<[i64; 2]>(),
-            aud in "[ -~]{0,300}", scope in "([a-z]{1,9} ){0,3}[a-z]{1,9}|",
+            aud in "[ -~]{0,300}", scope in "([a-z]{1,9} ){0,3}[a-z]{1,9}|", actor in proptest::option::of(".{0,30}"),
         ) {
             let [jti, grant, sid] = names.map(Uuid::from_u128);
             let [iat, exp] = times;
             let scope = Scope::parse(&scope).unwrap();
-            let reference = Reference { jti, grant, sid: has_session.then_some(sid), iat, exp, aud, scope };
+            let sid = has_session.then_some(sid);
+            let act = actor.map(|sub| json!({ "sub": sub }));
+            let reference = Reference { jti, grant, sid, iat, exp, aud, scope, act };
             let bytes = reference.to_bytes();
             prop_assert_eq!(Reference::from_bytes(jti, &bytes), Some(reference));
         }

@@ -218,7 +218,9 @@ fn key(service: &str, name: &str) -> String {
 /// The key of an entry, for who asks without following; and the moment before which it denies, if not everything.
 fn denied(what: &What) -> (String, Option<i64>) {
     match what {
-        What::Token { jti } => (format!("token:{jti}"), None),
+        What::Token { jti: name } | What::TokenHash { hash: name } => {
+            (format!("token:{name}"), None)
+        }
         What::Session { sid } => (format!("session:{sid}"), None),
         What::Grant { grant } => (format!("grant:{grant}"), None),
         What::Subject { sub, before } => (format!("subject:{sub}"), Some(*before)),
