@@ -89,7 +89,8 @@ struct Desk {
 /// By which a person recognises a token that two pages show.
 pub(super) fn fingerprint(token: &str) -> String {
     let hash = deny_list::token_hash(token);
-    hash.chars().take(8).collect()
+    let readable = hash.chars().filter(char::is_ascii_alphanumeric);
+    readable.take(8).collect()
 }
 
 pub(super) fn reserve(bind: IpAddr, place: &Place) -> Result<Reserved, anyhow::Error> {

@@ -83,8 +83,11 @@ pub async fn sign_in(page: &Page, base_url: &str) -> bool {
 /// Presses the button that calls the service until that answers so. (It may not have reached the provider yet.)
 pub async fn call(page: &Page, status: u16) {
     for _ in 0..200 {
+        // The answer comes with the next page: this one may show an older one.
+        page.eval::<()>("void (document.body.dataset.old = 'true')")
+            .await;
         page.click("#ask").await;
-        page.wait_for("#answer").await;
+        page.wait_for("body:not([data-old]) #answer").await;
         let answer = "document.querySelector('#answer').dataset.status";
         if page.eval::<Option<String>>(answer).await == Some(status.to_string()) {
             return;
