@@ -236,7 +236,7 @@ pub(super) async fn good(
         None => false,
     };
     let is_granted = |grant: &Grant| {
-        let is_named = grant.resources.iter().any(|named| *named == claims.aud);
+        let is_named = grant.resources.contains(&claims.aud);
         grant.revoked_at.is_none() && (is_named || is_exchanged)
     };
     if token.grant.as_ref().is_some_and(|grant| !is_granted(grant)) {
