@@ -73,6 +73,7 @@ impl Heard {
 struct Raw {
     kind: Option<String>,
     jti: Option<String>,
+    hash: Option<String>,
     sid: Option<String>,
     grant: Option<String>,
     sub: Option<String>,
@@ -85,7 +86,7 @@ struct Raw {
 impl From<Raw> for Heard {
     fn from(raw: Raw) -> Self {
         let what = match raw.kind.as_deref() {
-            Some("token") => raw.jti.map(Revoked::Token),
+            Some("token") => raw.jti.or(raw.hash).map(Revoked::Token),
             Some("session") => raw.sid.map(Revoked::Session),
             Some("grant") => raw.grant.map(Revoked::Grant),
             Some("subject") => raw

@@ -71,9 +71,11 @@ fn a_token_without_a_jti_goes_by_its_hash() {
     };
     let hash = token_hash("token");
     assert_eq!(hash, "PEaenWxYddN6Q_NT1PiOYfz4EsZu7jRXRlpAsNpBU-A");
-    let entry = json!({ "kind": "token", "jti": hash, "until": NOW });
+    let entry = json!({ "kind": "token", "hash": hash, "until": NOW });
     assert!(denies(entry.clone(), &nameless));
     assert!(!denies(entry, &claims()));
+    let unnamed = Heard::from_json(r#"{"kind":"token","until":1767268800}"#);
+    assert_eq!(unnamed, Heard::Unknown);
 }
 
 #[test]

@@ -169,7 +169,26 @@ pub fn generate_nested(
     to: &EncryptingKey,
     random: &mut dyn FnMut(&mut [u8]),
 ) -> Result<String, GenerateError> {
+    generate_nested_with(signed, to, &[], random)
+}
+
+/// As [`generate_nested`], with further members in the header, for whoever made the token: readers pass over what they
+/// don't know (RFC 7516 §4). What the header needs itself can't be said otherwise.
+///
+/// # Errors
+/// [`GenerateError::Cryptography`].
+pub fn generate_nested_with(
+    signed: &str,
+    to: &EncryptingKey,
+    members: &[(&str, &str)],
+    random: &mut dyn FnMut(&mut [u8]),
+) -> Result<String, GenerateError> {
     let (mut header, encrypted_key, content_key) = to.content_key(random)?;
+    for (name, value) in members {
+        if header.get(*name).is_none() {
+            header[*name] = json!(value);
+        }
+    }
     header["enc"] = json!(to.enc.name());
     header["cty"] = json!(NESTED);
     if let Some(kid) = &to.kid {
