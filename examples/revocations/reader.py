@@ -10,6 +10,7 @@ It does not verify tokens: do that first, with a library for JOSE. Here only the
 """
 
 import base64
+import hashlib
 import json
 import os
 import sys
@@ -56,7 +57,9 @@ class DenyList:
     def take_entry(self, entry):
         kind, until = entry["kind"], entry["until"]
         names = {"token": "jti", "session": "sid", "grant": "grant", "key": "kid"}
-        if kind in names:
+        if kind == "token" and "jti" not in entry:
+            self.named["hash", entry["hash"]] = until
+        elif kind in names:
             self.named[kind, entry[names[kind]]] = until
         elif kind in ("subject", "client", "all"):
             whose = {"subject": entry.get("sub"), "client": entry.get("client_id"), "all": None}
@@ -76,7 +79,7 @@ class DenyList:
                 else:
                     del self.before[name]
 
-    def is_taken_back(self, header, claims):
+    def is_taken_back(self, token, header, claims):
         """Whether a verified token is on the list."""
         with self.lock:
             if self.heard_at is None or time.monotonic() - self.heard_at > FRESH:
@@ -86,6 +89,7 @@ class DenyList:
                 ("session", claims.get("sid")),
                 ("grant", claims.get("grant")),
                 ("key", header.get("kid")),
+                ("hash", None if "jti" in claims else token_hash(token)),
             )
             if any(name in self.named for name in named):
                 return True
@@ -142,6 +146,12 @@ class Feed:
                 pause = min(pause * 2, 30)
 
 
+def token_hash(token):
+    """By what a token goes that carries no jti: the SHA-256 of its text, base64url."""
+    digest = hashlib.sha256(token.encode()).digest()
+    return base64.urlsafe_b64encode(digest).decode().rstrip("=")
+
+
 def part(text):
     return json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
 
@@ -152,9 +162,10 @@ def main():
     feed = Feed(issuer.rstrip("/"), service, os.environ["EXEUNT_SERVICE_SECRET"])
     threading.Thread(target=feed.follow, args=(deny_list,), daemon=True).start()
     for line in sys.stdin:
-        header, claims = (part(text) for text in line.strip().split(".")[:2])
+        token = line.strip()
+        header, claims = (part(text) for text in token.split(".")[:2])
         try:
-            answer = "taken back" if deny_list.is_taken_back(header, claims) else "good"
+            answer = "taken back" if deny_list.is_taken_back(token, header, claims) else "good"
         except Stale:
             answer = "unknown"
         print(answer, flush=True)

@@ -1,5 +1,7 @@
 //! `exeunt restored`: what must be done before a database is served that was put back from a copy.
 
+use chrono::TimeDelta;
+
 use super::show;
 use crate::config::Config;
 use crate::flows::{Provider, restored};
@@ -31,6 +33,9 @@ async fn start_anew(provider: &Provider, yes: bool) -> anyhow::Result<()> {
     show::say("Making new keys ...")?;
     let anew = restored::start_anew(provider, kept).await?;
     marker.write(anew.alive_at)?;
+    // What is issued in the second that has begun counts as issued before: let nobody serve before it is over.
+    let second = provider.clock.now() + TimeDelta::seconds(1);
+    provider.clock.sleep_until(second).await;
     show::say(format!(
         "Done: {} over, and {} from now on. `exeunt serve` tells the applications when it starts.",
         show::count(open, "session is", "sessions are"),

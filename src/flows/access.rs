@@ -15,6 +15,8 @@ use crate::oidc::error::{ErrorCode, OAuthError};
 use crate::oidc::scope::{ADMINISTRATION, Scope};
 use crate::oidc::token::access_token::{self, AccessTokenClaims};
 use crate::store::grants::Grant;
+use crate::store::revocations::TokenName;
+use crate::store::sessions::Session;
 use crate::store::users::User;
 use crate::store::{clients, grants, participants, revocations, sessions, users};
 
@@ -95,17 +97,7 @@ pub(super) async fn good(
     }
     let db = provider.database.read();
     if let Some(sid) = &claims.sid {
-        let participant = match sid.parse() {
-            Ok(sid) => participants::find_living(db, sid).await?,
-            Err(_) => None,
-        };
-        let session = match participant {
-            Some(participant) => {
-                sessions::find_living(db, participant.session_id, provider.alive(now)).await?
-            }
-            None => None,
-        };
-        let Some(session) = session else {
+        let Some(session) = session_of(provider, sid.parse().ok(), now).await? else {
             return Ok(refuse("the session of the token has ended"));
         };
         if let Presence::Served { is_used: true } = presence {
@@ -126,6 +118,25 @@ pub(super) async fn good(
         client,
         user,
     }))
+}
+
+/// The session in which the application has this part, if both go on.
+pub(super) async fn session_of(
+    provider: &Provider,
+    sid: Option<Uuid>,
+    now: Timestamp,
+) -> Result<Option<Session>, FlowError> {
+    let db = provider.database.read();
+    let participant = match sid {
+        Some(sid) => participants::find_living(db, sid).await?,
+        None => None,
+    };
+    Ok(match participant {
+        Some(participant) => {
+            sessions::find_living(db, participant.session_id, provider.alive(now)).await?
+        }
+        None => None,
+    })
 }
 
 /// What userinfo tells, as its application wants it (Core §5.3.2).
@@ -238,12 +249,14 @@ async fn is_named(
     now: Timestamp,
 ) -> Result<bool, FlowError> {
     let db = provider.database.read();
+    let name = TokenName::Jti(claims.jti.clone());
     // What a program has for ourselves ends with its grant or by name: who orders that everybody's sessions end goes on.
     if grant.user_id.is_none() && claims.aud == provider.config.issuer.as_str() {
-        return Ok(revocations::name_itself(db, &claims.jti).await?);
+        return Ok(revocations::name_itself(db, &name, &claims.aud).await?);
     }
     let token = revocations::Token {
-        jti: &claims.jti,
+        name: &name,
+        audience: &claims.aud,
         user_id: grant.user_id,
         client_id: &claims.client_id,
         issued_at: claims.issued_at(),

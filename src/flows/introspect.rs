@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::access::{self, Presence};
+use super::encrypted::{self, Opened};
 use super::redeem::granted_scope;
 use super::{FlowError, Provider, tokens};
 use crate::jose::HashPurpose;
@@ -30,6 +31,14 @@ impl Asker {
             Self::Service(identifier) => identifier,
         }
     }
+
+    /// Whether it may hear of a token that was issued to this client for this audience.
+    fn may_hear(&self, client_id: &str, audience: &str) -> bool {
+        match self {
+            Self::Client(client) => client.client_id == client_id,
+            Self::Service(identifier) => identifier == audience,
+        }
+    }
 }
 
 /// What is known of the token, if it is good and for this asker; else that it is not active, and nothing more. Asking
@@ -43,12 +52,18 @@ pub async fn introspect(
     token: &str,
 ) -> Result<Map<String, Value>, FlowError> {
     if let Ok(good) = access::good(provider, token, Presence::AskedAbout).await? {
-        let is_theirs = match asker {
-            Asker::Client(client) => good.claims.client_id == client.client_id,
-            Asker::Service(identifier) => good.claims.aud == *identifier,
-        };
-        return Ok(match is_theirs {
-            true => introspection::of_access_token(&good.claims),
+        let claims = &good.claims;
+        return Ok(match asker.may_hear(&claims.client_id, &claims.aud) {
+            true => introspection::of_access_token(claims),
+            false => introspection::inactive(),
+        });
+    }
+    let now = provider.clock.now();
+    if let Opened::Token(token) = encrypted::open(provider, token, now).await? {
+        let is_theirs = asker.may_hear(token.client_id(), &token.claims.aud);
+        let is_told = is_theirs && encrypted::good(provider, &token, now).await?;
+        return Ok(match is_told {
+            true => introspection::of_access_token(&token.claims),
             false => introspection::inactive(),
         });
     }

@@ -15,6 +15,7 @@ pub mod client_secrets;
 pub mod declare;
 pub mod deliver_logouts;
 pub mod documents;
+mod encrypted;
 pub mod end_session;
 pub mod introspect;
 pub mod keys;
@@ -35,6 +36,7 @@ pub mod send_notice;
 pub mod service_keys;
 pub mod services;
 pub mod sign_in;
+pub mod status_list;
 pub mod sweep;
 mod tokens;
 pub mod watching;
@@ -170,6 +172,9 @@ pub enum FlowError {
     /// So many tokens were made under a service's key that the next one could give it away.
     #[error("the key of service {0} is worn out: `exeunt service rotate-keys` makes another")]
     WornOutKey(String),
+    /// So many tokens of a service have a place in its status lists that none was found.
+    #[error("no place was found in the status lists of service {0}")]
+    NoPlace(String),
     /// A token under a service's key.
     #[error(transparent)]
     ServiceToken(#[from] ServiceTokenError),

@@ -2,6 +2,7 @@
 
 use uuid::Uuid;
 
+use super::encrypted::{self, Opened};
 use super::end_session::{self, Ending};
 use super::{FlowError, Provider, access, revocations};
 use crate::clock::Timestamp;
@@ -9,9 +10,8 @@ use crate::jose::HashPurpose;
 use crate::oidc::client::Client;
 use crate::oidc::error::{ErrorCode, OAuthError};
 use crate::oidc::logout::Cause;
-use crate::oidc::token::access_token::{self, AccessTokenClaims};
 use crate::store::grants::{self, Of};
-use crate::store::revocations::{self as log, Dead};
+use crate::store::revocations::{self as log, Dead, TokenName};
 use crate::store::{self, participants, refresh_tokens};
 
 /// Takes the token back, if it is one that this client was given. Whether there was such a token nobody learns: one that is
@@ -25,39 +25,61 @@ pub async fn revoke(
     client: &Client,
     token: &str,
 ) -> Result<Result<(), OAuthError>, FlowError> {
-    if access_token::is_encrypted(token) {
-        return Ok(Err(OAuthError::new(
-            ErrorCode::UnsupportedTokenType,
-            "an encrypted token can't be taken back alone: revoke the refresh token, or let it expire",
-        )));
-    }
     let now = provider.clock.now();
     if let Some(claims) = access::own(provider, token, now) {
-        if claims.client_id == client.client_id {
-            revoke_access_token(provider, claims, now).await?;
-        }
+        let until = claims.expires_at();
+        let dead = Dead::Token {
+            name: TokenName::Jti(claims.jti),
+            client_id: claims.client_id,
+            audience: claims.aud,
+        };
+        revoke_access_token(provider, client, dead, until, now).await?;
         return Ok(Ok(()));
     }
-    revoke_refresh_token(provider, client, token, now).await?;
+    match encrypted::open(provider, token, now).await? {
+        Opened::Token(token) => {
+            let until = token.expires_at();
+            let dead = Dead::Token {
+                client_id: token.client_id().to_owned(),
+                name: token.name,
+                audience: token.claims.aud,
+            };
+            revoke_access_token(provider, client, dead, until, now).await?;
+        }
+        Opened::Nothing => revoke_refresh_token(provider, client, token, now).await?,
+        Opened::Unreadable => {
+            return Ok(Err(OAuthError::new(
+                ErrorCode::UnsupportedTokenType,
+                "this token can't be taken back alone: revoke the refresh token, or let it expire",
+            )));
+        }
+    }
     Ok(Ok(()))
 }
 
-/// The token alone: its grant gives others.
+/// The token alone, if it is the client's: its grant gives others.
 async fn revoke_access_token(
     provider: &Provider,
-    claims: AccessTokenClaims,
+    client: &Client,
+    dead: Dead,
+    until: Timestamp,
     now: Timestamp,
 ) -> Result<(), FlowError> {
-    let until = claims.expires_at();
-    let tx = provider.database.begin().await?;
-    if log::name_itself(&tx, &claims.jti).await? {
+    let Dead::Token {
+        name,
+        client_id,
+        audience,
+    } = &dead
+    else {
+        return Ok(());
+    };
+    if *client_id != client.client_id {
         return Ok(());
     }
-    let dead = Dead::Token {
-        jti: claims.jti,
-        client_id: claims.client_id,
-        audience: claims.aud,
-    };
+    let tx = provider.database.begin().await?;
+    if log::name_itself(&tx, name, audience).await? {
+        return Ok(());
+    }
     revocations::write_until(provider, &tx, [(dead, until)], now).await?;
     store::commit(tx).await?;
     provider.work.taken_back();

@@ -8,9 +8,10 @@ use serde_json::Value;
 
 use super::{FlowError, Provider, tokens};
 use crate::clock::Timestamp;
-use crate::jose::{SharedKey, TOKENS_PER_KEY, encrypt_to};
+use crate::jose::{SharedKey, TOKENS_PER_KEY, encrypt_to, seal_reference};
 use crate::oidc::service::{Service, TokenFormat, next_kid};
 use crate::oidc::token::access_token::ServiceToken;
+use crate::oidc::token::encrypted::Reference;
 use crate::random::Random;
 use crate::store::service_keys::{self, KeptKey, ServiceKey};
 use crate::store::{self, Transaction, services};
@@ -85,7 +86,8 @@ pub(super) async fn make(
     let shared = || keys.iter().filter(|key| key.is_shared());
     let kid = |key: &ServiceKey| key.kid.parse::<u8>().ok();
     let newest = shared().max_by_key(|key| (key.created_at, key.id));
-    let named: Vec<u8> = shared().filter(good).filter_map(kid).collect();
+    // A retired one's name is free when no token under it can live, and it has been forgotten.
+    let named: Vec<u8> = shared().filter_map(kid).collect();
     let Some(kid) = next_kid(newest.and_then(kid), &named) else {
         return Ok(Err(NotRotated::TooMany));
     };
@@ -104,7 +106,10 @@ pub(super) async fn make(
         Start::Now => now,
     };
     for old in shared() {
-        service_keys::retire(tx, old.id, retire_at).await?;
+        match start {
+            Start::Later(_) => service_keys::retire(tx, old.id, retire_at).await?,
+            Start::Now => service_keys::give_up(tx, old.id, now).await?,
+        }
     }
     let row = ServiceKey {
         id: random.row_id(now),
@@ -228,7 +233,10 @@ pub(super) async fn token(
     let sealed = match &key.key {
         KeptKey::Public(jwk) => {
             let signed = tokens::sign_access_token(provider, token, now)?;
-            return Ok(encrypt_to(jwk, &signed, random)?);
+            // By it we know the token again, which we can't decrypt.
+            let reference = Reference::to(&token.claims);
+            let reference = reference.map(|known| seal_reference(&provider.master, &known));
+            return Ok(encrypt_to(jwk, &signed, reference.as_deref(), random)?);
         }
         KeptKey::Shared(sealed) => sealed,
     };

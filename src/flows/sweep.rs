@@ -6,12 +6,13 @@ use chrono::TimeDelta;
 use tokio_util::sync::CancellationToken;
 
 use super::logos::UNSEEN;
-use super::{FlowError, Provider, end_session, keys, registered};
+use super::{FlowError, Provider, end_session, keys, registered, revocations};
 use crate::store::{
     client_assertions, codes, initial_access_tokens, interactions, leavings, logos,
 };
 use crate::store::{
-    parked_requests, refresh_tokens, registrations, retention, revocations, throttles,
+    parked_requests, refresh_tokens, registrations, retention, revocations as log, service_keys,
+    status_entries, throttles,
 };
 
 /// How soon a change that another process made is noticed.
@@ -78,13 +79,19 @@ async fn carry_out_orders(provider: &Provider, stop: &CancellationToken) {
 async fn forget(provider: &Provider, stop: &CancellationToken) -> Result<(), FlowError> {
     let now = provider.clock.now();
     let work = provider.begin_work().await?;
+    // No access token that was given before this moment is good anywhere. By what it came from it can be taken back until
+    // then, whatever else is over sooner.
+    let longest = revocations::longest_access(provider, &work.tx).await?;
+    let tokens_since = now - longest - provider.config.tokens.refresh_grace - revocations::SLACK;
     codes::purge(&work.tx, now - REMEMBER_CODES).await?;
-    refresh_tokens::purge(&work.tx, now).await?;
+    refresh_tokens::purge(&work.tx, tokens_since).await?;
+    service_keys::purge(&work.tx, tokens_since).await?;
     interactions::purge(&work.tx, now).await?;
     parked_requests::purge(&work.tx, now).await?;
     leavings::purge(&work.tx, now).await?;
     client_assertions::purge(&work.tx, now).await?;
     throttles::purge(&work.tx, now).await?;
+    status_entries::purge(&work.tx, now).await?;
     logos::purge(&work.tx, now - UNSEEN).await?;
     initial_access_tokens::purge(&work.tx, now).await?;
     // Before the grants are forgotten by which it is known.
@@ -94,10 +101,10 @@ async fn forget(provider: &Provider, stop: &CancellationToken) -> Result<(), Flo
     let mut is_more = true;
     while is_more && !stop.is_cancelled() {
         let work = provider.begin_work().await?;
-        is_more = revocations::forget_some(&work.tx, retention::MOST_ROWS, now).await?;
+        is_more = log::forget_some(&work.tx, retention::MOST_ROWS, now).await?;
         work.commit().await?;
     }
-    let kept_since = now - provider.config.logout.keep_receipts;
+    let kept_since = tokens_since.min(now - provider.config.logout.keep_receipts);
     let mut is_more = true;
     while is_more && !stop.is_cancelled() {
         let work = provider.begin_work().await?;

@@ -5,7 +5,7 @@ use chrono::TimeDelta;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::{FlowError, Provider, service_keys};
+use super::{FlowError, Provider, service_keys, status_list};
 use crate::clock::Timestamp;
 use crate::jose;
 use crate::oidc::algorithm::SigningAlgorithm;
@@ -13,6 +13,7 @@ use crate::oidc::client::Client;
 use crate::oidc::resource;
 use crate::oidc::scope::Scope;
 use crate::oidc::service::Service;
+use crate::oidc::status_list::CLAIM;
 use crate::oidc::token::access_token::{self, Access, AccessTokenClaims, ServiceToken};
 use crate::oidc::token::id_token::{self, Authentication, IdToken, IdTokenClaims, half_hash};
 use crate::oidc::token::{TokenResponse, TokenType};
@@ -133,12 +134,18 @@ pub(super) async fn access_token(
         granted.lifetime(provider),
         now,
     );
+    let mut told = match (service, person) {
+        (Some(_), Some(person)) => person.told_service.clone(),
+        _ => Map::new(),
+    };
+    if let Some(service) = service.filter(|service| service.wants_status()) {
+        let who = person.map(|person| (person.user_id, person.sid));
+        let status = status_list::allocate(provider, service, &claims, who).await?;
+        told.insert(CLAIM.to_owned(), status);
+    }
     let token = ServiceToken {
         claims,
-        person: match (service, person) {
-            (Some(_), Some(person)) => person.told_service.clone(),
-            _ => Map::new(),
-        },
+        person: told,
     };
     let token = match service {
         Some(service) => service_keys::token(provider, service, &token, now).await?,

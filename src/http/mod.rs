@@ -30,6 +30,7 @@ mod revocations;
 mod revoke;
 mod sign_in;
 mod span;
+mod status_list;
 mod token;
 mod userinfo;
 mod visitor;
@@ -54,6 +55,7 @@ pub struct Routes {
     registers: bool,
     metadata: web::Data<discovery::Metadata>,
     waiters: web::Data<revocations::Waiters>,
+    status_lists: web::Data<status_list::Lists>,
     session_management: bool,
 }
 
@@ -67,6 +69,7 @@ impl Routes {
             registers,
             metadata: web::Data::new(discovery::Metadata::new(&provider.config)),
             waiters: web::Data::default(),
+            status_lists: web::Data::default(),
             session_management: provider.config.session_management,
         }
     }
@@ -77,6 +80,7 @@ impl Routes {
         // Documents that anyone may fetch as often as they like: no span, no request identifier.
         app.app_data(self.metadata.clone());
         app.app_data(self.waiters.clone());
+        app.app_data(self.status_lists.clone());
         app.app_data(web::PayloadConfig::new(MOST_BYTES));
         for path in [
             below(paths::OPENID_CONFIGURATION),
@@ -85,6 +89,7 @@ impl Routes {
             app.service(public(&path, discovery::metadata));
         }
         app.service(public(&below(paths::JWKS), discovery::jwks));
+        app.service(public(&below(&status_list::path()), status_list::get));
 
         let is_checked = self.session_management;
         let checked = move |app: &mut ServiceConfig| {

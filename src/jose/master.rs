@@ -37,6 +37,8 @@ pub enum HashPurpose {
     Csrf,
     /// The cookie by which a browser is known to have been a person's.
     KnownBrowser,
+    /// Services, in the addresses of their status lists.
+    StatusList,
     /// The state of a browser in which somebody is signed in.
     BrowserState,
 }
@@ -55,6 +57,7 @@ impl HashPurpose {
             Self::Csrf => "hash csrf",
             Self::KnownBrowser => "hash known browser",
             Self::BrowserState => "hash browser state",
+            Self::StatusList => "hash status list",
         }
     }
 }
@@ -188,6 +191,13 @@ impl MasterKey {
     fn keyed(&self, label: &str, data: &str) -> String {
         let key = hmac::Key::from(self.derive(&[label.as_bytes()], hmac::HMAC_SHA256));
         URL_SAFE_NO_PAD.encode(hmac::sign(&key, data.as_bytes()))
+    }
+
+    /// A key for one text alone, which has this name: it needs no nonce.
+    pub(super) fn key_of_one(&self, label: &str, name: Uuid) -> aead::LessSafeKey {
+        let label: [&[u8]; 2] = [label.as_bytes(), name.as_bytes()];
+        let key = self.derive(&label, &aead::AES_256_GCM);
+        aead::LessSafeKey::new(aead::UnboundKey::from(key))
     }
 
     fn sealing_key(&self) -> aead::LessSafeKey {

@@ -9,6 +9,7 @@ pub mod jws;
 pub mod keys;
 pub mod master;
 pub mod password;
+pub mod reference;
 pub mod ring;
 pub mod schedule;
 pub mod service_keys;
@@ -22,8 +23,9 @@ pub use jws::{JwsError, SigningFailed, sign, unsigned, verify_own};
 pub use keys::{KeyError, SigningKey, StoredKey};
 pub use master::{HashPurpose, MasterKey, OpenError};
 pub use password::{PasswordError, PasswordHash, PasswordPool};
+pub use reference::{open_reference, seal_reference};
 pub use ring::{Jwks, KeyRing};
 pub use schedule::Schedule;
 pub use service_keys::{
-    ServiceTokenError, SharedKey, TOKENS_PER_KEY, encrypt_to, read_service_jwks,
+    ServiceTokenError, SharedKey, TOKENS_PER_KEY, encrypt_to, hash_of_token, read_service_jwks,
 };

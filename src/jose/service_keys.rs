@@ -3,14 +3,18 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use exeunt_guard::cwt::{self, Nonce};
+use exeunt_guard::deny_list::token_hash;
 use exeunt_guard::jwe::{self, ContentEncryption, DirectKey, EncryptingKey};
-use exeunt_guard::{Claims, GenerateError, KeyError};
+use exeunt_guard::{Claims, Expected, GenerateError, KeyError, LONGEST_LEEWAY};
 use secrecy::{ExposeSecret as _, SecretSlice, SecretString};
 use serde_json::Value;
 
 use super::master::{MasterKey, OpenError};
+use crate::clock::Timestamp;
+use crate::oidc::scope::Scope;
 use crate::oidc::service::{Service, TokenFormat};
 use crate::oidc::token::access_token::ServiceToken;
+use crate::oidc::token::encrypted::{CarriedClaims, REFERENCE};
 use crate::random::Random;
 
 /// More keys than a service in rotation needs.
@@ -115,6 +119,52 @@ impl SharedKey {
         random.fill(&mut iv);
         Ok(jwe::generate_direct(&claims, &key, iv)?)
     }
+
+    /// What a token says that was made under this key for this service: by us, or by the service, which can make them too.
+    /// None: it was made under another, or has expired.
+    pub fn read(
+        &self,
+        token: &str,
+        issuer: &str,
+        service: &str,
+        now: Timestamp,
+    ) -> Option<CarriedClaims> {
+        let (bytes, now) = (self.bytes.expose_secret(), now.timestamp());
+        // The clock of the node that made it may be ahead; ours says when it has expired.
+        let expected = Expected::new(issuer, service).with_leeway(LONGEST_LEEWAY);
+        let claims = if self.format == TokenFormat::Cwt {
+            let (mac, cipher) = halves::<{ COMPACT.0 }, { COMPACT.1 }>(bytes).ok()?;
+            let keys = [cwt::Key::new(self.kid, mac, cipher).ok()?];
+            cwt::parse(token, &keys, &expected, now)
+        } else {
+            let (mac, cipher) = halves::<{ DIRECT.0 }, { DIRECT.1 }>(bytes).ok()?;
+            let keys = [DirectKey::new(self.kid.to_string(), mac, cipher).ok()?];
+            jwe::parse_direct(token, &keys, &expected, now)
+        };
+        carried(claims.ok()?, service).filter(|claims| claims.exp > now)
+    }
+}
+
+fn carried(claims: Claims, service: &str) -> Option<CarriedClaims> {
+    Some(CarriedClaims {
+        iss: claims.iss,
+        exp: claims.exp,
+        aud: service.to_owned(),
+        sub: claims.sub,
+        client_id: claims.client_id,
+        iat: claims.iat,
+        jti: claims.jti,
+        scope: Scope::parse(&claims.scope.unwrap_or_default()).ok()?,
+        grant: claims.grant,
+        sid: claims.sid,
+        auth_time: claims.auth_time,
+        acr: claims.acr,
+    })
+}
+
+/// By what a token is named that carries no `jti`.
+pub fn hash_of_token(token: &str) -> String {
+    token_hash(token)
 }
 
 /// How many tokens may be made under one shared key, by all servers together.
@@ -163,18 +213,21 @@ fn claims(service: &Service, token: &ServiceToken) -> Claims {
     }
 }
 
-/// Encrypts a signed token to a service's public key.
+/// Encrypts a signed token to a service's public key. `reference`, a [`seal_reference`], goes into the header.
 ///
 /// # Errors
 /// [`ServiceTokenError`].
 pub fn encrypt_to(
     jwk: &Value,
     signed: &str,
+    reference: Option<&str>,
     random: &dyn Random,
 ) -> Result<String, ServiceTokenError> {
     let key = EncryptingKey::from_jwk(jwk, ContentEncryption::default())?;
     let mut fill = |bytes: &mut [u8]| random.fill(bytes);
-    Ok(jwe::generate_nested(signed, &key, &mut fill)?)
+    let members = reference.map(|reference| (REFERENCE, reference));
+    let members = members.as_slice();
+    Ok(jwe::generate_nested_with(signed, &key, members, &mut fill)?)
 }
 
 /// The keys of a JWKS to which tokens for a service can be encrypted.

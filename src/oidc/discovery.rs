@@ -25,6 +25,8 @@ pub const REVOCATION: &str = "/revoke";
 pub const REVOCATIONS: &str = "/revocations";
 /// All of it, to begin with.
 pub const REVOCATIONS_SNAPSHOT: &str = "/revocations/snapshot";
+/// Status lists, each below this.
+pub const STATUS_LISTS: &str = "/status-lists";
 /// The introspection endpoint.
 pub const INTROSPECTION: &str = "/introspect";
 /// The userinfo endpoint.

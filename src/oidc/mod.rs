@@ -18,6 +18,7 @@
 //! | RFC 7517 | [`jwks`] |
 //! | RFC 7636 | [`pkce`] |
 //! | RFC 8707 | [`resource`], [`service`] |
+//! | Token Status List | [`status_list`] |
 
 pub mod algorithm;
 pub mod authorization;
@@ -42,5 +43,6 @@ pub mod scope;
 pub mod sector;
 pub mod service;
 pub mod session_state;
+pub mod status_list;
 pub mod token;
 pub mod uri;

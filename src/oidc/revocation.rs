@@ -22,6 +22,9 @@ pub struct TakenBack {
 pub enum What {
     /// The one of this name.
     Token { jti: String },
+    /// The one whose text has this hash: it carries no name.
+    #[serde(rename = "token")]
+    TokenHash { hash: String },
     /// Those of this session.
     Session { sid: String },
     /// Those of this grant.
@@ -62,6 +65,10 @@ mod tests {
             (
                 What::Token { jti: "j".into() },
                 json!({"number": 7, "kind": "token", "jti": "j", "until": 9}),
+            ),
+            (
+                What::TokenHash { hash: "h".into() },
+                json!({"number": 7, "kind": "token", "hash": "h", "until": 9}),
             ),
             (
                 What::Session { sid: "s".into() },

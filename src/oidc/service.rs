@@ -8,6 +8,7 @@ use crate::oidc::client::Client;
 use crate::oidc::issuer::Issuer;
 use crate::oidc::registration::is_readable;
 use crate::oidc::scope::{ADMINISTRATION, STANDARD, Scope};
+use crate::oidc::status_list;
 use crate::oidc::uri;
 
 /// The least that a token for a service is good.
@@ -87,12 +88,19 @@ impl Service {
         claims.filter(|claim| claims::is_about_a_person(claim))
     }
 
+    /// Whether its tokens say where their status is (Token Status List).
+    pub fn wants_status(&self) -> bool {
+        self.claims.iter().any(|claim| claim == status_list::CLAIM)
+    }
+
     /// Whether its tokens carry this claim of [`ASKED_WHERE_SHORT`]. A short one always says what it allows, and names
-    /// the session or, where there is none, the grant: a token that names neither could not be taken back with them.
+    /// the session or, where there is none, the grant: a token that names neither could not be taken back with them. One
+    /// with a status has a name, by which its place is found.
     pub fn carries(&self, claim: &str, has_session: bool) -> bool {
         let always = match claim {
             "scope" => true,
             "grant" => !has_session,
+            "jti" => self.wants_status(),
             _ => false,
         };
         always || self.format != TokenFormat::Cwt || self.claims.iter().any(|asked| asked == claim)
@@ -155,7 +163,8 @@ pub fn read_scope(text: &str) -> Result<Scope, String> {
 /// # Errors
 /// What is wrong with it.
 pub fn check_claim(name: &str) -> Result<(), String> {
-    if claims::is_about_a_person(name) || ASKED_WHERE_SHORT.contains(&name) {
+    let is_ours = ASKED_WHERE_SHORT.contains(&name) || name == status_list::CLAIM;
+    if claims::is_about_a_person(name) || is_ours {
         Ok(())
     } else {
         Err(format!("{name:?} is no claim about a person"))

@@ -4,6 +4,7 @@ use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::SelectStatement;
 use sea_orm::{ActiveValue::Set, ConnectionTrait, QueryOrder as _, QuerySelect as _, QueryTrait};
 
+use super::services::{names, names_text};
 use super::{StoreError, millis, time, time_or_none};
 use crate::clock::Timestamp;
 use crate::oidc::client::{Client, KeptSecret};
@@ -16,6 +17,7 @@ struct Model {
     client_secret_hash: Option<String>,
     client_secret_sealed: Option<String>,
     metadata: String,
+    audiences: Option<String>,
     declared: bool,
     created_at: i64,
     updated_at: i64,
@@ -166,6 +168,48 @@ pub(super) fn enabled() -> SelectStatement {
     std::mem::take(QueryTrait::query(&mut enabled))
 }
 
+/// Of these clients those whose access tokens are for this audience where no service is named, or once were: what was
+/// issued then may still be good.
+///
+/// # Errors
+/// When the database fails.
+pub async fn with_audience(
+    db: &impl ConnectionTrait,
+    client_ids: &[String],
+    audience: &str,
+) -> Result<Vec<String>, StoreError> {
+    if client_ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let rows = Entity::find()
+        .filter(Column::ClientId.is_in(client_ids))
+        .all(db)
+        .await?;
+    let mut with = Vec::new();
+    for row in rows {
+        let client_id = row.client_id.clone();
+        if audiences(Some(row))?.iter().any(|known| known == audience) {
+            with.push(client_id);
+        }
+    }
+    Ok(with)
+}
+
+/// For whom the client's tokens were when no service was named, now and before.
+fn audiences(row: Option<Model>) -> Result<Vec<String>, StoreError> {
+    let Some(row) = row else {
+        return Ok(Vec::new());
+    };
+    let mut audiences = match row.audiences.as_deref() {
+        Some(known) => names(known)?,
+        None => Vec::new(),
+    };
+    let known = KnownClient::try_from(row)?.client.metadata;
+    let now = known.access_token_audience;
+    audiences.extend(now.filter(|now| !audiences.contains(now)));
+    Ok(audiences)
+}
+
 /// Keeps a new client, or what one is now.
 ///
 /// # Errors
@@ -176,12 +220,16 @@ pub async fn save(db: &impl ConnectionTrait, known: &KnownClient) -> Result<(), 
         Some(KeptSecret::Hashed(hash)) => (Some(hash.clone()), None),
         Some(KeptSecret::Sealed(sealed)) => (None, Some(sealed.clone())),
     };
+    let before = Entity::find_by_id(&known.client.client_id).one(db).await?;
+    let audiences = audiences(before)?;
+    let audiences = (!audiences.is_empty()).then(|| names_text(&audiences));
     let row = ActiveModel {
         client_id: Set(known.client.client_id.clone()),
         client_secret_hash: Set(hash),
         client_secret_sealed: Set(sealed),
         metadata: Set(serde_json::to_string(&known.client.metadata)
             .map_err(|_unwritable| StoreError::Damaged("client metadata"))?),
+        audiences: Set(audiences.transpose()?),
         declared: Set(known.declared),
         created_at: Set(millis(known.created_at)),
         updated_at: Set(millis(known.updated_at)),
@@ -193,6 +241,7 @@ pub async fn save(db: &impl ConnectionTrait, known: &KnownClient) -> Result<(), 
             Column::ClientSecretHash,
             Column::ClientSecretSealed,
             Column::Metadata,
+            Column::Audiences,
             Column::Declared,
             Column::CreatedAt,
             Column::UpdatedAt,

@@ -1,6 +1,8 @@
 //! `grants`: what a person (or nobody) allowed an application: the parent of codes and tokens. What
 //! was issued from a revoked grant is revoked.
 
+pub mod naming;
+
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::Condition;
 use sea_orm::{ActiveValue::Set, ConnectionTrait, QuerySelect as _};

@@ -34,6 +34,7 @@ pub mod service_keys;
 pub mod services;
 pub mod sessions;
 pub mod signing_keys;
+pub mod status_entries;
 pub mod throttles;
 pub mod users;
 

@@ -264,6 +264,26 @@ pub async fn list(
         .collect()
 }
 
+/// The parts with these `sid`s, over or not.
+///
+/// # Errors
+/// When the database fails.
+pub async fn list_by_sid(
+    db: &impl ConnectionTrait,
+    sids: &[Uuid],
+) -> Result<Vec<Participant>, StoreError> {
+    if sids.is_empty() {
+        return Ok(Vec::new());
+    }
+    Entity::find()
+        .filter(Column::Sid.is_in(sids.iter().copied()))
+        .all(db)
+        .await?
+        .into_iter()
+        .map(TryInto::try_into)
+        .collect()
+}
+
 /// The parts that are over, of applications that have tokens which would be good after `now`.
 ///
 /// # Errors

@@ -3,6 +3,10 @@
 //! transactions would appear in another order than they were drawn in, and whoever reads on from one would miss those
 //! that came late.
 
+mod dead;
+
+pub use dead::{Dead, TokenName};
+
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{Condition, LockBehavior, LockType};
 use sea_orm::{
@@ -11,7 +15,7 @@ use sea_orm::{
 
 use super::listener::Hint;
 use super::marks::{self, REVOCATIONS_FORGOTTEN, REVOCATIONS_GIVEN};
-use super::{StoreError, database, millis, time, time_or_none};
+use super::{StoreError, database, millis, time};
 use crate::clock::Timestamp;
 
 #[derive(Debug, Clone, PartialEq, Eq, DeriveEntityModel)]
@@ -35,118 +39,6 @@ impl ActiveModelBehavior for ActiveModel {}
 
 /// How many entries are written in one statement.
 const AT_ONCE: usize = 500;
-
-/// What is no longer good.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Dead {
-    /// One access token.
-    Token {
-        /// Its name.
-        jti: String,
-        /// To whom it was issued.
-        client_id: String,
-        /// Whom it is for.
-        audience: String,
-    },
-    /// The tokens of a session, of every application that took part to its end.
-    Session(Uuid),
-    /// The tokens of one application's part in a session.
-    Part {
-        /// What they call the session.
-        sid: Uuid,
-        /// The application.
-        client_id: String,
-    },
-    /// The tokens of a grant.
-    Grant {
-        /// Which one.
-        id: Uuid,
-        /// To whom it was made.
-        client_id: String,
-    },
-    /// A person's tokens that were issued before a moment.
-    Subject {
-        /// Who.
-        user_id: Uuid,
-        /// A whole second.
-        before: Timestamp,
-    },
-    /// A client's tokens that were issued before a moment.
-    Client {
-        /// Which one.
-        client_id: String,
-        /// A whole second.
-        before: Timestamp,
-    },
-    /// What a key of ours has signed.
-    Key(String),
-    /// Every token that was issued before a moment.
-    All {
-        /// A whole second.
-        before: Timestamp,
-    },
-}
-
-impl Dead {
-    /// The columns `kind`, `subject`, `client_id` and `before`.
-    fn columns(&self) -> (&'static str, String, Option<String>, Option<Timestamp>) {
-        match self {
-            Self::Token { jti, client_id, .. } => {
-                ("token", jti.clone(), Some(client_id.clone()), None)
-            }
-            Self::Session(id) => ("session", id.to_string(), None, None),
-            Self::Part { sid, client_id } => {
-                ("part", sid.to_string(), Some(client_id.clone()), None)
-            }
-            Self::Grant { id, client_id } => {
-                ("grant", id.to_string(), Some(client_id.clone()), None)
-            }
-            Self::Subject { user_id, before } => {
-                ("subject", user_id.to_string(), None, Some(*before))
-            }
-            Self::Client { client_id, before } => {
-                let named = Some(client_id.clone());
-                ("client", client_id.clone(), named, Some(*before))
-            }
-            Self::Key(kid) => ("key", kid.clone(), None, None),
-            Self::All { before } => ("all", String::new(), None, Some(*before)),
-        }
-    }
-
-    fn read(row: &Model) -> Result<Self, StoreError> {
-        let damaged = || StoreError::Damaged("a revocation");
-        let id = || row.subject.parse().map_err(|_no_id| damaged());
-        let client_id = || row.client_id.clone().ok_or_else(damaged);
-        let before = || time_or_none(row.before)?.ok_or_else(damaged);
-        Ok(match row.kind.as_str() {
-            "token" => Self::Token {
-                jti: row.subject.clone(),
-                client_id: client_id()?,
-                audience: row.audience.clone().ok_or_else(damaged)?,
-            },
-            "session" => Self::Session(id()?),
-            "part" => Self::Part {
-                sid: id()?,
-                client_id: client_id()?,
-            },
-            "grant" => Self::Grant {
-                id: id()?,
-                client_id: client_id()?,
-            },
-            "subject" => Self::Subject {
-                user_id: id()?,
-                before: before()?,
-            },
-            "client" => Self::Client {
-                client_id: client_id()?,
-                before: before()?,
-            },
-            "key" => Self::Key(row.subject.clone()),
-            "all" => Self::All { before: before()? },
-            _ => return Err(damaged()),
-        })
-    }
-}
 
 /// An entry as it is written.
 #[derive(Debug, Clone)]
@@ -307,8 +199,10 @@ pub async fn list(
 /// What the log is asked about a token.
 #[derive(Debug, Clone, Copy)]
 pub struct Token<'a> {
-    /// Its name.
-    pub jti: &'a str,
+    /// What it is named by.
+    pub name: &'a TokenName,
+    /// Whom it is for.
+    pub audience: &'a str,
     /// Whose it is, if it is a person's.
     pub user_id: Option<Uuid>,
     /// To whom it was issued.
@@ -336,7 +230,7 @@ pub async fn name(
     let before = |kind, subject: &str| of(kind, subject).add(Column::Before.gt(issued_at));
     let user_id = token.user_id.map(|user_id| user_id.to_string());
     let named = Condition::any()
-        .add(of("token", token.jti))
+        .add(itself(token.name, token.audience))
         .add(before("client", token.client_id))
         .add(before("all", ""))
         .add_option(user_id.map(|user_id| before("subject", &user_id)));
@@ -350,11 +244,22 @@ pub async fn name(
 ///
 /// # Errors
 /// When the database fails.
-pub async fn name_itself(db: &impl ConnectionTrait, jti: &str) -> Result<bool, StoreError> {
-    let found = Entity::find()
-        .filter(Column::Kind.eq("token"))
-        .filter(Column::Subject.eq(jti));
+pub async fn name_itself(
+    db: &impl ConnectionTrait,
+    name: &TokenName,
+    audience: &str,
+) -> Result<bool, StoreError> {
+    let found = Entity::find().filter(itself(name, audience));
     Ok(found.one(db).await?.is_some())
+}
+
+/// A name is one of its audience's: a service that can make tokens of its own names nobody else's.
+fn itself(name: &TokenName, audience: &str) -> Condition {
+    let (kind, subject) = name.columns();
+    Condition::all()
+        .add(Column::Kind.eq(kind))
+        .add(Column::Subject.eq(subject))
+        .add(Column::Audience.eq(audience))
 }
 
 /// Forgets some entries of which nothing would be good anyway; answers whether there may be more.

@@ -1,8 +1,8 @@
 //! `service_keys`: the keys that services share with us, sealed under the master key, and those that they publish.
 
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::ExprTrait as _;
-use sea_orm::{ActiveValue::Set, ConnectionTrait, QueryOrder as _};
+use sea_orm::sea_query::{Alias, ExprTrait as _, Query};
+use sea_orm::{ActiveValue::Set, ConnectionTrait, QueryOrder as _, QuerySelect as _};
 
 use super::{StoreError, millis, time, time_or_none};
 use crate::clock::Timestamp;
@@ -29,6 +29,8 @@ impl ActiveModelBehavior for ActiveModel {}
 
 const SHARED: &str = "shared";
 const PUBLIC: &str = "public";
+/// What is left of a shared key that was given up.
+const GIVEN_UP: &str = "";
 
 /// What is kept of a key.
 #[derive(Debug, Clone, PartialEq)]
@@ -111,6 +113,68 @@ pub async fn list(db: &impl ConnectionTrait, service: &str) -> Result<Vec<Servic
         .into_iter()
         .map(TryInto::try_into)
         .collect()
+}
+
+/// The keys of this name that services share with us, the newest first, at most `most`: those too under which no tokens
+/// are made any more, for as long as one could live.
+///
+/// # Errors
+/// When the database fails.
+pub async fn shared(
+    db: &impl ConnectionTrait,
+    kid: &str,
+    most: u64,
+) -> Result<Vec<ServiceKey>, StoreError> {
+    Entity::find()
+        .filter(Column::Kind.eq(SHARED))
+        .filter(Column::Kid.eq(kid))
+        .filter(Column::Sealed.ne(GIVEN_UP))
+        .order_by_desc(Column::Id)
+        .limit(most)
+        .all(db)
+        .await?
+        .into_iter()
+        .map(TryInto::try_into)
+        .collect()
+}
+
+/// Gives up the key itself, which somebody else knows, at once: no token under it is believed. Its name stays taken.
+///
+/// # Errors
+/// When the database fails.
+pub async fn give_up(
+    db: &impl ConnectionTrait,
+    id: Uuid,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    Entity::update_many()
+        .col_expr(Column::RetireAt, Expr::value(millis(now)))
+        .col_expr(Column::Sealed, Expr::value(GIVEN_UP))
+        .filter(Column::Id.eq(id))
+        .exec(db)
+        .await?;
+    Ok(())
+}
+
+/// Forgets keys of whose tokens none lives, since they retired before this moment. The newest of a service stays, so that
+/// names go on from it.
+///
+/// # Errors
+/// When the database fails.
+pub async fn purge(db: &impl ConnectionTrait, before: Timestamp) -> Result<u64, StoreError> {
+    let newer = Alias::new("newer");
+    let followed = Query::select()
+        .expr(Expr::value(1))
+        .from_as(Entity, newer.clone())
+        .and_where(Expr::col((newer.clone(), Column::Service)).equals((Entity, Column::Service)))
+        .and_where(Expr::col((newer, Column::Id)).gt(Expr::col((Entity, Column::Id))))
+        .to_owned();
+    let gone = Entity::delete_many()
+        .filter(Column::RetireAt.lt(millis(before)))
+        .filter(Expr::exists(followed))
+        .exec(db)
+        .await?;
+    Ok(gone.rows_affected)
 }
 
 /// Keeps a new key.

@@ -1,18 +1,14 @@
 //! What a service hears of the log: what concerns its own tokens, in the identifiers that these carry, and nothing of
 //! anybody else's.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+mod told;
 
-use uuid::Uuid;
-
+use self::told::Told;
 use crate::clock::Timestamp;
 use crate::flows::{FlowError, Provider};
-use crate::oidc::client::ClientMetadata;
-use crate::oidc::revocation::{Piece, TakenBack, What};
+use crate::oidc::revocation::Piece;
 use crate::oidc::service::Service;
-use crate::store::participants::{self, Participant};
-use crate::store::revocations::{self, Dead, Entry};
-use crate::store::{clients, grants, services};
+use crate::store::{revocations, services};
 
 /// How many entries of the log are looked at for one answer.
 const MOST: u64 = 1000;
@@ -117,143 +113,4 @@ async fn wait(provider: &Provider, after: i64, deadline: Timestamp) {
         () = provider.clock.sleep_until(deadline) => {}
         () = provider.closing.cancelled() => {}
     }
-}
-
-/// What entries are told by.
-struct Told<'a> {
-    service: &'a Service,
-    /// The parts in the sessions that are named.
-    parts: HashMap<Uuid, Vec<Participant>>,
-    /// As whom the service's tokens know the people who are named.
-    subjects: HashMap<Uuid, BTreeSet<String>>,
-}
-
-impl<'a> Told<'a> {
-    async fn gather(
-        provider: &Provider,
-        service: &'a Service,
-        log: &[Entry],
-    ) -> Result<Self, FlowError> {
-        let db = provider.database.read();
-        let mut told = Self {
-            service,
-            parts: HashMap::new(),
-            subjects: HashMap::new(),
-        };
-        let (mut sessions, mut people) = (Vec::new(), Vec::new());
-        for entry in log {
-            match &entry.dead {
-                Dead::Session(id) => sessions.push(*id),
-                Dead::Subject { user_id, .. } => people.push(*user_id),
-                _ => {}
-            }
-        }
-        if !sessions.is_empty() {
-            for part in participants::list(db, &sessions).await? {
-                told.parts.entry(part.session_id).or_default().push(part);
-            }
-        }
-        if people.is_empty() {
-            return Ok(told);
-        }
-        let known = grants::clients_of(db, &people).await?;
-        let mut at: BTreeMap<String, Vec<Uuid>> = BTreeMap::new();
-        for (user_id, client_id) in known {
-            if told.may_hold(&client_id) {
-                at.entry(client_id).or_default().push(user_id);
-            }
-        }
-        let client_ids: Vec<String> = at.keys().cloned().collect();
-        for known in clients::find_all(db, &client_ids).await? {
-            let metadata: &ClientMetadata = &known.client.metadata;
-            for user_id in at.remove(&known.client.client_id).unwrap_or_default() {
-                let sub = provider.subject(metadata, user_id);
-                told.subjects.entry(user_id).or_default().insert(sub);
-            }
-        }
-        Ok(told)
-    }
-
-    /// Whether the client may have tokens for the service.
-    fn may_hold(&self, client_id: &str) -> bool {
-        match &self.service.clients {
-            None => true,
-            Some(clients) => clients.iter().any(|known| known == client_id),
-        }
-    }
-
-    fn tell(&self, log: &[Entry]) -> Vec<TakenBack> {
-        let one = |entry: &Entry, what| TakenBack {
-            number: entry.number,
-            what,
-            until: until(entry),
-        };
-        let tell = |entry| {
-            self.what(entry)
-                .into_iter()
-                .map(move |what| one(entry, what))
-        };
-        log.iter().flat_map(tell).collect()
-    }
-
-    fn what(&self, entry: &Entry) -> Vec<What> {
-        match &entry.dead {
-            Dead::Token { jti, audience, .. } => {
-                let jti = jti.clone();
-                only_if(*audience == self.service.identifier, What::Token { jti })
-            }
-            Dead::Session(id) => self.sids(*id, entry.created_at),
-            Dead::Part { sid, client_id } => {
-                let sid = sid.to_string();
-                only_if(self.may_hold(client_id), What::Session { sid })
-            }
-            Dead::Grant { id, client_id } => {
-                let grant = id.to_string();
-                only_if(self.may_hold(client_id), What::Grant { grant })
-            }
-            Dead::Subject { user_id, before } => {
-                let subjects = self.subjects.get(user_id).into_iter().flatten();
-                let before = before.timestamp();
-                let named = subjects.map(|sub| What::Subject {
-                    sub: sub.clone(),
-                    before,
-                });
-                named.collect()
-            }
-            Dead::Client { client_id, before } => {
-                let what = What::Client {
-                    client_id: client_id.clone(),
-                    before: before.timestamp(),
-                };
-                only_if(self.may_hold(client_id), what)
-            }
-            Dead::Key(kid) => vec![What::Key { kid: kid.clone() }],
-            Dead::All { before } => vec![What::All {
-                before: before.timestamp(),
-            }],
-        }
-    }
-
-    /// What the applications called the session that took part in it to its end: of those that had left before, it was
-    /// said when they did.
-    fn sids(&self, session_id: Uuid, ended_at: Timestamp) -> Vec<What> {
-        let parts = self.parts.get(&session_id).into_iter().flatten();
-        parts
-            .filter(|part| part.ended_at.is_none_or(|at| at >= ended_at))
-            .filter(|part| self.may_hold(&part.client_id))
-            .map(|part| What::Session {
-                sid: part.sid.to_string(),
-            })
-            .collect()
-    }
-}
-
-fn only_if(condition: bool, what: What) -> Vec<What> {
-    if condition { vec![what] } else { Vec::new() }
-}
-
-/// The next whole second, so that nothing is forgotten too soon.
-fn until(entry: &Entry) -> i64 {
-    let at = entry.expires_at;
-    at.timestamp() + i64::from(at.timestamp_subsec_nanos() > 0)
 }

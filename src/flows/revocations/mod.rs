@@ -12,6 +12,7 @@ use uuid::Uuid;
 use super::end_session::Ending;
 use super::{FlowError, Provider};
 use crate::clock::Timestamp;
+use crate::oidc::logout::Cause;
 use crate::store::grants::{self, Of};
 use crate::store::marks::{self, LONGEST_ACCESS};
 use crate::store::orders::{self, Order, OrderScope};
@@ -22,7 +23,12 @@ use crate::store::{self, Transaction, services, sessions};
 pub use numbers::run;
 
 /// By how much clocks may differ, ours and those of services: for so long an entry outlives what it concerns.
-const SLACK: TimeDelta = TimeDelta::minutes(1);
+pub(super) const SLACK: TimeDelta = TimeDelta::minutes(1);
+
+/// How long a transaction takes at most that gives a token. One that began before an order and commits after it gives a
+/// token which the order names, perhaps to a service that did not hear of it: the grant by which it is told may have come
+/// with that token.
+const UNDER_WAY: TimeDelta = TimeDelta::seconds(30);
 
 /// The start of the second: tokens know their moment no better.
 fn whole_second(at: Timestamp) -> Timestamp {
@@ -132,7 +138,7 @@ pub(super) async fn write_until(
 }
 
 /// Of those that take part, whom the end leaves with tokens that nothing else names: an order names what was issued
-/// before its second, so what is left is what they may have been given since.
+/// before its second, so what is left is what they may have been given since, or while it was given.
 async fn with_tokens<'a>(
     provider: &Provider,
     tx: &Transaction,
@@ -145,7 +151,7 @@ async fn with_tokens<'a>(
     };
     Ok(participants.iter().filter(move |part| match ending.before {
         None => part.believes_until + SLACK > ending.now,
-        Some(before) => part.believes_until - shortest >= whole_second(before),
+        Some(before) => part.believes_until - shortest >= whole_second(before) - UNDER_WAY,
     }))
 }
 
@@ -222,7 +228,12 @@ pub(super) async fn ordered(
     order: &Order,
     now: Timestamp,
 ) -> Result<(), FlowError> {
-    let before = whole_second(order.before);
+    let before = match order.cause {
+        // The history that was lost may have given tokens until this very moment. Under keys that are shared with services
+        // nothing else names them: that history's sessions and grants are not known here.
+        Cause::Restored => whole_second(order.before) + TimeDelta::seconds(1),
+        _ => whole_second(order.before),
+    };
     // What was given in the order's own second outside any session: within it `before` names nothing.
     let since = before - provider.config.tokens.refresh_grace;
     let dies = !order.cause.keeps_offline_access();

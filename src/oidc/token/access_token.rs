@@ -42,14 +42,6 @@ pub struct AccessTokenClaims {
     pub acr: Option<String>,
 }
 
-/// How a `cwt` begins, in base64url: `[{1: 1, 4: kid}, ...` (docs/tokens.md). No secret of ours is likely to.
-const CWT: &str = "g0aiAQEEQ";
-
-/// Whether it looks like a token that only its service can read, a `jwe` or a `cwt`.
-pub fn is_encrypted(token: &str) -> bool {
-    token.split('.').count() == 5 || token.starts_with(CWT)
-}
-
 /// A service's access token whole: beside what every token says, what the service wants to know of the person.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ServiceToken {

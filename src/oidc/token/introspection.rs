@@ -1,10 +1,10 @@
 //! What is told of a token to whoever may ask (RFC 7662 §2.2, RFC 9701).
 
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::clock::Timestamp;
 use crate::oidc::scope::Scope;
-use crate::oidc::token::access_token::AccessTokenClaims;
 
 /// The `typ` of a signed answer (RFC 9701 §5).
 pub const TYPE: &str = "token-introspection+jwt";
@@ -16,8 +16,8 @@ pub fn inactive() -> Map<String, Value> {
     object(json!({ "active": false }))
 }
 
-/// What is said of an access token: what it says itself.
-pub fn of_access_token(claims: &AccessTokenClaims) -> Map<String, Value> {
+/// What is said of an access token: what it says itself, in whatever form.
+pub fn of_access_token(claims: &impl Serialize) -> Map<String, Value> {
     let mut told = object(serde_json::to_value(claims).unwrap_or_default());
     told.insert("active".to_owned(), true.into());
     told.insert("token_type".to_owned(), "Bearer".into());

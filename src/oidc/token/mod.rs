@@ -4,6 +4,7 @@
 pub mod access_token;
 pub mod client_auth;
 pub mod code;
+pub mod encrypted;
 pub mod id_token;
 pub mod introspection;
 pub mod refresh;

@@ -314,6 +314,7 @@ async fn prepare(house: &House, ears: &[Ear; 2], people: usize) -> String {
             metadata: ClientMetadata {
                 backchannel_logout_uri: Some(ear.backchannel_logout_uri()),
                 grant_types: vec![GrantType::AuthorizationCode, GrantType::RefreshToken],
+                access_token_audience: Some(SERVICE.to_owned()),
                 ..metadata(&ear.base)
             },
         };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 use exeunt::flows::{Provider, revocations as flow};
-use exeunt::store::revocations::{self, Dead, Entry, Revocation};
+use exeunt::store::revocations::{self, Dead, Entry, Revocation, TokenName};
 use exeunt::store::{self, Transaction};
 use tokio_util::sync::CancellationToken;
 
@@ -20,7 +20,7 @@ async fn write(flows: &Provider, jti: &str) -> Transaction {
     let entry = Revocation {
         id: flows.random.row_id(now),
         dead: Dead::Token {
-            jti: jti.to_owned(),
+            name: TokenName::Jti(jti.to_owned()),
             client_id: "ledger".to_owned(),
             audience: "https://api.example".to_owned(),
         },
@@ -47,7 +47,10 @@ async fn read(flows: &Provider, after: i64) -> (Vec<String>, i64) {
 
 fn name(entry: &Entry) -> String {
     match &entry.dead {
-        Dead::Token { jti, .. } => jti.clone(),
+        Dead::Token {
+            name: TokenName::Jti(jti),
+            ..
+        } => jti.clone(),
         other => format!("{other:?}"),
     }
 }

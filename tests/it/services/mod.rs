@@ -3,7 +3,9 @@
 mod asking;
 mod authenticating;
 mod consent;
+mod encrypted;
 mod formats;
 mod reader;
+mod status;
 mod taken_back;
 mod tokens;

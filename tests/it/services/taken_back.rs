@@ -1,11 +1,10 @@
 //! What becomes of a token for a service when it is taken back.
 
-use exeunt::flows::service_keys::{self, Start};
 use exeunt::flows::services;
 use exeunt::oidc::service::{Service, TokenFormat};
 use serde_json::json;
 
-use crate::support::ledger::{json_error, ledger_with};
+use crate::support::ledger::ledger_with;
 use crate::support::provider::Provider;
 use crate::support::relying_party::{RelyingParty, Tokens};
 use crate::support::service::Reader;
@@ -49,18 +48,4 @@ async fn p3_a_token_for_a_service_is_good_there_until_it_is_taken_back() {
     assert_eq!(told, json!({ "active": false }));
     assert!(reader.hears_of(&token).await);
     provider.stop().await;
-}
-
-/// P1: nobody is told that a token was taken back which we can't read.
-#[actix_web::test]
-async fn p1_an_encrypted_token_is_not_said_to_be_taken_back() {
-    for format in [TokenFormat::Jwe, TokenFormat::Cwt] {
-        let (provider, party, _, token) = begin(format).await;
-        let answer = party.revoke(&token, &[]).await;
-        assert_eq!(answer.status, 400);
-        assert_eq!(json_error(&answer), "unsupported_token_type");
-        let rotated = service_keys::rotate(provider.flows(), API, Start::Now).await;
-        assert!(rotated.unwrap().is_ok(), "that takes back all of them");
-        provider.stop().await;
-    }
 }

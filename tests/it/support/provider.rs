@@ -273,6 +273,10 @@ impl Provider {
         let anew = restored::start_anew(&provider, marker.read().unwrap()).await;
         marker.write(anew.unwrap().alive_at).unwrap();
         provider.database.clone().close().await;
+        // As the command does: what is issued in its second counts as issued before.
+        if self.clock.is_some() {
+            self.advance(TimeDelta::seconds(1));
+        }
         let listener = TcpListener::bind(self.config.listen).unwrap();
         let running = server::start_on(listener, self.config.clone(), seams).await;
         self.running = Some(running.unwrap());

@@ -47,6 +47,8 @@ struct Stage {
     parked_consent: Answer,
 }
 
+const API: &str = "https://api.example/";
+
 impl Stage {
     async fn set(cause: Cause) -> Self {
         let scene = Scene::with(
@@ -75,6 +77,8 @@ impl Stage {
             skip_consent: false,
             scope: Some(OFFLINE.to_owned()),
             grant_types: vec![AuthorizationCode, RefreshToken],
+            // A service that hears what becomes of its tokens.
+            access_token_audience: Some(API.to_owned()),
             ..by_server(&ear)
         };
         let secret = flows.master.hash(HashPurpose::ClientSecret, SECRET);
@@ -261,7 +265,7 @@ async fn check_row(cause: Cause) {
     let mut stage = Stage::set(cause).await;
     let issuer = stage.scene.provider.issuer.clone();
     let ledgers = Some(&["ledger"][..]);
-    let api = Reader::added(&stage.scene.provider, "https://api.example/", ledgers).await;
+    let api = Reader::added(&stage.scene.provider, API, ledgers).await;
     // Before: every cell would fail if nothing were of use to begin with.
     let token = stage.online.get("access_token");
     assert_eq!(stage.ledger.userinfo(&token).await.status, 200, "{cause:?}");
