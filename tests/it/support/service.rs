@@ -3,8 +3,10 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chrono::TimeDelta;
 use exeunt::flows::services;
-use exeunt::oidc::service::Service;
+use exeunt::oidc::scope::Scope;
+use exeunt::oidc::service::{Service, TokenFormat};
 use serde_json::Value;
 use url::form_urlencoded;
 
@@ -30,8 +32,13 @@ pub struct DenyList(pub Vec<Value>);
 /// A service as it is declared, for these clients or for all.
 pub fn service(identifier: &str, clients: Option<&[&str]>) -> Service {
     Service {
+        identifier: identifier.to_owned(),
+        name: None,
+        format: TokenFormat::Jwt,
+        scope: Scope::default(),
+        lifetime: TimeDelta::minutes(10),
+        claims: Vec::new(),
         clients: clients.map(|clients| clients.iter().map(|&client| client.to_owned()).collect()),
-        ..super::services::service(identifier)
     }
 }
 
