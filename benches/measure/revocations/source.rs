@@ -12,7 +12,7 @@ use exeunt::oidc::scope::Scope;
 use exeunt::oidc::service::{Service, TokenFormat};
 use exeunt::random::{OsRandom, Random};
 use exeunt::server::{self, Seams};
-use exeunt::store::revocations::{self, Dead, Revocation};
+use exeunt::store::revocations::{self, Dead, Revocation, TokenName};
 use exeunt::store::{self, participants};
 use secrecy::SecretString;
 use serde_json::{Value, json};
@@ -47,6 +47,10 @@ pub async fn serve(folder: &Path) {
         jwks: Vec::new(),
         place: Place::Program,
     });
+    // The sessions of a flood have no grants that name the service.
+    for client in &mut config.clients {
+        client.metadata.access_token_audience = Some(SERVICE.to_owned());
+    }
     let running = server::start_on(listener, config, Seams::default())
         .await
         .unwrap();
@@ -93,7 +97,7 @@ async fn flood(provider: &Provider, count: usize, sessions: Option<&str>) -> u64
                         Dead::Session(id.parse().unwrap())
                     }
                     None => Dead::Token {
-                        jti: random.identifier().to_string(),
+                        name: TokenName::Jti(random.identifier().to_string()),
                         client_id: CLIENT_ID.to_owned(),
                         audience: SERVICE.to_owned(),
                     },

@@ -52,8 +52,6 @@ struct Stage {
     parked_consent: Answer,
 }
 
-const API: &str = "https://api.example/";
-
 impl Stage {
     async fn set(cause: Cause) -> Self {
         let scene = Scene::with(
