@@ -17,6 +17,7 @@ mod services;
 mod settings;
 #[cfg(test)]
 mod tests;
+mod upstreams;
 mod users;
 
 use std::collections::BTreeMap;
@@ -31,6 +32,7 @@ pub use clients::{DeclaredClient, check_client_id};
 pub use database::DatabaseUrl;
 pub use error::{ConfigError, ConfigErrors, Place};
 pub use services::DeclaredService;
+pub use upstreams::DeclaredUpstream;
 pub use users::{DeclaredUser, canonical_name, check_password, check_username};
 
 use crate::oidc::issuer::Issuer;
@@ -75,6 +77,8 @@ pub struct Config {
     pub clients: Vec<DeclaredClient>,
     /// The services (resource servers) that the file declares.
     pub services: Vec<DeclaredService>,
+    /// The providers through which people sign in.
+    pub upstreams: Vec<DeclaredUpstream>,
     /// The people that the file declares.
     pub users: Vec<DeclaredUser>,
 }
@@ -254,6 +258,7 @@ impl Config {
             registration: Registration::default(),
             clients: Vec::new(),
             services: Vec::new(),
+            upstreams: Vec::new(),
             users: Vec::new(),
         }
     }

@@ -16,6 +16,7 @@ mod m20261125_000060_lean_queue;
 mod m20261125_000070_deleted_names;
 mod m20261128_000010_services;
 mod m20261128_000020_revocations;
+mod m20261128_000100_upstreams;
 
 /// Every step, in order.
 #[derive(Debug)]
@@ -36,6 +37,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261125_000070_deleted_names::Migration),
             Box::new(m20261128_000010_services::Migration),
             Box::new(m20261128_000020_revocations::Migration),
+            Box::new(m20261128_000100_upstreams::Migration),
         ]
     }
 }

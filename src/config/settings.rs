@@ -12,7 +12,7 @@ use super::reader::Reader;
 use super::section::{Mistake, Section};
 use super::{
     Admin, Config, DatabaseUrl, ForwardedHeader, Keys, Logout, Outbound, Proxies, RefreshReuse,
-    SessionLifetimes, Tls, TokenLifetimes, clients, registration, services, users,
+    SessionLifetimes, Tls, TokenLifetimes, clients, registration, services, upstreams, users,
 };
 use crate::oidc::duration;
 use crate::oidc::issuer::Issuer;
@@ -100,6 +100,7 @@ fn read(root: &Section<'_, '_>) -> Config {
     config.clients = clients::read(root.tables("clients"), &networks, public);
     let access = config.tokens.access;
     config.services = services::read(root.tables("services"), &config.issuer, access, public);
+    config.upstreams = upstreams::read(root.tables("upstreams"), &config.issuer, &networks);
     config.users = users::read(root.tables("users"), public);
     root.finish();
     config

@@ -1,4 +1,4 @@
-//! What clients publish at addresses of their own: their keys, their request objects. Fetched when it is needed, by one
+//! What clients and upstreams publish at addresses of their own: their keys, their request objects. Fetched when it is needed, by one
 //! request for all that wait for it, and kept for as long as its server allows, within bounds.
 //!
 //! Anyone can send a request that needs such a document. So what came of the last try counts for a while, whatever it
@@ -48,7 +48,7 @@ pub struct Documents<T> {
 }
 
 struct Known<T> {
-    /// By client and address: what one client may reach, another may not.
+    /// By owner and address.
     entries: HashMap<(String, String), Used<T>>,
     /// Counts every use, to tell which was last.
     uses: u64,
@@ -91,6 +91,24 @@ fn is_within(span: TimeDelta, moment: Option<Timestamp>, now: Timestamp) -> bool
     moment.is_some_and(|moment| now < moment + span)
 }
 
+/// Whose document it is, and the private networks that may be gone into for it.
+#[derive(Clone, Copy)]
+pub(super) struct Owner<'a> {
+    /// What one owner may reach, another may not.
+    pub name: &'a str,
+    /// Names of networks.
+    pub networks: &'a [String],
+}
+
+impl<'a> From<&'a Client> for Owner<'a> {
+    fn from(client: &'a Client) -> Self {
+        Self {
+            name: &client.client_id,
+            networks: &client.metadata.private_networks,
+        }
+    }
+}
+
 /// Which document is wanted.
 enum Wanted<'a, T> {
     /// The one that holds.
@@ -112,45 +130,46 @@ impl<T: Send + Sync + 'static> Documents<T> {
         }
     }
 
-    /// The document at this address of the client's; none when it can't be had.
+    /// The document at this address of the owner's; none when it can't be had.
     ///
     /// # Errors
-    /// When the client for the application's private networks can't be had.
-    pub(super) async fn current(
+    /// When the client for the owner's private networks can't be had.
+    pub(super) async fn current<'a>(
         self: &Arc<Self>,
         provider: &Provider,
-        client: &Client,
+        owner: impl Into<Owner<'a>>,
         url: &str,
     ) -> Result<Option<Arc<T>>, FlowError> {
-        self.get(provider, client, url, &Wanted::Current).await
+        self.get(provider, owner.into(), url, &Wanted::Current)
+            .await
     }
 
     /// A newer document than `old`; none when there is none, or it was asked for a moment ago.
     ///
     /// # Errors
     /// As [`Documents::current`].
-    pub(super) async fn newer(
+    pub(super) async fn newer<'a>(
         self: &Arc<Self>,
         provider: &Provider,
-        client: &Client,
+        owner: impl Into<Owner<'a>>,
         url: &str,
         old: &Arc<T>,
     ) -> Result<Option<Arc<T>>, FlowError> {
         let wanted = Wanted::NewerThan(old);
-        let found = self.get(provider, client, url, &wanted).await?;
+        let found = self.get(provider, owner.into(), url, &wanted).await?;
         Ok(found.filter(|found| !Arc::ptr_eq(found, old)))
     }
 
     async fn get(
         self: &Arc<Self>,
         provider: &Provider,
-        client: &Client,
+        owner: Owner<'_>,
         url: &str,
         wanted: &Wanted<'_, T>,
     ) -> Result<Option<Arc<T>>, FlowError> {
         let now = provider.clock.now();
         // Held while the server is asked, so that who comes meanwhile waits for that answer.
-        let entry = self.entry(client, url).lock_owned().await;
+        let entry = self.entry(owner, url).lock_owned().await;
         let settled = match wanted {
             Wanted::Current => entry.is_fresh(now) || is_within(AGAIN, entry.failed_at, now),
             Wanted::NewerThan(old) => {
@@ -162,9 +181,7 @@ impl<T: Send + Sync + 'static> Documents<T> {
         if settled {
             return Ok(entry.usable(now));
         }
-        let outbound = provider
-            .outbound
-            .within(&client.metadata.private_networks)?;
+        let outbound = provider.outbound.within(owner.networks)?;
         let fetch = Arc::clone(self).fetch(entry, outbound, url.to_owned(), now);
         // In a task of its own: whoever sends a request and goes away must not undo what others wait for, nor have the
         // server asked again.
@@ -190,7 +207,7 @@ impl<T: Send + Sync + 'static> Documents<T> {
             }
             Err(problem) => {
                 entry.failed_at = Some(now);
-                tracing::warn!(url, problem, "a client's document can't be had");
+                tracing::warn!(url, problem, "somebody's document can't be had");
             }
         }
         entry.usable(now)
@@ -211,11 +228,11 @@ impl<T: Send + Sync + 'static> Documents<T> {
         Ok((document, answer.fresh_for))
     }
 
-    fn entry(&self, client: &Client, url: &str) -> Arc<tokio::sync::Mutex<Entry<T>>> {
+    fn entry(&self, owner: Owner<'_>, url: &str) -> Arc<tokio::sync::Mutex<Entry<T>>> {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         known.uses += 1;
         let at = known.uses;
-        let name = (client.client_id.clone(), url.to_owned());
+        let name = (owner.name.to_owned(), url.to_owned());
         if let Some(used) = known.entries.get_mut(&name) {
             used.at = at;
             return Arc::clone(&used.entry);

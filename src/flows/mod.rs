@@ -37,6 +37,7 @@ pub mod services;
 pub mod sign_in;
 pub mod sweep;
 mod tokens;
+pub mod upstream;
 pub mod watching;
 pub mod work;
 
@@ -62,6 +63,7 @@ use crate::metrics::Metrics;
 use crate::oidc;
 use crate::oidc::algorithm::SigningAlgorithm;
 use crate::oidc::client::ClientMetadata;
+use crate::oidc::upstream::metadata::Metadata as UpstreamMetadata;
 use crate::outbound::{Outbound, SetupError};
 use crate::random::Random;
 use crate::store::sessions::Liveness;
@@ -85,6 +87,10 @@ pub struct Provider {
     pub client_keys: Arc<Documents<Value>>,
     /// The request objects that they publish.
     pub request_objects: Arc<Documents<String>>,
+    /// What upstreams say of themselves.
+    pub upstream_metadata: Arc<Documents<UpstreamMetadata>>,
+    /// The keys that upstreams publish.
+    pub upstream_keys: Arc<Documents<upstream::UpstreamKeys>>,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Randomness.
@@ -113,6 +119,8 @@ impl Provider {
             outbound: self.outbound.clone(),
             client_keys: Arc::clone(&self.client_keys),
             request_objects: Arc::clone(&self.request_objects),
+            upstream_metadata: Arc::clone(&self.upstream_metadata),
+            upstream_keys: Arc::clone(&self.upstream_keys),
             clock: Arc::clone(&self.clock),
             random: Arc::clone(&self.random),
             work: Arc::clone(&self.work),

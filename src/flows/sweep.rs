@@ -12,6 +12,7 @@ use crate::store::{
 };
 use crate::store::{
     parked_requests, refresh_tokens, registrations, retention, revocations, throttles,
+    upstream_requests,
 };
 
 /// How soon a change that another process made is noticed.
@@ -83,6 +84,7 @@ async fn forget(provider: &Provider, stop: &CancellationToken) -> Result<(), Flo
     interactions::purge(&work.tx, now).await?;
     parked_requests::purge(&work.tx, now).await?;
     leavings::purge(&work.tx, now).await?;
+    upstream_requests::purge(&work.tx, now).await?;
     client_assertions::purge(&work.tx, now).await?;
     throttles::purge(&work.tx, now).await?;
     logos::purge(&work.tx, now - UNSEEN).await?;

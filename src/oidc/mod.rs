@@ -43,4 +43,5 @@ pub mod sector;
 pub mod service;
 pub mod session_state;
 pub mod token;
+pub mod upstream;
 pub mod uri;

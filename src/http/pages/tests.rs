@@ -103,6 +103,14 @@ fn departures(name: &str) -> Vec<Departure> {
     departures.collect()
 }
 
+fn upstream() -> UpstreamButton {
+    UpstreamButton {
+        id: "house".to_owned(),
+        label: EVIL.to_owned(),
+        logo: Some(EVIL.to_owned()),
+    }
+}
+
 fn sign_in(notice: Option<SignInNotice>) -> SignIn {
     SignIn {
         ui: ui(),
@@ -111,6 +119,8 @@ fn sign_in(notice: Option<SignInNotice>) -> SignIn {
         form: form(),
         username: EVIL.to_owned(),
         notice,
+        upstreams: vec![upstream()],
+        passwords: true,
     }
 }
 
@@ -299,6 +309,15 @@ fn account_pages() -> Vec<Result<String, askama::Error>> {
                 consents: notice.iter().map(|_| consent.clone()).collect(),
                 notice,
                 sessions: vec![session("1", true), session("2", false)],
+                links: Links {
+                    rows: vec![LinkRow {
+                        label: EVIL.to_owned(),
+                        since: noon(),
+                        unlink: form(),
+                    }],
+                    buttons: vec![upstream()],
+                    link: form(),
+                },
                 end_all: form(),
                 password_href: "/op/account/password".to_owned(),
                 sign_outs_href: "/op/account/sign-outs".to_owned(),
