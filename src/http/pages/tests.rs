@@ -455,13 +455,13 @@ fn every_page_has_one_heading_a_title_and_unique_ids() {
 }
 
 #[test]
-fn both_forms_of_the_sign_in_page_carry_the_hidden_fields() {
+fn every_form_of_the_sign_in_page_carries_the_hidden_fields() {
     let html = Html::parse_document(&sign_in(None).render().unwrap());
     let forms = all(&html, "form[method=post][action='/op/x']");
-    assert_eq!(forms.len(), 2);
+    assert_eq!(forms.len(), 3);
     for name in ["interaction", "csrf"] {
         let field = format!("form > input[type=hidden][name={name}]");
-        assert_eq!(all(&html, &field).len(), 2);
+        assert_eq!(all(&html, &field).len(), 3);
     }
     let cancel = "form:not(:has(#password)) button[name=action][value=cancel]";
     assert_eq!(all(&html, cancel).len(), 1);
