@@ -19,6 +19,7 @@ mod services;
 mod settings;
 #[cfg(test)]
 mod tests;
+mod upstreams;
 mod users;
 
 use std::collections::BTreeMap;
@@ -34,6 +35,7 @@ pub use clients::{DeclaredClient, check_client_id};
 pub use database::DatabaseUrl;
 pub use error::{ConfigError, ConfigErrors, Place};
 pub use services::DeclaredService;
+pub use upstreams::DeclaredUpstream;
 pub use users::{DeclaredUser, canonical_name, check_password, check_username};
 
 use crate::oidc::issuer::Issuer;
@@ -83,6 +85,8 @@ pub struct Config {
     pub services: Vec<DeclaredService>,
     /// Who may exchange which tokens for which.
     pub exchange: Policy,
+    /// The providers through which people sign in.
+    pub upstreams: Vec<DeclaredUpstream>,
     /// The people that the file declares.
     pub users: Vec<DeclaredUser>,
 }
@@ -264,6 +268,7 @@ impl Config {
             clients: Vec::new(),
             services: Vec::new(),
             exchange: Policy::default(),
+            upstreams: Vec::new(),
             users: Vec::new(),
         }
     }

@@ -20,7 +20,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::flows::{
     FlowError, Provider, client_keys, declare, deliver_logouts, keys, request_objects, revocations,
-    sweep, trusted_issuers, work,
+    sweep, trusted_issuers, upstream, work,
 };
 use crate::http::{self, limits};
 use crate::jose::{KeyRing, PasswordPool};
@@ -158,6 +158,8 @@ pub async fn open_unclaimed(config: Config, seams: Seams) -> Result<Provider, St
         passwords: Arc::new(PasswordPool::new(cores, Arc::clone(&seams.random))),
         outbound,
         client_keys: client_keys::none_known(),
+        upstream_metadata: upstream::no_metadata(),
+        upstream_keys: upstream::no_keys(),
         request_objects: request_objects::none_known(),
         issuers: trusted_issuers::none_known(),
         clock: seams.clock,

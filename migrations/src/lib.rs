@@ -19,6 +19,7 @@ mod m20261128_000020_revocations;
 mod m20261128_000040_audiences;
 mod m20261128_000050_status_lists;
 mod m20261128_000070_exchanged_tokens;
+mod m20261128_000100_upstreams;
 
 /// Every step, in order.
 #[derive(Debug)]
@@ -42,6 +43,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261128_000040_audiences::Migration),
             Box::new(m20261128_000050_status_lists::Migration),
             Box::new(m20261128_000070_exchanged_tokens::Migration),
+            Box::new(m20261128_000100_upstreams::Migration),
         ]
     }
 }

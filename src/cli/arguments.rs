@@ -4,6 +4,7 @@ mod clients;
 mod notices;
 mod people;
 mod services;
+mod upstreams;
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -17,6 +18,7 @@ pub use notices::{
 };
 pub use people::{UserAdd, UserCommand};
 pub use services::{ServiceAdd, ServiceCommand, ServiceRotateKeys};
+pub use upstreams::{UpstreamAdd, UpstreamCommand};
 
 use crate::oidc::algorithm::SigningAlgorithm;
 
@@ -77,6 +79,11 @@ pub enum Command {
     /// Those that the configuration file declares are changed there, not here.
     #[command(subcommand)]
     Service(ServiceCommand),
+    /// The other providers through which people sign in
+    ///
+    /// Those that the configuration file declares are changed there, not here.
+    #[command(subcommand)]
+    Upstream(UpstreamCommand),
     /// The people who sign in
     #[command(subcommand)]
     User(UserCommand),

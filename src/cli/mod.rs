@@ -18,6 +18,7 @@ mod service;
 mod session;
 mod show;
 mod test_logout;
+mod upstream;
 mod user;
 
 use std::ffi::OsString;
@@ -99,6 +100,12 @@ fn obey(arguments: Arguments) -> anyhow::Result<()> {
             }
             Command::Service(command) => {
                 act(path, async |provider| service::run(provider, command).await).await
+            }
+            Command::Upstream(command) => {
+                act(path, async |provider| {
+                    upstream::run(provider, command).await
+                })
+                .await
             }
             Command::User(command) => {
                 act(path, async |provider| user::run(provider, command).await).await

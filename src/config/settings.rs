@@ -12,7 +12,8 @@ use super::reader::Reader;
 use super::section::{Mistake, Section};
 use super::{
     Admin, Config, DatabaseUrl, ForwardedHeader, Keys, Logout, Outbound, Proxies, RefreshReuse,
-    SessionLifetimes, Tls, TokenLifetimes, bus, clients, exchange, registration, services, users,
+    SessionLifetimes, Tls, TokenLifetimes, bus, clients, exchange, registration, services,
+    upstreams, users,
 };
 use crate::oidc::duration;
 use crate::oidc::issuer::Issuer;
@@ -108,6 +109,7 @@ fn read(root: &Section<'_, '_>) -> Config {
         &config.issuer,
         &networks,
     );
+    config.upstreams = upstreams::read(root.tables("upstreams"), &config.issuer, &networks);
     config.users = users::read(root.tables("users"), public);
     root.finish();
     config

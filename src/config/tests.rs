@@ -4,6 +4,7 @@ use super::*;
 use crate::oidc::algorithm::SigningAlgorithm;
 use crate::oidc::service::TokenFormat;
 use crate::oidc::token::exchange::policy::Party;
+use crate::oidc::upstream::Admits;
 
 const EXAMPLE: &str = include_str!("../../docs/exeunt.toml");
 const CLIENT: &str = "[[clients]]\nclient_id = 'ledger'\nclient_secret = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ'\n\
@@ -741,5 +742,63 @@ fn exchanges_that_will_not_do_are_told() {
     ] {
         let refused = refusal(text);
         assert!(refused.contains(told), "{text}: {refused}");
+    }
+}
+
+#[test]
+fn upstreams_are_read_and_let_nobody_new_in_where_the_file_says_nothing() {
+    let text = "[[upstreams]]\nid = 'house'\nissuer = 'https://id.house.example/'\nclient_id = 'exeunt'\nclient_secret = 'geheim'";
+    let config = parse(text, &[]).unwrap();
+    let upstream = &config.upstreams[0].upstream;
+    assert_eq!(upstream.admits, Admits::Nobody);
+    assert_eq!(
+        (upstream.label.as_str(), upstream.scope.as_str()),
+        ("house", "openid profile email")
+    );
+    assert!(upstream.refreshes_claims && upstream.domains.is_empty());
+    let shown = format!("{config:?}");
+    assert!(!shown.contains("geheim"), "{shown}");
+}
+
+/// Attack 90: a domain is written in the one form in which it is compared.
+#[test]
+fn upstreams_that_will_not_do_are_told() {
+    let whole = "id = 'house'\nissuer = 'https://id.house.example'\nclient_id = 'exeunt'\nclient_secret = 'geheim'\n";
+    for (change, word) in [
+        ("id = 'House'", "id"),
+        ("issuer = 'http://id.house.example'", "issuer"),
+        ("issuer = 'http://localhost:8080'", "issuer"),
+        ("client_id = 'http://localhost:8080'", "client_id"),
+        (
+            "token_endpoint_auth_method = 'none'",
+            "token_endpoint_auth_method",
+        ),
+        (
+            "token_endpoint_auth_method = 'private_key_jwt'",
+            "client_secret",
+        ),
+        ("scope = 'profile'", "scope"),
+        ("logo = 'https://house.example/logo.png'", "logo"),
+        ("domains = ['House.example']", "domains"),
+        ("domains = ['house']", "domains"),
+        ("first_sign_in = 'all'", "first_sign_in"),
+        ("first_sign_in = 'domain'", "domains"),
+        ("first_sign_in = 'claim'", "claim"),
+        ("claim = 'groups'", "claim"),
+        ("refresh_claims = 'never'", "refresh_claims"),
+        ("claims = { shoe_size = 'shoe' }", "claims"),
+        ("private_networks = ['attic']", "private_networks"),
+        ("isuer = 'x'", "isuer"),
+    ] {
+        let key = change.split(' ').next().unwrap();
+        let rest = whole
+            .lines()
+            .filter(|line| !line.starts_with(&format!("{key} ")));
+        let text = format!(
+            "[[upstreams]]\n{}\n{change}",
+            rest.collect::<Vec<_>>().join("\n")
+        );
+        let refused = refusal(&text);
+        assert!(refused.contains(word), "{change}: {refused}");
     }
 }

@@ -169,6 +169,7 @@ pub async fn decide(
         session: session.zip(sub.as_deref()).map(|(session, sub)| SignedIn {
             sub,
             auth_time: session.auth_time,
+            acr: session.acr.as_deref(),
         }),
         consent: consent.as_ref().map(|consent| Consented {
             permission: &consent.permission,
@@ -333,6 +334,8 @@ pub async fn issue(
         user_id: session.user_id,
         sid,
         auth_time: session.auth_time,
+        acr: session.acr.clone(),
+        amr: session.amr.clone(),
         nonce: request.nonce.clone(),
         told: told_in_id_token,
         told_service,

@@ -6,7 +6,9 @@ use std::collections::HashSet;
 use secrecy::ExposeSecret as _;
 use uuid::Uuid;
 
-use super::{FlowError, Provider, client_secrets, end_session, sector, service_keys, services};
+use super::{
+    FlowError, Provider, client_secrets, end_session, sector, service_keys, services, upstream,
+};
 use crate::clock::Timestamp;
 use crate::config::{Credential, DeclaredClient, DeclaredUser, canonical_name};
 use crate::jose::{HashPurpose, PasswordHash};
@@ -51,6 +53,7 @@ pub async fn apply(provider: &Provider) -> Result<(), FlowError> {
         }
     }
     services::apply(provider, &tx, now).await?;
+    upstream::known::apply(provider, &tx, now).await?;
     store::commit(tx).await?;
     service_keys::warn_of_missing(provider).await?;
     let deleted = still_deleted(provider).await?;

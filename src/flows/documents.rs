@@ -1,5 +1,6 @@
-//! What others publish at addresses of their own: clients their keys and request objects, trusted issuers their keys. Fetched when it is needed, by one
-//! request for all that wait for it, and kept for as long as its server allows, within bounds.
+//! What others publish at addresses of their own: clients their keys and request objects, trusted issuers and upstreams their
+//! metadata and keys. Fetched when it is needed, by one request for all that wait for it, and kept for as long as its server
+//! allows, within bounds.
 //!
 //! Anyone can send a request that needs such a document. So what came of the last try counts for a while, whatever it
 //! was; and what went wrong is told to our log alone: an answer that told a closed port from an open one, or repeated
@@ -46,9 +47,9 @@ pub struct Kind<T> {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Publisher<'a> {
     /// Its name, under which its documents are kept.
-    name: &'a str,
+    pub name: &'a str,
     /// The networks of ours in which they may lie.
-    private_networks: &'a [String],
+    pub private_networks: &'a [String],
 }
 
 impl<'a> From<&'a Client> for Publisher<'a> {

@@ -41,6 +41,7 @@ pub mod status_list;
 pub mod sweep;
 mod tokens;
 pub mod trusted_issuers;
+pub mod upstream;
 pub mod watching;
 pub mod work;
 
@@ -67,6 +68,7 @@ use crate::metrics::Metrics;
 use crate::oidc;
 use crate::oidc::algorithm::SigningAlgorithm;
 use crate::oidc::client::ClientMetadata;
+use crate::oidc::upstream::metadata::Metadata as UpstreamMetadata;
 use crate::outbound::{Outbound, SetupError};
 use crate::random::Random;
 use crate::store::sessions::Liveness;
@@ -92,6 +94,10 @@ pub struct Provider {
     pub request_objects: Arc<Documents<String>>,
     /// What trusted issuers publish.
     pub issuers: Arc<IssuersDocuments>,
+    /// What upstreams say of themselves.
+    pub upstream_metadata: Arc<Documents<UpstreamMetadata>>,
+    /// The keys that upstreams publish.
+    pub upstream_keys: Arc<Documents<upstream::UpstreamKeys>>,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Randomness.
@@ -121,6 +127,8 @@ impl Provider {
             client_keys: Arc::clone(&self.client_keys),
             request_objects: Arc::clone(&self.request_objects),
             issuers: Arc::clone(&self.issuers),
+            upstream_metadata: Arc::clone(&self.upstream_metadata),
+            upstream_keys: Arc::clone(&self.upstream_keys),
             clock: Arc::clone(&self.clock),
             random: Arc::clone(&self.random),
             work: Arc::clone(&self.work),

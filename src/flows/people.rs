@@ -10,7 +10,7 @@ use crate::oidc::logout::Cause;
 use crate::store::orders::OrderScope;
 use crate::store::passwords::{self, Password};
 use crate::store::users::{self, User};
-use crate::store::{self, consents, grants};
+use crate::store::{self, consents, grants, identities};
 
 pub use super::applications::{add_client, disable_client, enable_client, remove_client};
 
@@ -178,6 +178,7 @@ pub async fn delete_user(
     let now = provider.clock.now();
     users::bury(&tx, user.id, declared_name, now).await?;
     passwords::remove(&tx, user.id).await?;
+    identities::remove_of_user(&tx, user.id).await?;
     consents::remove_of_user(&tx, user.id).await?;
     grants::revoke(&tx, &[grants::Of::User(user.id)], now).await?;
     let scope = OrderScope::User(user.id);

@@ -166,6 +166,8 @@ async fn give<'a>(
             user_id: session.user_id,
             sid: Some(sid),
             auth_time: code.auth_time,
+            acr: session.acr.clone(),
+            amr: session.amr.clone(),
             nonce: code.nonce.clone(),
             told: told_in_id_token(&grant, &user)?,
             told_service: services::told_at(tx, client, service, &user).await?,

@@ -136,6 +136,11 @@ async fn person(
     if grants::lock_good(tx, grant.id).await?.is_none() {
         return Ok(None);
     }
+    // How they signed in is known of a session that is over too.
+    let known = match &session {
+        Some(session) => Some(session.clone()),
+        None => sessions::find(tx, session_id).await?,
+    };
     let takes_part = match &session {
         Some(session) => participants::takes_part(tx, session.id, &client.client_id).await?,
         None => false,
@@ -153,6 +158,8 @@ async fn person(
         user_id,
         sid,
         auth_time: token.auth_time,
+        acr: known.as_ref().and_then(|known| known.acr.clone()),
+        amr: known.map(|known| known.amr).unwrap_or_default(),
         nonce: None,
         told: told_in_id_token(grant, &user)?,
         told_service: services::told_at(tx, client, service, &user).await?,

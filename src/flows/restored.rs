@@ -13,7 +13,7 @@ use crate::oidc::logout::Cause;
 use crate::store::orders::OrderScope;
 use crate::store::{
     self, changes, grants, initial_access_tokens, interactions, leavings, marks, parked_requests,
-    signing_keys,
+    signing_keys, upstream_requests,
 };
 
 /// The next moment: that of the clock, or a little more where the clock has stepped back, so that it
@@ -88,6 +88,7 @@ pub async fn start_anew(provider: &Provider, kept: Option<Timestamp>) -> Result<
     end_session::order(provider, &tx, OrderScope::All, Cause::Restored, alive_at).await?;
     grants::revoke(&tx, &[grants::Of::All], now).await?;
     interactions::forget_all(&tx).await?;
+    upstream_requests::forget_all(&tx).await?;
     parked_requests::forget_all(&tx).await?;
     leavings::forget_all(&tx).await?;
     // One that was used since the copy was made would be good again.

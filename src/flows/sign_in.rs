@@ -4,13 +4,14 @@ use std::net::IpAddr;
 
 use chrono::TimeDelta;
 use secrecy::SecretString;
+use uuid::Uuid;
 
 use super::{FlowError, Provider, end_session, known_browser};
 use crate::clock::Timestamp;
 use crate::config::canonical_name;
 use crate::jose::{HashPurpose, PasswordError, PasswordHash};
 use crate::metrics::SignInResult;
-use crate::oidc::authorization::decision::AMR_PASSWORD;
+use crate::oidc::authorization::decision::{ACR_PASSWORD, AMR_PASSWORD};
 use crate::oidc::logout::Cause;
 use crate::store::passwords::Password;
 use crate::store::sessions::Session;
@@ -109,7 +110,6 @@ async fn prove(provider: &Provider, attempt: &Attempt<'_>) -> Result<SignIn, Flo
         true => None,
         false => Some(provider.passwords.hash(attempt.password).await?),
     };
-    let cookie = provider.random.secret();
     let tx = provider.database.begin().await?;
     // Read again, and held: they may have been shut out, or given another password, while this one
     // was hashed.
@@ -123,57 +123,21 @@ async fn prove(provider: &Provider, attempt: &Attempt<'_>) -> Result<SignIn, Flo
     if let Some(hash) = renewed {
         passwords::save_hash(&tx, user.id, hash.as_str()).await?;
     }
-    let before = match attempt.cookie {
-        Some(cookie) => {
-            let hash = provider.master.hash(HashPurpose::SessionCookie, cookie);
-            sessions::find_by_cookie(&tx, &hash, provider.alive(now)).await?
-        }
-        None => None,
-    };
-    let session = Session {
-        id: provider.random.row_id(now),
+    let proof = Proof {
         user_id: user.id,
         auth_time: now,
         amr: AMR_PASSWORD.to_owned(),
-        created_at: now,
-        last_seen_at: now,
-        expires_at: now + provider.config.session.absolute,
-        ended_at: None,
-        end_cause: None,
-        user_agent: attempt.user_agent.chars().take(256).collect(),
+        acr: Some(ACR_PASSWORD.to_owned()),
     };
-    let cookie_hash = provider.master.hash(HashPurpose::SessionCookie, &cookie);
-    match before {
-        Some(before) if before.user_id == user.id => {
-            let renewed = Session {
-                id: before.id,
-                ..session
-            };
-            if sessions::lock_living(&tx, before.id, provider.alive(now))
-                .await?
-                .is_some()
-            {
-                sessions::renew(&tx, &renewed, cookie_hash).await?;
-            } else {
-                sessions::insert(
-                    &tx,
-                    &Session {
-                        id: provider.random.row_id(now),
-                        ..renewed
-                    },
-                    cookie_hash,
-                )
-                .await?;
-            }
-        }
-        before => {
-            if let Some(before) = before {
-                let ending = end_session::Ending::by(Cause::Replaced, now);
-                end_session::end_in(provider, &tx, &[before.id], ending).await?;
-            }
-            sessions::insert(&tx, &session, cookie_hash).await?;
-        }
-    }
+    let (cookie, _) = begin_in(
+        provider,
+        &tx,
+        proof,
+        attempt.cookie,
+        attempt.user_agent,
+        now,
+    )
+    .await?;
     buckets.forget(&tx).await?;
     store::commit(tx).await?;
     provider.work.notify_one();
@@ -181,6 +145,70 @@ async fn prove(provider: &Provider, attempt: &Attempt<'_>) -> Result<SignIn, Flo
         session: cookie,
         known: known_browser::introduce(provider, user.id, password.set_at),
     }))
+}
+
+/// Who has proved who they are, when and how.
+pub(super) struct Proof {
+    pub user_id: Uuid,
+    pub auth_time: Timestamp,
+    /// Methods (RFC 8176), separated by spaces.
+    pub amr: String,
+    pub acr: Option<String>,
+}
+
+/// Begins a session, or renews the one that this person, who is held, has in this browser, whose `cookie` came along.
+/// Somebody else's session in this browser ends. Answers the new value of the cookie, and the session.
+pub(super) async fn begin_in(
+    provider: &Provider,
+    tx: &Transaction,
+    proof: Proof,
+    cookie: Option<&str>,
+    user_agent: &str,
+    now: Timestamp,
+) -> Result<(String, Uuid), FlowError> {
+    let before = match cookie {
+        Some(cookie) => {
+            let hash = provider.master.hash(HashPurpose::SessionCookie, cookie);
+            sessions::find_by_cookie(tx, &hash, provider.alive(now)).await?
+        }
+        None => None,
+    };
+    let cookie = provider.random.secret();
+    let session = Session {
+        id: provider.random.row_id(now),
+        user_id: proof.user_id,
+        auth_time: proof.auth_time,
+        amr: proof.amr,
+        acr: proof.acr,
+        created_at: now,
+        last_seen_at: now,
+        expires_at: now + provider.config.session.absolute,
+        ended_at: None,
+        end_cause: None,
+        user_agent: user_agent.chars().take(256).collect(),
+    };
+    let cookie_hash = provider.master.hash(HashPurpose::SessionCookie, &cookie);
+    let another = match before {
+        Some(before) if before.user_id == proof.user_id => {
+            let alive = provider.alive(now);
+            if sessions::lock_living(tx, before.id, alive).await?.is_some() {
+                let renewed = Session {
+                    id: before.id,
+                    ..session
+                };
+                sessions::renew(tx, &renewed, cookie_hash).await?;
+                return Ok((cookie, before.id));
+            }
+            None
+        }
+        another => another,
+    };
+    if let Some(another) = another {
+        let ending = end_session::Ending::by(Cause::Replaced, now);
+        end_session::end_in(provider, tx, &[another.id], ending).await?;
+    }
+    sessions::insert(tx, &session, cookie_hash).await?;
+    Ok((cookie, session.id))
 }
 
 /// The person whose password it is, and how it is kept; the same work whether or not there is such a

@@ -13,7 +13,7 @@ use crate::store::{
 };
 use crate::store::{
     parked_requests, refresh_tokens, registrations, retention, revocations as log, service_keys,
-    status_entries, throttles,
+    status_entries, throttles, upstream_requests,
 };
 
 /// How soon a change that another process made is noticed.
@@ -90,6 +90,7 @@ async fn forget(provider: &Provider, stop: &CancellationToken) -> Result<(), Flo
     interactions::purge(&work.tx, now).await?;
     parked_requests::purge(&work.tx, now).await?;
     leavings::purge(&work.tx, now).await?;
+    upstream_requests::purge(&work.tx, now).await?;
     client_assertions::purge(&work.tx, now).await?;
     exchanged_tokens::purge(&work.tx, now).await?;
     throttles::purge(&work.tx, now).await?;

@@ -51,6 +51,9 @@ pub(super) struct Person {
     pub user_id: Uuid,
     pub sid: Option<Uuid>,
     pub auth_time: Timestamp,
+    /// Of which class the sign-in was, and how it was done: see `Session`.
+    pub acr: Option<String>,
+    pub amr: String,
     pub nonce: Option<String>,
     /// What an ID token tells of them.
     pub told: Map<String, Value>,
@@ -226,11 +229,13 @@ impl Names {
     }
 }
 
-fn authentication<'a>((person, names): (&Person, &'a Names)) -> Authentication<'a> {
+fn authentication<'a>((person, names): (&'a Person, &'a Names)) -> Authentication<'a> {
     Authentication {
         sub: &names.sub,
         sid: names.sid.as_deref(),
         auth_time: person.auth_time,
+        acr: person.acr.as_deref(),
+        amr: &person.amr,
     }
 }
 

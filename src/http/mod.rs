@@ -32,6 +32,7 @@ mod sign_in;
 mod span;
 mod status_list;
 mod token;
+mod upstream;
 mod userinfo;
 mod visitor;
 
@@ -143,6 +144,15 @@ impl Routes {
                 &format!("{}/{{fingerprint}}", logo::PATH),
                 logo::get,
             ))
+            .service(
+                methods(
+                    &format!("{}/{{id}}/callback", upstream::PATH),
+                    "GET, HEAD, POST",
+                )
+                .route(web::get().to(upstream::get))
+                .route(web::post().to(upstream::post))
+                .route(web::head().to(upstream::head)),
+            )
             .configure(account::configure)
             .configure(checked)
             .service(get_and_head("/", landing::get))

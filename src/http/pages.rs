@@ -25,8 +25,8 @@ use crate::oidc::initiate_login::initiate_login;
 use crate::oidc::issuer::Issuer;
 pub use about::About;
 pub use account::{
-    Account, AccountNotice, ChangePassword, ConsentRow, Part, PasswordNotice, SessionRow, SignOut,
-    SignOuts,
+    Account, AccountNotice, ChangePassword, ConsentRow, LinkRow, Links, Part, PasswordNotice,
+    SessionRow, SignOut, SignOuts,
 };
 pub use check_session::CheckSession;
 pub use consent::{Consent, ServiceWish};
@@ -35,7 +35,7 @@ pub use error::{Comparison, Details, ErrorPage, Problem};
 pub use form_post::FormPost;
 pub use landing::Landing;
 pub use leaving::{Framed, Here, Leaving, LeavingStatus, MANY, SignedOut};
-pub use sign_in::{SignIn, SignInNotice};
+pub use sign_in::{SignIn, SignInNotice, UpstreamButton};
 pub use sign_out::{ConfirmSignOut, Participation, SignOutNotice};
 
 pub use ui::{Ui, languages, negotiate_language};

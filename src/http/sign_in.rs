@@ -1,6 +1,5 @@
 //! The sign-in page.
 
-use actix_web::http::StatusCode;
 use actix_web::web::Bytes;
 use actix_web::{HttpRequest, HttpResponse};
 use secrecy::SecretString;
@@ -8,10 +7,12 @@ use secrecy::SecretString;
 use super::authorize::{self, Answerable};
 use super::error::{PageError, html};
 use super::pages::{self, Application, Form, SignInNotice};
+use super::upstream::{self, Doors};
 use super::visitor::Visitor;
 use super::{check_session, cookies, logo};
 use crate::flows::sign_in::{Attempt, SignIn, sign_in};
 use crate::oidc::params::Params;
+use crate::oidc::upstream::answer::Problem;
 
 /// Where it is.
 pub(super) const PATH: &str = "/sign-in";
@@ -28,8 +29,22 @@ pub(super) async fn get(visitor: Visitor, request: HttpRequest) -> HttpResponse 
             .and_then(|request| request.login_hint.clone());
         // Somebody who is signed in sees why they are asked again.
         let notice = visitor.session().await?.map(|_| SignInNotice::Again);
+        // Nor is anybody sent on without being asked who is signed in: they could go round and round.
+        let doors = Doors::of(&visitor).await?;
+        let straight = doors
+            .straight_through(hint.as_deref())
+            .filter(|_| notice.is_none() && answerable.request.is_ok());
+        if let Some(known) = straight {
+            let handle = params.get("interaction").unwrap_or_default();
+            let gone = upstream::go_for(&visitor, &known.id, &answerable, handle).await?;
+            if let Some(response) = gone {
+                return Ok(response);
+            }
+            let notice = Some(SignInNotice::Upstream(Problem::Unavailable));
+            return page(&visitor, &answerable, &params, "", notice).await;
+        }
         let username = hint.unwrap_or_default();
-        Ok(page(&visitor, &answerable, &params, &username, notice).await)
+        page(&visitor, &answerable, &params, &username, notice).await
     };
     answer
         .await
@@ -50,6 +65,14 @@ pub(super) async fn post(mut visitor: Visitor, body: Bytes) -> HttpResponse {
         visitor.check_form(&form, handle)?;
         if form.get("action") == Some("cancel") {
             return authorize::cancel(&visitor, &answerable, &interaction).await;
+        }
+        if let Some(id) = form.get("upstream") {
+            let gone = upstream::go_for(&visitor, id, &answerable, handle).await?;
+            if let Some(response) = gone {
+                return Ok(response);
+            }
+            let notice = Some(SignInNotice::Upstream(Problem::Unavailable));
+            return page(&visitor, &answerable, &form, "", notice).await;
         }
         let username = form.get("username").unwrap_or_default();
         let attempt = Attempt {
@@ -77,24 +100,22 @@ pub(super) async fn post(mut visitor: Visitor, body: Bytes) -> HttpResponse {
                 wait: again_at - visitor.provider.clock.now(),
             },
         };
-        Ok(page(&visitor, &answerable, &form, username, Some(notice)).await)
+        page(&visitor, &answerable, &form, username, Some(notice)).await
     };
     answer
         .await
         .unwrap_or_else(|error: PageError| error.page(&visitor))
 }
 
-async fn page(
+/// The page, with what came of the last try.
+pub(super) async fn page(
     visitor: &Visitor,
     answerable: &Answerable,
     params: &Params,
     username: &str,
     notice: Option<SignInNotice>,
-) -> HttpResponse {
-    let status = match notice {
-        Some(SignInNotice::Throttled { .. }) => StatusCode::TOO_MANY_REQUESTS,
-        _ => StatusCode::OK,
-    };
+) -> Result<HttpResponse, PageError> {
+    let doors = Doors::of(visitor).await?;
     let handle = params.get("interaction").unwrap_or_default();
     let page = pages::SignIn {
         ui: visitor.ui(answerable.params.get("ui_locales")),
@@ -103,8 +124,10 @@ async fn page(
         form: form(visitor, PATH, handle, handle),
         username: username.to_owned(),
         notice,
+        upstreams: doors.buttons(),
+        passwords: doors.passwords,
     };
-    html(status, &page)
+    Ok(html(upstream::status(notice), &page))
 }
 
 /// A form about a parked request, whose token is about `subject`.

@@ -45,4 +45,5 @@ pub mod service;
 pub mod session_state;
 pub mod status_list;
 pub mod token;
+pub mod upstream;
 pub mod uri;

@@ -53,6 +53,11 @@ pub fn is_required_of(client: &Client) -> bool {
     client.is_public() || client.metadata.require_pkce
 }
 
+/// The S256 challenge of a verifier (RFC 7636 §4.2).
+pub fn challenge_of(verifier: &str) -> String {
+    URL_SAFE_NO_PAD.encode(digest::digest(&digest::SHA256, verifier.as_bytes()))
+}
+
 /// The verifier fits the challenge of the authorization request (RFC 7636 §4.6).
 ///
 /// # Errors
@@ -78,7 +83,7 @@ pub fn check_verifier(
             "code_verifier must be 43 to 128 unreserved characters",
         ));
     }
-    let hashed = URL_SAFE_NO_PAD.encode(digest::digest(&digest::SHA256, verifier.as_bytes()));
+    let hashed = challenge_of(verifier);
     if verify_slices_are_equal(hashed.as_bytes(), challenge.0.as_bytes()).is_ok() {
         Ok(())
     } else {

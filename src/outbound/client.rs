@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderName, LOCATION, RETRY_AFTER};
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderName, LOCATION, RETRY_AFTER};
 use reqwest::{Certificate, Client, RequestBuilder, Response, redirect, retry};
 use url::Url;
 
@@ -231,11 +231,34 @@ impl Outbound {
         longest: usize,
     ) -> Result<Answer, OutboundError> {
         let (client, url) = self.client_for(url)?;
-        let request = client
-            .get(url)
-            .header(ACCEPT, accept)
-            .timeout(self.limits.total);
-        let mut response = send(request).await?;
+        self.read(client.get(url).header(ACCEPT, accept), longest)
+            .await
+    }
+
+    /// Asks a programs' endpoint for JSON of at most `longest` bytes: with `fields` by POST, as a form, else by GET.
+    /// `authorization` is the value of that header.
+    pub async fn ask(
+        &self,
+        url: &str,
+        authorization: Option<&str>,
+        fields: Option<&[(&str, &str)]>,
+        longest: usize,
+    ) -> Result<Answer, OutboundError> {
+        let (client, url) = self.client_for(url)?;
+        let request = match fields {
+            Some(fields) => client.post(url).form(fields),
+            None => client.get(url),
+        };
+        let request = match authorization {
+            Some(value) => request.header(AUTHORIZATION, value),
+            None => request,
+        };
+        self.read(request.header(ACCEPT, "application/json"), longest)
+            .await
+    }
+
+    async fn read(&self, request: RequestBuilder, longest: usize) -> Result<Answer, OutboundError> {
+        let mut response = send(request.timeout(self.limits.total)).await?;
         let mut body = Vec::new();
         // Counted as it comes in: the announced length may lie, or be absent.
         while let Some(chunk) = response.chunk().await.map_err(|error| reason(&error))? {

@@ -51,6 +51,21 @@ pub async fn find(
     .transpose()
 }
 
+/// Whether anybody has one.
+///
+/// # Errors
+/// When the database fails.
+pub async fn is_any(db: &impl ConnectionTrait) -> Result<bool, StoreError> {
+    let any: Option<Uuid> = Entity::find()
+        .select_only()
+        .column(Column::UserId)
+        .limit(1)
+        .into_tuple()
+        .one(db)
+        .await?;
+    Ok(any.is_some())
+}
+
 /// Sets the password of `user_id`.
 ///
 /// # Errors

@@ -23,6 +23,7 @@ struct Model {
     user_id: Uuid,
     auth_time: i64,
     amr: String,
+    acr: Option<String>,
     created_at: i64,
     last_seen_at: i64,
     expires_at: i64,
@@ -46,6 +47,8 @@ pub struct Session {
     pub auth_time: Timestamp,
     /// How (RFC 8176), separated by spaces.
     pub amr: String,
+    /// Of which class that was (Core §2), if that is known.
+    pub acr: Option<String>,
     /// When it began.
     pub created_at: Timestamp,
     /// When it was last used, to the minute.
@@ -73,6 +76,7 @@ impl TryFrom<Model> for Session {
             user_id: row.user_id,
             auth_time: time(row.auth_time)?,
             amr: row.amr,
+            acr: row.acr,
             created_at: time(row.created_at)?,
             last_seen_at: time(row.last_seen_at)?,
             expires_at: time(row.expires_at)?,
@@ -98,6 +102,7 @@ pub async fn insert(
         user_id: Set(session.user_id),
         auth_time: Set(millis(session.auth_time)),
         amr: Set(session.amr.clone()),
+        acr: Set(session.acr.clone()),
         created_at: Set(millis(session.created_at)),
         last_seen_at: Set(millis(session.last_seen_at)),
         expires_at: Set(millis(session.expires_at)),
@@ -194,6 +199,7 @@ pub async fn renew(
         .col_expr(Column::CookieHash, Expr::value(cookie_hash))
         .col_expr(Column::AuthTime, Expr::value(millis(session.auth_time)))
         .col_expr(Column::Amr, Expr::value(session.amr.clone()))
+        .col_expr(Column::Acr, Expr::value(session.acr.clone()))
         .col_expr(
             Column::LastSeenAt,
             Expr::value(millis(session.last_seen_at)),

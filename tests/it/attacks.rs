@@ -20,6 +20,7 @@ const CLASSES: [(&str, RangeInclusive<u32>); 15] = [
         "finding out names, guessing passwords, locking people out",
         83..=85,
     ),
+    ("links to other providers", 89..=89),
     ("the notation of names", 90..=90),
     ("passwords that are no text", 91..=91),
     ("clients that register themselves", 93..=93),
@@ -31,7 +32,7 @@ const CLASSES: [(&str, RangeInclusive<u32>); 15] = [
 /// What they attack is not there. Whoever builds it takes its line away, and writes its test.
 const WAITING: [(u32, &str); 2] = [
     (28, "no client authenticates by its certificate"),
-    (62, "nobody signs in through another provider"),
+    (62, "nobody hears of sign-outs at another provider"),
 ];
 
 #[test]

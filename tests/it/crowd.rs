@@ -36,6 +36,7 @@ async fn crowd(scene: &Scene, expires_at: Timestamp) -> Vec<BTreeSet<String>> {
             user_id: ada.id,
             auth_time: now,
             amr: "pwd".to_owned(),
+            acr: None,
             created_at: now,
             last_seen_at: now,
             expires_at,

@@ -144,6 +144,8 @@ mod token;
 #[cfg(test)]
 mod unsent;
 #[cfg(test)]
+mod upstream;
+#[cfg(test)]
 mod userinfo;
 #[cfg(test)]
 mod walk;

@@ -3,10 +3,11 @@
 
 mod application;
 mod consents;
+pub(in crate::http) mod links;
 mod overview;
 mod password;
 mod session;
-mod sign_in;
+pub(in crate::http) mod sign_in;
 mod sign_outs;
 
 use actix_web::HttpResponse;
@@ -29,6 +30,8 @@ const END_SESSION: &str = "/account/end-session";
 const END_ALL: &str = "/account/end-everything";
 const LEAVE: &str = "/account/leave";
 const WITHDRAW: &str = "/account/withdraw";
+const LINK: &str = "/account/link";
+const UNLINK: &str = "/account/unlink";
 
 /// Adds its pages and acts.
 pub(super) fn configure(app: &mut ServiceConfig) {
@@ -57,6 +60,8 @@ pub(super) fn configure(app: &mut ServiceConfig) {
     .service(methods(END_SESSION, "POST").route(web::post().to(session::end)))
     .service(methods(END_ALL, "POST").route(web::post().to(session::end_all)))
     .service(methods(LEAVE, "POST").route(web::post().to(application::leave)))
+    .service(methods(LINK, "POST").route(web::post().to(links::link)))
+    .service(methods(UNLINK, "POST").route(web::post().to(links::unlink_one)))
     .service(methods(WITHDRAW, "POST").route(web::post().to(consents::withdraw)));
 }
 

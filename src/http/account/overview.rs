@@ -6,7 +6,7 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse};
 use uuid::Uuid;
 
-use super::{END_ALL, END_SESSION, LEAVE, PASSWORD, SIGN_OUTS, WITHDRAW, act, to_sign_in};
+use super::{END_ALL, END_SESSION, LEAVE, PASSWORD, SIGN_OUTS, WITHDRAW, act, links, to_sign_in};
 use crate::clock::Timestamp;
 use crate::flows::account::seen;
 use crate::http::consent::{claims_in_reading_order, in_reading_order, services_in_reading_order};
@@ -36,17 +36,20 @@ pub(super) async fn get(visitor: Visitor, request: HttpRequest) -> HttpResponse 
         };
         seen(&visitor.provider, &session).await?;
         let params = Params::parse(request.query_string().as_bytes())?;
-        page(&visitor, &session, &params).await
+        let now = visitor.provider.clock.now();
+        let notice = notice(&visitor, &session, &params, now).await?;
+        with_notice(&visitor, &session, notice).await
     };
     answer
         .await
         .unwrap_or_else(|error: PageError| error.page(&visitor))
 }
 
-async fn page(
+/// The page, with what came of the last act.
+pub(super) async fn with_notice(
     visitor: &Visitor,
     here: &Session,
-    params: &Params,
+    notice: Option<AccountNotice>,
 ) -> Result<HttpResponse, PageError> {
     let provider = &visitor.provider;
     let db = provider.database.read();
@@ -133,7 +136,8 @@ async fn page(
         account: user
             .map(|user| user.display_name().to_owned())
             .unwrap_or_default(),
-        notice: notice(visitor, here, params, now).await?,
+        notice,
+        links: links::shown(visitor, here).await?,
         sessions,
         consents,
         end_all: act(visitor, END_ALL, here),

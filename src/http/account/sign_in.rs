@@ -1,18 +1,21 @@
 //! Signing in to the provider itself. There is no application that asked, and one place to go on to.
 
 use actix_web::HttpResponse;
-use actix_web::http::StatusCode;
 use actix_web::web::Bytes;
 use secrecy::SecretString;
 
 use super::{PATH, SIGN_IN};
 use crate::flows::sign_in::{Attempt, SignIn, sign_in};
+use crate::flows::upstream::Purpose;
 use crate::http::authorize::form;
 use crate::http::check_session;
 use crate::http::cookies::{self, Kind};
 use crate::http::error::{PageError, html, see_other, there};
 use crate::http::pages::{self, About, Form, SignInNotice};
+use crate::http::upstream::{self, Doors};
 use crate::http::visitor::Visitor;
+use crate::oidc::upstream::answer::Problem;
+use crate::oidc::upstream::request::Wanted;
 
 /// The page.
 pub(super) async fn get(mut visitor: Visitor) -> HttpResponse {
@@ -20,13 +23,17 @@ pub(super) async fn get(mut visitor: Visitor) -> HttpResponse {
         if visitor.session().await?.is_some() {
             return Ok(see_other(&visitor.path(PATH)));
         }
+        let doors = Doors::of(&visitor).await?;
+        if let Some(known) = doors.straight_through(None) {
+            return through(&visitor, &known.id).await;
+        }
         if visitor.browser_cookie.is_some() {
-            return Ok(page(&visitor, "", None));
+            return page(&visitor, "", None).await;
         }
         // What binds the form to this browser (attack 67).
         let browser = visitor.provider.random.secret();
         visitor.browser_cookie = Some(browser.clone());
-        let mut response = page(&visitor, "", None);
+        let mut response = page(&visitor, "", None).await?;
         let cookie = Kind::Browser.set(&visitor.provider.config, browser, None);
         response
             .add_cookie(&cookie)
@@ -51,6 +58,9 @@ pub(super) async fn post(mut visitor: Visitor, body: Bytes) -> HttpResponse {
     let answer = async {
         let form = form(&body)?;
         visitor.check_form(&form, SIGN_IN)?;
+        if let Some(id) = form.get("upstream") {
+            return through(&visitor, id).await;
+        }
         let username = form.get("username").unwrap_or_default();
         let attempt = Attempt {
             username,
@@ -72,18 +82,31 @@ pub(super) async fn post(mut visitor: Visitor, body: Bytes) -> HttpResponse {
                 wait: again_at - visitor.provider.clock.now(),
             },
         };
-        Ok(page(&visitor, username, Some(notice)))
+        page(&visitor, username, Some(notice)).await
     };
     answer
         .await
         .unwrap_or_else(|error: PageError| error.page(&visitor))
 }
 
-fn page(visitor: &Visitor, username: &str, notice: Option<SignInNotice>) -> HttpResponse {
-    let status = match notice {
-        Some(SignInNotice::Throttled { .. }) => StatusCode::TOO_MANY_REQUESTS,
-        _ => StatusCode::OK,
-    };
+/// To sign in at an upstream.
+async fn through(visitor: &Visitor, id: &str) -> Result<HttpResponse, PageError> {
+    match upstream::go(visitor, id, Purpose::Account, &Wanted::default()).await? {
+        Some(response) => Ok(response),
+        None => {
+            let notice = Some(SignInNotice::Upstream(Problem::Unavailable));
+            page(visitor, "", notice).await
+        }
+    }
+}
+
+/// The page, with what came of the last try.
+pub(in crate::http) async fn page(
+    visitor: &Visitor,
+    username: &str,
+    notice: Option<SignInNotice>,
+) -> Result<HttpResponse, PageError> {
+    let doors = Doors::of(visitor).await?;
     let page = pages::SignIn {
         ui: visitor.ui(None),
         application: None,
@@ -91,6 +114,8 @@ fn page(visitor: &Visitor, username: &str, notice: Option<SignInNotice>) -> Http
         form: Form::to(visitor.path(SIGN_IN)).with("csrf", visitor.csrf(SIGN_IN)),
         username: username.to_owned(),
         notice,
+        upstreams: doors.buttons(),
+        passwords: doors.passwords,
     };
-    html(status, &page)
+    Ok(html(upstream::status(notice), &page))
 }

@@ -6,9 +6,10 @@ use chrono::TimeDelta;
 use super::departure::Reader;
 use super::leaving::Row;
 use super::ui::Moment;
-use super::{Application, Departure, Form, ServiceWish, Ui};
+use super::{Application, Departure, Form, ServiceWish, Ui, UpstreamButton};
 use crate::clock::Timestamp;
 use crate::oidc::logout::Cause;
+use crate::oidc::upstream::answer::Problem;
 
 /// The account's front.
 #[derive(Debug, Clone, Template)]
@@ -24,6 +25,8 @@ pub struct Account {
     pub sessions: Vec<SessionRow>,
     /// What they allowed.
     pub consents: Vec<ConsentRow>,
+    /// Who they are at other providers.
+    pub links: Links,
     /// Ends every session.
     pub end_all: Form,
     /// Path of the page for a new password.
@@ -32,6 +35,28 @@ pub struct Account {
     pub sign_outs_href: String,
     /// Now: durations are counted from here.
     pub now: Timestamp,
+}
+
+/// Who somebody is at other providers, and who they could be.
+#[derive(Debug, Clone, Default)]
+pub struct Links {
+    /// Who they are.
+    pub rows: Vec<LinkRow>,
+    /// Where they can show that they are somebody.
+    pub buttons: Vec<UpstreamButton>,
+    /// Leads there.
+    pub link: Form,
+}
+
+/// Who somebody is at another provider.
+#[derive(Debug, Clone)]
+pub struct LinkRow {
+    /// What people call the provider.
+    pub label: String,
+    /// Since when it is known.
+    pub since: Timestamp,
+    /// Forgets it.
+    pub unlink: Form,
 }
 
 /// A session of the person's.
@@ -103,6 +128,10 @@ pub enum AccountNotice {
     },
     /// The password is another.
     PasswordChanged,
+    /// Who they are elsewhere was not linked.
+    NotLinked(Problem),
+    /// It was not forgotten, since they could not sign in any more.
+    OnlyWayIn,
 }
 
 /// The page for a new password. Its fields are `current-password` and `new-password`.
@@ -167,6 +196,10 @@ impl Account {
         Moment::with_its_day(session.since)
     }
 
+    fn linked_since(&self, link: &LinkRow) -> Moment {
+        Moment::with_its_day(link.since)
+    }
+
     fn last_seen(&self, session: &SessionRow) -> String {
         let ago = self.now - session.last_seen;
         if session.here || ago < TimeDelta::minutes(2) {
@@ -210,6 +243,14 @@ impl Account {
                 ui.text_with("account-withdrawn", "application", name)
             }
             AccountNotice::PasswordChanged => ui.text("account-password-changed"),
+            AccountNotice::NotLinked(problem) => ui.text(match problem {
+                Problem::Declined => "account-link-declined",
+                Problem::Unavailable => "account-link-unavailable",
+                Problem::Unbelievable => "account-link-unbelievable",
+                Problem::NotAdmitted => "account-link-not-admitted",
+                Problem::LinkedElsewhere => "sign-in-upstream-linked-elsewhere",
+            }),
+            AccountNotice::OnlyWayIn => ui.text("account-only-way-in"),
         }
     }
 
@@ -222,7 +263,10 @@ impl AccountNotice {
     fn departures(&self) -> &[Departure] {
         match self {
             Self::SessionEnded { departures, .. } | Self::Left { departures } => departures,
-            Self::Withdrawn { .. } | Self::PasswordChanged => &[],
+            Self::Withdrawn { .. }
+            | Self::PasswordChanged
+            | Self::NotLinked(_)
+            | Self::OnlyWayIn => &[],
         }
     }
 }

@@ -4,6 +4,7 @@ use askama::Template;
 use chrono::TimeDelta;
 
 use super::{About, Application, Form, Ui};
+use crate::oidc::upstream::answer::Problem;
 
 /// The page that asks for a username and a password. Its fields are `username` and `password`; a second form with the
 /// same hidden fields posts `action=cancel`.
@@ -22,6 +23,21 @@ pub struct SignIn {
     pub username: String,
     /// Why the person sees this page again.
     pub notice: Option<SignInNotice>,
+    /// The other providers through which one can sign in.
+    pub upstreams: Vec<UpstreamButton>,
+    /// Whether anybody has a password here.
+    pub passwords: bool,
+}
+
+/// A button that leads to another provider: it posts `upstream` with its name.
+#[derive(Debug, Clone)]
+pub struct UpstreamButton {
+    /// Its name.
+    pub id: String,
+    /// What people call it.
+    pub label: String,
+    /// An image, as a `data:` URI.
+    pub logo: Option<String>,
 }
 
 /// Why a sign-in did not succeed.
@@ -36,6 +52,8 @@ pub enum SignInNotice {
     },
     /// The application or its request wants a fresh sign-in of someone who is signed in already.
     Again,
+    /// Nobody signed in through another provider.
+    Upstream(Problem),
 }
 
 impl SignIn {
@@ -57,6 +75,13 @@ impl SignIn {
                 ui.text_with("sign-in-throttled", "wait", ui.duration(wait))
             }
             SignInNotice::Again => ui.text("sign-in-again"),
+            SignInNotice::Upstream(problem) => ui.text(match problem {
+                Problem::Declined => "sign-in-upstream-declined",
+                Problem::Unavailable => "sign-in-upstream-unavailable",
+                Problem::Unbelievable => "sign-in-upstream-unbelievable",
+                Problem::NotAdmitted => "sign-in-upstream-not-admitted",
+                Problem::LinkedElsewhere => "sign-in-upstream-linked-elsewhere",
+            }),
         })
     }
 

@@ -103,6 +103,14 @@ fn departures(name: &str) -> Vec<Departure> {
     departures.collect()
 }
 
+fn upstream() -> UpstreamButton {
+    UpstreamButton {
+        id: "house".to_owned(),
+        label: EVIL.to_owned(),
+        logo: Some(EVIL.to_owned()),
+    }
+}
+
 fn sign_in(notice: Option<SignInNotice>) -> SignIn {
     SignIn {
         ui: ui(),
@@ -111,6 +119,8 @@ fn sign_in(notice: Option<SignInNotice>) -> SignIn {
         form: form(),
         username: EVIL.to_owned(),
         notice,
+        upstreams: vec![upstream()],
+        passwords: true,
     }
 }
 
@@ -299,6 +309,15 @@ fn account_pages() -> Vec<Result<String, askama::Error>> {
                 consents: notice.iter().map(|_| consent.clone()).collect(),
                 notice,
                 sessions: vec![session("1", true), session("2", false)],
+                links: Links {
+                    rows: vec![LinkRow {
+                        label: EVIL.to_owned(),
+                        since: noon(),
+                        unlink: form(),
+                    }],
+                    buttons: vec![upstream()],
+                    link: form(),
+                },
                 end_all: form(),
                 password_href: "/op/account/password".to_owned(),
                 sign_outs_href: "/op/account/sign-outs".to_owned(),
@@ -436,13 +455,13 @@ fn every_page_has_one_heading_a_title_and_unique_ids() {
 }
 
 #[test]
-fn both_forms_of_the_sign_in_page_carry_the_hidden_fields() {
+fn every_form_of_the_sign_in_page_carries_the_hidden_fields() {
     let html = Html::parse_document(&sign_in(None).render().unwrap());
     let forms = all(&html, "form[method=post][action='/op/x']");
-    assert_eq!(forms.len(), 2);
+    assert_eq!(forms.len(), 3);
     for name in ["interaction", "csrf"] {
         let field = format!("form > input[type=hidden][name={name}]");
-        assert_eq!(all(&html, &field).len(), 2);
+        assert_eq!(all(&html, &field).len(), 3);
     }
     let cancel = "form:not(:has(#password)) button[name=action][value=cancel]";
     assert_eq!(all(&html, cancel).len(), 1);

@@ -49,6 +49,8 @@ pub struct SignedIn<'a> {
     pub sub: &'a str,
     /// When they last proved it.
     pub auth_time: Timestamp,
+    /// Of which class that was, if that is known.
+    pub acr: Option<&'a str>,
 }
 
 /// A consent that was given and not withdrawn.
@@ -84,6 +86,8 @@ pub enum Why {
     AccountChoiceAsked,
     /// The sign-in is older than `max_age`.
     TooLongAgo,
+    /// The application wants a sign-in of another class: the essential claim `acr`.
+    AnotherClassAsked,
     /// The application expects somebody else: `id_token_hint`, or the claim `sub` with a value.
     SomebodyElseExpected,
 }
@@ -124,6 +128,10 @@ fn why_sign_in(request: &AuthorizationRequest, facts: &Facts<'_>) -> Option<Why>
     let another = matches!(facts.hint, Hint::About(sub) if sub != session.sub);
     if another || !request.claims.is_about(session.sub) {
         return Some(Why::SomebodyElseExpected);
+    }
+    // One that is of another house's class does not do where ours is essential, however new it is (attack 73).
+    if !request.claims.is_met_by(session.acr.unwrap_or_default()) {
+        return Some(Why::AnotherClassAsked);
     }
     if signed_in_since_the_request(facts) {
         return None;
@@ -230,6 +238,7 @@ mod tests {
             session: Some(SignedIn {
                 sub: "ada",
                 auth_time: earlier,
+                acr: Some(ACR_PASSWORD),
             }),
             consent: Some(Consented {
                 permission,
@@ -308,6 +317,7 @@ mod tests {
                 session: Some(SignedIn {
                     sub: "ada",
                     auth_time: noon(),
+                    acr: Some(ACR_PASSWORD),
                 }),
                 now: noon() + TimeDelta::hours(2),
                 ..facts(&everything)
@@ -335,6 +345,7 @@ mod tests {
             session: Some(SignedIn {
                 sub: "ada",
                 auth_time: noon(),
+                acr: Some(ACR_PASSWORD),
             }),
             ..facts(&everything)
         };
@@ -378,6 +389,7 @@ mod tests {
             session: Some(SignedIn {
                 sub: "ada",
                 auth_time: noon(),
+                acr: Some(ACR_PASSWORD),
             }),
             ..expected
         };
@@ -549,6 +561,7 @@ mod tests {
             session: Some(SignedIn {
                 sub: "ada",
                 auth_time: noon(),
+                acr: Some(ACR_PASSWORD),
             }),
             ..facts(&everything)
         };

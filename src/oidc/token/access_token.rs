@@ -5,7 +5,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::clock::Timestamp;
-use crate::oidc::authorization::decision::ACR_PASSWORD;
 use crate::oidc::client::Client;
 use crate::oidc::error::{ErrorCode, OAuthError};
 use crate::oidc::issuer::Issuer;
@@ -102,7 +101,9 @@ impl AccessTokenClaims {
                 .and_then(|known| known.sid)
                 .map(str::to_owned),
             auth_time: authentication.map(|known| known.auth_time.timestamp()),
-            acr: authentication.map(|_| ACR_PASSWORD.to_owned()),
+            acr: authentication
+                .and_then(|known| known.acr)
+                .map(str::to_owned),
             act: None,
         }
     }

@@ -10,7 +10,6 @@ use serde_json::{Map, Value};
 
 use crate::clock::Timestamp;
 use crate::oidc::algorithm::SigningAlgorithm;
-use crate::oidc::authorization::decision::{ACR_PASSWORD, AMR_PASSWORD};
 use crate::oidc::claims;
 use crate::oidc::issuer::Issuer;
 
@@ -26,6 +25,10 @@ pub struct Authentication<'a> {
     pub sid: Option<&'a str>,
     /// When they proved it.
     pub auth_time: Timestamp,
+    /// Of which class that was (Core §2), if that is known.
+    pub acr: Option<&'a str>,
+    /// How (RFC 8176), separated by spaces.
+    pub amr: &'a str,
 }
 
 /// The claims of an ID token. Anything more in one makes it unreadable, so that no other kind of
@@ -51,7 +54,9 @@ pub struct IdTokenClaims {
     pub c_hash: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sid: Option<String>,
-    pub acr: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acr: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub amr: Vec<String>,
 }
 
@@ -75,8 +80,12 @@ impl IdTokenClaims {
             at_hash: None,
             c_hash: None,
             sid: authentication.sid.map(str::to_owned),
-            acr: ACR_PASSWORD.to_owned(),
-            amr: vec![AMR_PASSWORD.to_owned()],
+            acr: authentication.acr.map(str::to_owned),
+            amr: authentication
+                .amr
+                .split_whitespace()
+                .map(str::to_owned)
+                .collect(),
         }
     }
 
@@ -131,6 +140,8 @@ pub(in crate::oidc) mod tests {
         sub: "ada",
         sid: Some("s1"),
         auth_time: Timestamp::UNIX_EPOCH,
+        acr: Some("urn:exeunt:acr:password"),
+        amr: "pwd",
     };
 
     /// An ID token of ours for the client `ledger`.

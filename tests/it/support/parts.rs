@@ -27,6 +27,7 @@ pub async fn sessions_with(provider: &Provider, count: usize, client_ids: &[&str
             user_id,
             auth_time: now,
             amr: "pwd".to_owned(),
+            acr: None,
             created_at: now,
             last_seen_at: now,
             expires_at: now + TimeDelta::days(30),

@@ -1,0 +1,184 @@
+//! Somebody of whom an upstream vouches who they are is let in: as who they are here, or as somebody new.
+
+use uuid::Uuid;
+
+use super::finish::Identified;
+use crate::clock::Timestamp;
+use crate::flows::sign_in::{BrowserCookies, Proof, begin_in};
+use crate::flows::{FlowError, Provider, known_browser};
+use crate::metrics::SignInResult;
+use crate::oidc::upstream::answer::Problem;
+use crate::oidc::upstream::{Upstream, person};
+use crate::store::identities::{self, Identity};
+use crate::store::session_upstreams::{self, SessionUpstream};
+use crate::store::users::{self, User};
+use crate::store::{self, Transaction, passwords};
+
+/// The browser that somebody came back in.
+pub struct Browser<'a> {
+    /// What it calls itself.
+    pub user_agent: &'a str,
+    /// The session cookie that came along, if one did.
+    pub cookie: Option<&'a str>,
+}
+
+/// Begins a session, or renews the one that this person has in this browser; somebody else's ends. Who is nobody here
+/// yet becomes somebody, if the upstream's policy lets them.
+///
+/// # Errors
+/// When we can't tell.
+pub async fn admit(
+    provider: &Provider,
+    upstream: &Upstream,
+    identified: &Identified,
+    browser: &Browser<'_>,
+) -> Result<Result<BrowserCookies, Problem>, FlowError> {
+    let admitted = match try_to_admit(provider, upstream, identified, browser).await {
+        // Somebody signed in twice at once for the first time: by now they are somebody.
+        Err(FlowError::Store(error)) if error.is_duplicate() => {
+            try_to_admit(provider, upstream, identified, browser).await?
+        }
+        admitted => admitted?,
+    };
+    provider.metrics.tried_to_sign_in(match &admitted {
+        Ok(_) => SignInResult::Done,
+        Err(_) => SignInResult::Refused,
+    });
+    Ok(admitted)
+}
+
+async fn try_to_admit(
+    provider: &Provider,
+    upstream: &Upstream,
+    identified: &Identified,
+    browser: &Browser<'_>,
+) -> Result<Result<BrowserCookies, Problem>, FlowError> {
+    let now = provider.clock.now();
+    let vouched = &identified.vouched;
+    let tx = provider.database.begin().await?;
+    let known = identities::find(&tx, &upstream.issuer, &vouched.subject).await?;
+    let user_id = match known {
+        Some(identity) => match returning(&tx, upstream, identified, &identity, now).await? {
+            Some(user_id) => user_id,
+            None => return Ok(Err(Problem::NotAdmitted)),
+        },
+        None if person::is_admitted(upstream, &vouched.claims) => {
+            newcomer(provider, &tx, upstream, identified, now).await?
+        }
+        None => {
+            tracing::info!(upstream = upstream.id, "somebody new was not let in");
+            return Ok(Err(Problem::NotAdmitted));
+        }
+    };
+    let proof = Proof {
+        user_id,
+        auth_time: identified.auth_time,
+        amr: vouched.amr.clone(),
+        acr: vouched.acr.clone(),
+    };
+    let (cookie, session_id) = begin_in(
+        provider,
+        &tx,
+        proof,
+        browser.cookie,
+        browser.user_agent,
+        now,
+    )
+    .await?;
+    let from = SessionUpstream {
+        session_id,
+        issuer: upstream.issuer.clone(),
+        subject: vouched.subject.clone(),
+        sid: vouched.sid.clone(),
+        sealed_id_token: provider.master.seal(
+            provider.random.as_ref(),
+            &id_token_sealed_for(session_id),
+            identified.id_token.as_bytes(),
+        ),
+    };
+    session_upstreams::save(&tx, &from).await?;
+    let password = passwords::find(&tx, user_id).await?;
+    store::commit(tx).await?;
+    provider.work.notify_one();
+    let set_at = password.map_or(now, |password| password.set_at);
+    Ok(Ok(BrowserCookies {
+        session: cookie,
+        known: known_browser::introduce(provider, user_id, set_at),
+    }))
+}
+
+/// Whose ID token it is.
+pub(in crate::flows) fn id_token_sealed_for(session_id: Uuid) -> String {
+    format!("upstream id token {session_id}")
+}
+
+/// Who is somebody here; none when they were shut out.
+async fn returning(
+    tx: &Transaction,
+    upstream: &Upstream,
+    identified: &Identified,
+    identity: &Identity,
+    now: Timestamp,
+) -> Result<Option<Uuid>, FlowError> {
+    let user = users::lock(tx, identity.user_id).await?;
+    let Some(user) = user.filter(|user| user.disabled_at.is_none()) else {
+        return Ok(None);
+    };
+    // With the person held: they may have unlinked the two since.
+    if !identities::used(tx, identity, now).await? {
+        return Ok(None);
+    }
+    // What the file or an administrator says of somebody with a password, no upstream changes.
+    let is_theirs = !user.declared && passwords::find(tx, user.id).await?.is_none();
+    if upstream.refreshes_claims && is_theirs {
+        let claims = person::claims(upstream, &identified.vouched.claims);
+        if claims != user.claims {
+            let changed = User {
+                claims,
+                updated_at: now,
+                ..user.clone()
+            };
+            users::save(tx, &changed).await?;
+        }
+    }
+    Ok(Some(user.id))
+}
+
+/// Somebody new, who has no password here.
+async fn newcomer(
+    provider: &Provider,
+    tx: &Transaction,
+    upstream: &Upstream,
+    identified: &Identified,
+    now: Timestamp,
+) -> Result<Uuid, FlowError> {
+    let vouched = &identified.vouched;
+    let claims = person::claims(upstream, &vouched.claims);
+    let id = provider.random.identifier();
+    let wanted = person::username(upstream, &claims, &vouched.subject);
+    let wanted = crate::config::canonical_name(&wanted);
+    let username = match users::find_by_username(tx, &wanted).await? {
+        None => wanted,
+        Some(_) => format!("{}:{id}", upstream.id),
+    };
+    let user = User {
+        id,
+        username,
+        claims,
+        created_at: now,
+        updated_at: now,
+        disabled_at: None,
+        declared: false,
+    };
+    users::save(tx, &user).await?;
+    let identity = Identity {
+        issuer: upstream.issuer.clone(),
+        subject: vouched.subject.clone(),
+        user_id: id,
+        created_at: now,
+        last_used_at: now,
+    };
+    identities::insert(tx, &identity).await?;
+    tracing::info!(upstream = upstream.id, user = %id, "somebody new came in");
+    Ok(id)
+}

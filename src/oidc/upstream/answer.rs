@@ -1,0 +1,235 @@
+//! What an upstream answers: by the browser (Core §3.1.2.5, RFC 9207), at its token endpoint, and in its ID token
+//! (Core §3.1.3.7).
+
+use std::str::FromStr as _;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chrono::{DateTime, TimeDelta};
+use openidconnect::core::{
+    CoreIdToken, CoreIdTokenVerifier, CoreJsonWebKeySet, CoreJwsSigningAlgorithm,
+};
+use openidconnect::{AccessToken, AccessTokenHash, ClientId, IssuerUrl, Nonce};
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use super::Upstream;
+use super::metadata::Metadata;
+use crate::clock::Timestamp;
+use crate::oidc::params::Params;
+
+/// How much their clock may differ from ours.
+const SKEW: TimeDelta = TimeDelta::seconds(30);
+/// The longest `sub` (Core §2) and `sid` that we take.
+const LONGEST_SUB: usize = 255;
+/// The most characters of `acr`, and of all of `amr`.
+const LONGEST_CLASS: usize = 255;
+
+/// Why nobody signed in through an upstream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Problem {
+    /// They did not go on there, or it did not let them in.
+    Declined,
+    /// It can't be reached, or says that it can't answer now.
+    Unavailable,
+    /// What it answered can't be believed; the log says why.
+    Unbelievable,
+    /// Its policy here does not let them in, or they were shut out: nobody outside can tell.
+    NotAdmitted,
+    /// They are somebody else here already.
+    LinkedElsewhere,
+}
+
+/// Why an answer can't be believed, for our log. It quotes nothing that was received.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Unbelievable(pub String);
+
+fn unbelievable<T>(why: impl Into<String>) -> Result<T, Unbelievable> {
+    Err(Unbelievable(why.into()))
+}
+
+/// What the browser brought back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Brought {
+    /// A code.
+    Code(String),
+    /// An error.
+    Error(Problem),
+}
+
+/// Reads what the browser brought back. Whose answer it is comes first (RFC 9207 §2.4, attack 14): a code or an error of
+/// another's is none.
+///
+/// # Errors
+/// When it is not this upstream's, or nothing.
+pub fn brought(
+    params: &Params,
+    upstream: &Upstream,
+    metadata: &Metadata,
+) -> Result<Brought, Unbelievable> {
+    match params.get("iss") {
+        Some(iss) if iss != upstream.issuer => {
+            return unbelievable("its answer names another issuer");
+        }
+        None if metadata.authorization_response_iss_parameter_supported => {
+            return unbelievable("its answer names no issuer, though it says that its answers do");
+        }
+        _ => {}
+    }
+    match (params.get("error"), params.get("code")) {
+        (Some("temporarily_unavailable" | "server_error"), None) => {
+            Ok(Brought::Error(Problem::Unavailable))
+        }
+        (Some(_), None) => Ok(Brought::Error(Problem::Declined)),
+        (None, Some(code)) if !code.is_empty() => Ok(Brought::Code(code.to_owned())),
+        _ => unbelievable("its answer has neither code nor error, or both"),
+    }
+}
+
+/// What a token endpoint gives for a code.
+#[derive(Deserialize)]
+pub struct Tokens {
+    /// For userinfo.
+    pub access_token: String,
+    /// Who signed in.
+    pub id_token: String,
+}
+
+/// What an upstream vouches for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Vouched {
+    /// Who, there.
+    pub subject: String,
+    /// The session's name there.
+    pub sid: Option<String>,
+    /// When they signed in there, if it says so.
+    pub auth_time: Option<Timestamp>,
+    /// The class of that sign-in. None of ours: what we say of our own sign-ins nobody else can.
+    pub acr: Option<String>,
+    /// How (RFC 8176), separated by spaces.
+    pub amr: String,
+    /// Every claim of the ID token, as it stands.
+    pub claims: Map<String, Value>,
+}
+
+/// What an ID token is compared with.
+#[derive(Debug, Clone, Copy)]
+pub struct Expected<'a> {
+    /// Whose it is.
+    pub upstream: &'a Upstream,
+    /// The upstream's keys.
+    pub keys: &'a CoreJsonWebKeySet,
+    /// What was asked with.
+    pub nonce: &'a str,
+    /// What came with it.
+    pub access_token: &'a str,
+    /// The present.
+    pub now: Timestamp,
+}
+
+/// Checks an ID token: signature, issuer, audience, expiry, nonce, and that the access token beside it is its own.
+///
+/// # Errors
+/// Why it can't be believed.
+pub fn verify(id_token: &str, expected: &Expected<'_>) -> Result<Vouched, Unbelievable> {
+    let Ok(token) = CoreIdToken::from_str(id_token) else {
+        return unbelievable("its ID token is none");
+    };
+    let upstream = expected.upstream;
+    let Ok(issuer) = IssuerUrl::new(upstream.issuer.clone()) else {
+        return unbelievable("its issuer is no URL");
+    };
+    let now = expected.now;
+    let client_id = ClientId::new(upstream.client_id.clone());
+    // Without the secret: a token signed with it could be of anyone who knows it.
+    let verifier = CoreIdTokenVerifier::new_public_client(client_id, issuer, expected.keys.clone())
+        .set_allowed_algs([
+            CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha256,
+            CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha384,
+            CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha512,
+            CoreJwsSigningAlgorithm::RsaSsaPssSha256,
+            CoreJwsSigningAlgorithm::EcdsaP256Sha256,
+            CoreJwsSigningAlgorithm::EdDsa,
+        ])
+        .set_time_fn(move || now - SKEW)
+        .set_issue_time_verifier_fn(move |issued_at| match issued_at <= now + SKEW {
+            true => Ok(()),
+            false => Err("it is of the future".to_owned()),
+        });
+    let claims = token
+        .claims(&verifier, &Nonce::new(expected.nonce.to_owned()))
+        .map_err(|why| Unbelievable(format!("its ID token does not hold: {why}")))?;
+    if let Some(hash) = claims.access_token_hash() {
+        let access_token = AccessToken::new(expected.access_token.to_owned());
+        let own = token
+            .signing_alg()
+            .ok()
+            .zip(token.signing_key(&verifier).ok())
+            .and_then(|(alg, key)| AccessTokenHash::from_token(&access_token, alg, key).ok());
+        if own.as_ref() != Some(hash) {
+            return unbelievable("the access token is not the ID token's");
+        }
+    }
+    let Some(claims) = payload(id_token) else {
+        return unbelievable("its ID token has no claims");
+    };
+    vouched(claims, upstream)
+}
+
+/// What the claims of an ID token that holds say.
+fn vouched(claims: Map<String, Value>, upstream: &Upstream) -> Result<Vouched, Unbelievable> {
+    let text = |name: &str| claims.get(name).and_then(Value::as_str).map(str::to_owned);
+    let fits = |text: &String| (1..=LONGEST_SUB).contains(&text.len());
+    let Some(subject) = text("sub").filter(fits) else {
+        return unbelievable("its ID token names nobody");
+    };
+    if let Some(azp) = text("azp")
+        && azp != upstream.client_id
+    {
+        return unbelievable("its ID token is another client's");
+    }
+    let seconds = claims.get("auth_time").and_then(Value::as_i64);
+    let sound = |class: &String| {
+        !class.starts_with("urn:exeunt:") && (1..=LONGEST_CLASS).contains(&class.len())
+    };
+    let amr = claims.get("amr").and_then(Value::as_array);
+    let amr: Vec<_> = amr
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .filter(|method| !method.is_empty() && method.bytes().all(|byte| byte.is_ascii_graphic()))
+        .collect();
+    Ok(Vouched {
+        sid: text("sid").filter(fits),
+        auth_time: seconds.and_then(|seconds| DateTime::from_timestamp(seconds, 0)),
+        acr: text("acr").filter(sound),
+        amr: Some(amr.join(" "))
+            .filter(|amr| amr.len() <= LONGEST_CLASS)
+            .unwrap_or_default(),
+        subject,
+        claims,
+    })
+}
+
+/// The claims of a compact JWS, whoever signed it.
+fn payload(token: &str) -> Option<Map<String, Value>> {
+    let payload = token.split('.').nth(1)?;
+    let json = URL_SAFE_NO_PAD.decode(payload).ok()?;
+    serde_json::from_slice(&json).ok()
+}
+
+/// Adds what userinfo says (Core §5.3.2), which must be about the same person; the ID token outranks it.
+///
+/// # Errors
+/// When it is about somebody else, or nothing that can be read.
+pub fn with_userinfo(mut vouched: Vouched, body: &[u8]) -> Result<Vouched, Unbelievable> {
+    let Ok(mut claims) = serde_json::from_slice::<Map<String, Value>>(body) else {
+        return unbelievable("its userinfo is no JSON object");
+    };
+    if claims.get("sub").and_then(Value::as_str) != Some(&vouched.subject) {
+        return unbelievable("its userinfo is about somebody else");
+    }
+    claims.append(&mut vouched.claims);
+    Ok(Vouched { claims, ..vouched })
+}

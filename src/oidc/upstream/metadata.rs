@@ -1,0 +1,107 @@
+//! What an upstream says of itself (Discovery 1.0 §3).
+
+use serde::Deserialize;
+
+use super::AuthMethod;
+
+/// The part of its metadata that we use.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[expect(missing_docs, reason = "the names are the specifications'")]
+pub struct Metadata {
+    pub issuer: String,
+    pub authorization_endpoint: String,
+    pub token_endpoint: String,
+    pub jwks_uri: String,
+    #[serde(default)]
+    pub userinfo_endpoint: Option<String>,
+    #[serde(default)]
+    pub end_session_endpoint: Option<String>,
+    #[serde(default)]
+    pub token_endpoint_auth_methods_supported: Option<Vec<String>>,
+    #[serde(default)]
+    pub id_token_signing_alg_values_supported: Vec<String>,
+    #[serde(default)]
+    pub code_challenge_methods_supported: Vec<String>,
+    #[serde(default)]
+    pub authorization_response_iss_parameter_supported: bool,
+    #[serde(default)]
+    pub backchannel_logout_supported: bool,
+    #[serde(default)]
+    pub backchannel_logout_session_supported: bool,
+    #[serde(default)]
+    pub frontchannel_logout_supported: bool,
+}
+
+/// Where it says so (Discovery 1.0 §4).
+pub fn address(issuer: &str) -> String {
+    let issuer = issuer.trim_end_matches('/');
+    format!("{issuer}/.well-known/openid-configuration")
+}
+
+/// The signatures of ID tokens that we take.
+pub const ALGORITHMS: [&str; 6] = ["RS256", "RS384", "RS512", "PS256", "ES256", "EdDSA"];
+
+impl Metadata {
+    /// Reads the document; none when it is none.
+    pub fn read(json: &[u8]) -> Option<Self> {
+        serde_json::from_slice(json).ok()
+    }
+
+    /// What does not fit, so that nobody can sign in; in words.
+    pub fn misfits(&self, issuer: &str, method: AuthMethod) -> Vec<String> {
+        let mut misfits = Vec::new();
+        if self.issuer != issuer {
+            misfits.push(format!(
+                "it calls itself {}, not {issuer}: write that as issuer",
+                self.issuer
+            ));
+        }
+        let signs = &self.id_token_signing_alg_values_supported;
+        if !signs.is_empty() && !signs.iter().any(|alg| ALGORITHMS.contains(&alg.as_str())) {
+            misfits.push(format!(
+                "its ID tokens are signed with {}, and we take {}",
+                signs.join(", "),
+                ALGORITHMS.join(", ")
+            ));
+        }
+        let methods = &self.token_endpoint_auth_methods_supported;
+        let basic = ["client_secret_basic".to_owned()];
+        let methods = methods.as_deref().unwrap_or(&basic);
+        if !methods.iter().any(|known| known == method.as_str()) {
+            misfits.push(format!(
+                "it does not take {}, but {}",
+                method.as_str(),
+                methods.join(", ")
+            ));
+        }
+        misfits
+    }
+
+    /// What is missing, though people can sign in; in words.
+    pub fn shortcomings(&self) -> Vec<String> {
+        let mut missing = Vec::new();
+        let s256 = |method: &String| method == "S256";
+        if !self.code_challenge_methods_supported.iter().any(s256) {
+            missing.push("it does not say that it supports PKCE (S256)".to_owned());
+        }
+        if !self.authorization_response_iss_parameter_supported {
+            missing.push(
+                "its answers do not name it (RFC 9207): only the callback address tells it from others"
+                    .to_owned(),
+            );
+        }
+        if self.userinfo_endpoint.is_none() {
+            missing.push("it has no userinfo endpoint: its ID tokens must say it all".to_owned());
+        }
+        if self.end_session_endpoint.is_none() {
+            missing.push("it has no end session endpoint: nobody is signed out there".to_owned());
+        }
+        if !self.backchannel_logout_supported {
+            missing.push("it does not tell servers when somebody signs out there".to_owned());
+        } else if !self.backchannel_logout_session_supported {
+            missing
+                .push("its logout tokens name no session (sid), but the person alone".to_owned());
+        }
+        missing
+    }
+}

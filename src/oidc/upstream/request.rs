@@ -1,0 +1,112 @@
+//! What an upstream is asked (Core §3.1.2.1).
+
+use chrono::TimeDelta;
+use serde::{Deserialize, Serialize};
+
+use super::Upstream;
+use crate::clock::Timestamp;
+use crate::oidc::authorization::{AuthorizationRequest, Prompt};
+use crate::oidc::issuer::Issuer;
+use crate::oidc::params::Params;
+use crate::oidc::pkce::challenge_of;
+use crate::oidc::uri;
+
+/// How much two clocks may differ before a sign-in there looks older than the question.
+const SKEW: TimeDelta = TimeDelta::seconds(5);
+
+/// What the application that asks us wants to be sure of; it is passed on.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Wanted {
+    /// `prompt`, as far as it concerns the sign-in.
+    pub prompt: Vec<String>,
+    /// `max_age` in seconds.
+    pub max_age: Option<u32>,
+    /// `login_hint`.
+    pub login_hint: Option<String>,
+    /// `acr_values`.
+    pub acr_values: Option<String>,
+    /// `ui_locales`.
+    pub ui_locales: Option<String>,
+}
+
+impl Wanted {
+    /// Of an application's request. Consent is asked here, not there.
+    pub fn by(request: &AuthorizationRequest, params: &Params) -> Self {
+        let passed_on = [Prompt::Login, Prompt::SelectAccount].into_iter();
+        let passed_on = passed_on.filter(|prompt| request.asks(*prompt));
+        let text = |name: &str| params.get(name).map(str::to_owned);
+        Self {
+            prompt: passed_on.map(|prompt| prompt.as_str().to_owned()).collect(),
+            max_age: request.max_age,
+            login_hint: request.login_hint.clone(),
+            acr_values: text("acr_values"),
+            ui_locales: text("ui_locales"),
+        }
+    }
+}
+
+/// What is made anew for each question.
+#[derive(Debug, Clone, Copy)]
+pub struct Fresh<'a> {
+    /// Comes back with the answer.
+    pub state: &'a str,
+    /// Comes back in the ID token.
+    pub nonce: &'a str,
+    /// What the code will be redeemed with.
+    pub code_verifier: &'a str,
+}
+
+/// The address to send the browser to. `longest` is how long a session here lasts: no sign-in there is older for us.
+pub fn address(
+    upstream: &Upstream,
+    authorization_endpoint: &str,
+    our_issuer: &Issuer,
+    wanted: &Wanted,
+    fresh: Fresh<'_>,
+    longest: TimeDelta,
+) -> String {
+    // Whoever is asked for `max_age` must say when somebody signed in (Core §3.1.2.1), and only that shows that they did
+    // so again (attack 73).
+    let max_age = match wanted.prompt.iter().any(|prompt| prompt == "login") {
+        true => 0,
+        false => wanted
+            .max_age
+            .map_or_else(|| longest.num_seconds(), i64::from),
+    };
+    let mut parameters = vec![
+        ("response_type", "code".to_owned()),
+        ("client_id", upstream.client_id.clone()),
+        ("redirect_uri", upstream.callback(our_issuer)),
+        ("scope", upstream.scope.clone()),
+        ("state", fresh.state.to_owned()),
+        ("nonce", fresh.nonce.to_owned()),
+        ("code_challenge", challenge_of(fresh.code_verifier)),
+        ("code_challenge_method", "S256".to_owned()),
+        ("max_age", max_age.to_string()),
+    ];
+    if !wanted.prompt.is_empty() {
+        parameters.push(("prompt", wanted.prompt.join(" ")));
+    }
+    for (name, value) in [
+        ("login_hint", &wanted.login_hint),
+        ("acr_values", &wanted.acr_values),
+        ("ui_locales", &wanted.ui_locales),
+    ] {
+        if let Some(value) = value {
+            parameters.push((name, value.clone()));
+        }
+    }
+    uri::with_query(authorization_endpoint, &parameters)
+}
+
+/// When somebody proved who they are, as far as it counts here (attack 73). A sign-in there since we asked is one now;
+/// an older one is as old as it is; of one of which nothing is said nobody knows how old it is, and it is never young
+/// enough.
+pub fn auth_time(said: Option<Timestamp>, asked_at: Timestamp, now: Timestamp) -> Timestamp {
+    match said {
+        // Whole seconds there, fractions here.
+        Some(said) if said.timestamp() >= (asked_at - SKEW).timestamp() => now,
+        Some(said) => said.min(now),
+        None => Timestamp::UNIX_EPOCH,
+    }
+}

@@ -1,0 +1,222 @@
+use serde_json::{Value, json};
+
+use super::answer::{Brought, Problem, brought};
+use super::metadata::Metadata;
+use super::person::{claims, is_admitted, username};
+use super::request::auth_time;
+use super::*;
+use crate::clock::Timestamp;
+use crate::oidc::params::Params;
+use chrono::{DateTime, TimeDelta};
+
+fn house() -> Upstream {
+    Upstream {
+        id: "house".to_owned(),
+        issuer: "https://id.house.example".to_owned(),
+        client_id: "exeunt".to_owned(),
+        auth_method: AuthMethod::ClientSecretBasic,
+        scope: SCOPE.to_owned(),
+        label: "The other house".to_owned(),
+        logo: None,
+        domains: vec!["house.example".to_owned()],
+        admits: Admits::Domains,
+        refreshes_claims: true,
+        claims: BTreeMap::new(),
+        private_networks: Vec::new(),
+    }
+}
+
+fn said(value: Value) -> serde_json::Map<String, Value> {
+    match value {
+        Value::Object(map) => map,
+        _ => panic!("no object"),
+    }
+}
+
+/// Attack 89: an address that nobody verified, or that is not of the domain, lets nobody in. Attack 90: domains are
+/// compared in one form.
+#[test]
+fn a_verified_address_in_the_domain_lets_people_in_and_no_other_does() {
+    for (claims, admitted) in [
+        (
+            json!({ "email": "ada@house.example", "email_verified": true }),
+            true,
+        ),
+        (
+            json!({ "email": "ada@HOUSE.example", "email_verified": true }),
+            true,
+        ),
+        (
+            json!({ "email": "ada@house.example", "email_verified": false }),
+            false,
+        ),
+        (
+            json!({ "email": "ada@house.example", "email_verified": "true" }),
+            false,
+        ),
+        (json!({ "email": "ada@house.example" }), false),
+        (
+            json!({ "email": "ada@house.example.evil.example", "email_verified": true }),
+            false,
+        ),
+        (
+            json!({ "email": "ada@evil.example", "email_verified": true }),
+            false,
+        ),
+        (
+            json!({ "email": "ada@sub.house.example", "email_verified": true }),
+            false,
+        ),
+        (
+            json!({ "email": "a@evil.example@house.example", "email_verified": true }),
+            false,
+        ),
+        (
+            json!({ "email": "\"a@evil.example\"@house.example", "email_verified": true }),
+            false,
+        ),
+        (
+            json!({ "email": "ada@house.example\n", "email_verified": true }),
+            false,
+        ),
+        (
+            json!({ "email": "ada@h\u{43e}use.example", "email_verified": true }),
+            false,
+        ),
+        (
+            json!({ "email": "@house.example", "email_verified": true }),
+            false,
+        ),
+        (json!({}), false),
+    ] {
+        assert_eq!(
+            is_admitted(&house(), &said(claims.clone())),
+            admitted,
+            "{claims}"
+        );
+    }
+}
+
+#[test]
+fn a_claim_lets_people_in_by_its_value_or_one_of_its_values() {
+    let upstream = Upstream {
+        admits: Admits::Claim {
+            name: "groups".to_owned(),
+            value: "staff".to_owned(),
+        },
+        ..house()
+    };
+    for (claims, admitted) in [
+        (json!({ "groups": ["guests", "staff"] }), true),
+        (json!({ "groups": "staff" }), true),
+        (json!({ "groups": ["staffing"] }), false),
+        (json!({ "groups": { "staff": true } }), false),
+        (json!({}), false),
+    ] {
+        assert_eq!(
+            is_admitted(&upstream, &said(claims.clone())),
+            admitted,
+            "{claims}"
+        );
+    }
+}
+
+#[test]
+fn claims_are_taken_over_under_our_names_where_their_type_fits() {
+    let upstream = Upstream {
+        claims: BTreeMap::from([("name".to_owned(), "displayName".to_owned())]),
+        ..house()
+    };
+    let said = said(json!({
+        "displayName": "Ada", "name": "Not this", "email": "ada@house.example", "email_verified": "yes",
+        "updated_at": 5, "sub": "s", "groups": ["staff"],
+    }));
+    let taken = claims(&upstream, &said);
+    assert_eq!(
+        serde_json::to_value(&taken).unwrap(),
+        json!({ "name": "Ada", "email": "ada@house.example" })
+    );
+    assert_eq!(username(&upstream, &taken, "s-1"), "house:s-1");
+}
+
+fn metadata() -> Metadata {
+    Metadata::read(
+        json!({
+            "issuer": "https://id.house.example", "authorization_endpoint": "https://id.house.example/a",
+            "token_endpoint": "https://id.house.example/t", "jwks_uri": "https://id.house.example/j",
+            "authorization_response_iss_parameter_supported": true,
+        })
+        .to_string()
+        .as_bytes(),
+    )
+    .unwrap()
+}
+
+/// Attack 14 (RFC 9207): an answer of another provider, or one that says nobody's though it could, is none: be it a code
+/// or an error.
+#[test]
+fn an_answer_counts_only_when_it_names_whose_it_is() {
+    let read = |text: &str, metadata: &Metadata| {
+        brought(&Params::parse(text.as_bytes()).unwrap(), &house(), metadata)
+    };
+    let ours = "iss=https%3A%2F%2Fid.house.example";
+    let code = || Ok(Brought::Code("c".to_owned()));
+    assert_eq!(read(&format!("code=c&{ours}"), &metadata()), code());
+    let declined = Ok(Brought::Error(Problem::Declined));
+    assert_eq!(
+        read(&format!("error=access_denied&{ours}"), &metadata()),
+        declined
+    );
+    for text in [
+        "code=c",
+        "error=access_denied",
+        "code=c&iss=https%3A%2F%2Fevil.example",
+        "error=access_denied&iss=https%3A%2F%2Fevil.example",
+        "code=c&iss=https%3A%2F%2Fid.house.example%2F",
+        &format!("code=c&error=access_denied&{ours}"),
+        &format!("code=&{ours}"),
+        ours,
+    ] {
+        assert!(read(text, &metadata()).is_err(), "{text}");
+    }
+    let silent = Metadata {
+        authorization_response_iss_parameter_supported: false,
+        ..metadata()
+    };
+    assert_eq!(read("code=c", &silent), code());
+    assert!(read("code=c&iss=https%3A%2F%2Fevil.example", &silent).is_err());
+}
+
+/// Attack 73: a sign-in there counts as new when it is, and one of which nothing is said never does.
+#[test]
+fn a_sign_in_elsewhere_is_as_old_as_it_is() {
+    let noon: Timestamp = DateTime::from_timestamp(1_800_000_000, 500_000_000).unwrap();
+    let (asked_at, now) = (noon, noon + TimeDelta::seconds(60));
+    let at = |seconds| Some(DateTime::from_timestamp(noon.timestamp() + seconds, 0).unwrap());
+    for same in [at(0), at(30), at(59)] {
+        assert_eq!(auth_time(same, asked_at, now), now, "{same:?}");
+    }
+    assert_eq!(Some(auth_time(at(-60), asked_at, now)), at(-60));
+    assert_eq!(auth_time(None, asked_at, now), Timestamp::UNIX_EPOCH);
+}
+
+#[test]
+fn an_issuer_of_others_may_end_in_a_slash_and_nothing_else_odd() {
+    for sound in [
+        "https://id.example",
+        "https://id.example/",
+        "https://id.example/tenant/",
+        "http://localhost:1",
+    ] {
+        assert_eq!(check_issuer(sound), Ok(()), "{sound}");
+    }
+    for unsound in [
+        "http://id.example",
+        "https://ID.example",
+        "https://a@id.example",
+        "https://id.example?x",
+        "id",
+    ] {
+        assert!(check_issuer(unsound).is_err(), "{unsound}");
+    }
+}

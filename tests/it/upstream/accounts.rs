@@ -1,0 +1,135 @@
+//! Who somebody of the other house is here.
+
+use exeunt::oidc::upstream::Admits;
+
+use super::Houses;
+use crate::support::ledger::{is_signed_in, open, sign_in, sign_in_page};
+use crate::support::visitor::{Answer, Visitor};
+
+/// Attack 89: ada of the other house has the verified address that ada of ours has, and is somebody else.
+#[actix_web::test]
+async fn an_address_makes_nobody_somebody_here() {
+    let houses = Houses::open().await;
+    let (ours, theirs) = (Visitor::default(), Visitor::default());
+    let page = sign_in_page(&houses.party, &ours).await;
+    let here = houses.id_claims(&sign_in(&ours, &page).await).await;
+    let there = houses.id_claims(&houses.sign_in(&theirs, &[]).await).await;
+    assert_ne!(here["sub"], there["sub"]);
+    // Nor is the one's session the other's: in one browser, the first one ends.
+    houses.sign_in(&ours, &[("prompt", "login")]).await;
+    let account = open(&ours, &houses.ours.url("/account")).await;
+    assert!(account.has("#links .link"), "{account:?}");
+    houses.close().await;
+}
+
+#[actix_web::test]
+async fn who_is_not_let_in_is_told_so_and_becomes_nobody() {
+    let houses = Houses::with(|upstream| upstream.admits = Admits::Nobody, |wish| wish).await;
+    let ada = Visitor::default();
+    let answer = houses.sign_in(&ada, &[]).await;
+    assert_eq!(
+        (answer.status.as_u16(), answer.page().as_str()),
+        (403, "page-sign-in")
+    );
+    assert!(answer.text("#notice").unwrap().contains("no access here"));
+    assert!(!is_signed_in(&houses.party, &ada).await);
+    houses.close().await;
+}
+
+async fn account(houses: &Houses, visitor: &Visitor) -> Answer {
+    open(visitor, &houses.ours.url("/account")).await
+}
+
+async fn link(houses: &Houses, visitor: &Visitor) -> Answer {
+    let page = account(houses, visitor).await;
+    let form = page.form_of("#link-house").expect("there is a button");
+    let sent = visitor.submit(&page, &form, &[]).await;
+    let page = visitor.follow(sent, &houses.other.issuer).await;
+    let back = houses.sign_in_there(visitor, &page).await;
+    houses.come_back(visitor, back).await
+}
+
+/// Attack 89: only who is signed in at both is linked.
+#[actix_web::test]
+async fn who_is_signed_in_at_both_links_the_two_and_comes_in_by_either() {
+    let houses = Houses::with(|upstream| upstream.admits = Admits::Nobody, |wish| wish).await;
+    let ada = Visitor::default();
+    let page = sign_in_page(&houses.party, &ada).await;
+    let here = houses.id_claims(&sign_in(&ada, &page).await).await;
+    let linked = link(&houses, &ada).await;
+    assert!(linked.has("#links .link"), "{linked:?}");
+    let there = houses.sign_in(&Visitor::default(), &[]).await;
+    assert_eq!(houses.id_claims(&there).await["sub"], here["sub"]);
+    // She has a password, so she may forget the other house.
+    let page = account(&houses, &ada).await;
+    let form = page.form_of("#links .unlink").unwrap();
+    let answer = ada.submit(&page, &form, &[]).await;
+    let after = ada.follow(answer, &houses.ours.issuer).await;
+    assert!(!after.has("#links .link"), "{after:?}");
+    assert_eq!(houses.sign_in(&Visitor::default(), &[]).await.status, 403);
+    houses.close().await;
+}
+
+/// Attack 72: the link is of the session in which it was asked for, whoever is signed in by now.
+#[actix_web::test]
+async fn a_link_that_somebody_else_asked_for_is_not_made() {
+    let houses = Houses::with(
+        |upstream| upstream.admits = Admits::Nobody,
+        |wish| wish.configure(crate::support::ledger::add_grace),
+    )
+    .await;
+    let browser = Visitor::default();
+    let page = sign_in_page(&houses.party, &browser).await;
+    sign_in(&browser, &page).await;
+    let page = account(&houses, &browser).await;
+    let form = page.form_of("#link-house").unwrap();
+    let sent = browser.submit(&page, &form, &[]).await;
+    let there = browser.follow(sent, &houses.other.issuer).await;
+    let back = houses.sign_in_there(&browser, &there).await;
+    // Meanwhile grace signs in, in the same browser.
+    let page = open(
+        &browser,
+        &houses.party.authorize_url(&[("prompt", "login")]),
+    )
+    .await;
+    crate::support::ledger::sign_in_as(
+        &browser,
+        &page,
+        "grace",
+        crate::support::provider::PASSWORD,
+    )
+    .await;
+    let answer = houses.come_back(&browser, back).await;
+    assert_eq!(answer.page(), "page-error", "{answer:?}");
+    assert!(!account(&houses, &browser).await.has("#links .link"));
+    houses.close().await;
+}
+
+#[actix_web::test]
+async fn nobody_is_locked_out_by_unlinking_the_only_way_in() {
+    let houses = Houses::open().await;
+    let ada = Visitor::default();
+    houses.sign_in(&ada, &[]).await;
+    let page = account(&houses, &ada).await;
+    let form = page.form_of("#links .unlink").unwrap();
+    let answer = ada.submit(&page, &form, &[]).await;
+    assert!(
+        answer.text("#notice").unwrap().contains("only way"),
+        "{answer:?}"
+    );
+    assert!(account(&houses, &ada).await.has("#links .link"));
+    houses.close().await;
+}
+
+#[actix_web::test]
+async fn who_was_shut_out_here_does_not_come_in_through_the_other_house() {
+    let houses = Houses::open().await;
+    houses.sign_in(&Visitor::default(), &[]).await;
+    houses
+        .ours
+        .sql("UPDATE users SET disabled_at = 1 WHERE username LIKE 'house:%'")
+        .await;
+    let answer = houses.sign_in(&Visitor::default(), &[]).await;
+    assert_eq!(answer.status, 403, "{answer:?}");
+    houses.close().await;
+}
