@@ -7,7 +7,7 @@ use std::ops::RangeInclusive;
 use crate::support::{files_below, name_of};
 
 /// The classes that apply as far as what they attack is there.
-const CLASSES: [(&str, RangeInclusive<u32>); 15] = [
+const CLASSES: [(&str, RangeInclusive<u32>); 16] = [
     ("redirect URIs", 1..=10),
     ("codes, PKCE and the authorization request", 11..=22),
     ("client authentication", 23..=29),

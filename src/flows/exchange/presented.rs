@@ -194,7 +194,7 @@ impl Look<'_> {
             grant: grant.id.to_string(),
             sid: claims.sid,
             auth_time: Some(claims.auth_time),
-            acr: Some(claims.acr),
+            acr: claims.acr,
             act: None,
         };
         Ok(Seen {

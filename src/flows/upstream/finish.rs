@@ -9,7 +9,7 @@ use serde_json::json;
 use url::form_urlencoded::byte_serialize;
 
 use super::start::{Kept, sealed_for};
-use super::{Purpose, UpstreamKeys, metadata_of, owner, secret_at};
+use super::{Purpose, UpstreamKeys, metadata_of, publisher, secret_at};
 use crate::clock::Timestamp;
 use crate::flows::{FlowError, Provider, tokens};
 use crate::jose::HashPurpose;

@@ -2,7 +2,7 @@
 
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::{metadata_of, owner, sealed_for, secret_at};
+use super::{metadata_of, publisher, sealed_for, secret_at};
 use crate::clock::Timestamp;
 use crate::config::DeclaredUpstream;
 use crate::flows::people::NotDone;
