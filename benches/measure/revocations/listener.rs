@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use exeunt_guard::{Guard, Refused};
 use serde_json::{Value, json};
 
-use super::{SERVICE, SERVICE_SECRET, Spec};
+use super::{REDIS, SERVICE, SERVICE_SECRET, Spec};
 use crate::process::{micros, obey, spent};
 
 /// The role of this program.
@@ -31,6 +31,11 @@ async fn connect(spec: &Spec) -> Guard {
     match spec.way.as_str() {
         "feed" => Guard::builder(&spec.issuer, SERVICE)
             .service_secret(SERVICE_SECRET)
+            .connect()
+            .await
+            .unwrap(),
+        REDIS => Guard::builder(&spec.issuer, SERVICE)
+            .redis(spec.redis.as_ref().unwrap())
             .connect()
             .await
             .unwrap(),

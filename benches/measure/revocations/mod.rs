@@ -5,6 +5,7 @@ mod flood;
 mod heard;
 mod introspection;
 pub mod listener;
+mod redis;
 pub mod source;
 
 use std::path::Path;
@@ -14,6 +15,7 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use self::listener::LISTENER;
+use self::redis::Redis;
 use self::source::SOURCE;
 use crate::fixtures::Side;
 use crate::load::Connection;
@@ -28,7 +30,8 @@ pub const SERVICE: &str = "https://api.example/";
 pub const SERVICE_SECRET: &str = "a-service-secret-of-more-than-24-characters";
 
 /// The ways in which a service can hear: see [`listener::serve`].
-const WAYS: [&str; 1] = ["feed"];
+const WAYS: [&str; 2] = ["feed", REDIS];
+pub const REDIS: &str = "Redis";
 
 /// What the processes know of each other.
 #[derive(Serialize, Deserialize)]
@@ -39,6 +42,8 @@ pub struct Spec {
     pub issuer: String,
     /// How the service hears: one of [`WAYS`].
     pub way: String,
+    /// The URL of the Redis, where it hears over that.
+    pub redis: Option<String>,
 }
 
 impl Spec {
@@ -59,13 +64,18 @@ struct Stage {
     source: Server,
     listener: Server,
     side: Side,
+    _redis: Option<Redis>,
     _folder: TempDir,
 }
 
 impl Stage {
-    /// A fresh database, and a service that hears in this way.
-    async fn set(is_postgres: bool, way: &str) -> Self {
+    /// A fresh database, and a service that hears in this way. None: there is no Redis.
+    async fn set(is_postgres: bool, way: &str) -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
+        let redis = match way {
+            REDIS => Some(Redis::start(folder.path())?),
+            _ => None,
+        };
         let database = if is_postgres {
             database_of_its_own().await.0
         } else {
@@ -75,17 +85,19 @@ impl Stage {
             database,
             issuer: String::new(),
             way: way.to_owned(),
+            redis: redis.as_ref().map(Redis::url),
         };
         spec.write(folder.path());
         let source = Server::start(SOURCE, folder.path());
         spec.issuer = format!("http://localhost:{}", source.port());
         spec.write(folder.path());
-        Self {
+        Some(Self {
             source,
             listener: Server::start(LISTENER, folder.path()),
             side: Side::open(&spec.database).await,
+            _redis: redis,
             _folder: folder,
-        }
+        })
     }
 
     /// Somebody signs in; answers an access token for the service.
@@ -109,13 +121,16 @@ pub async fn measure() -> Vec<Row> {
             continue;
         }
         for way in WAYS {
-            let mut stage = Stage::set(is_postgres, way).await;
+            let Some(mut stage) = Stage::set(is_postgres, way).await else {
+                eprintln!("no redis-server: please install it");
+                continue;
+            };
             eprintln!("{name}: from a commit to a refusal, over the {way} ...");
             rows.extend(heard::measure(name, way, &mut stage).await);
             eprintln!("{name}: revocations into the {way} ...");
             rows.extend(flood::measure(name, way, &mut stage).await);
         }
-        let mut stage = Stage::set(is_postgres, WAYS[0]).await;
+        let mut stage = Stage::set(is_postgres, WAYS[0]).await.unwrap();
         eprintln!("{name}: introspection ...");
         rows.extend(introspection::measure(name, &mut stage).await);
     }

@@ -4,7 +4,7 @@ use std::net::TcpListener;
 use std::path::Path;
 
 use chrono::TimeDelta;
-use exeunt::config::{Credential, DeclaredService, Place};
+use exeunt::config::{Bus, Credential, DeclaredService, Place, RedisUrl};
 use exeunt::flows::Provider;
 use exeunt::flows::end_session::end_session;
 use exeunt::oidc::logout::Cause;
@@ -32,7 +32,11 @@ const AT_ONCE: usize = 1_000;
 pub async fn serve(folder: &Path) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
-    let mut config = config(folder, &Spec::read(folder).database, port);
+    let spec = Spec::read(folder);
+    let mut config = config(folder, &spec.database, port);
+    config.bus = spec.redis.map(|url| Bus {
+        url: RedisUrl::parse(&url).unwrap(),
+    });
     config.services.push(DeclaredService {
         service: Service {
             identifier: SERVICE.to_owned(),
