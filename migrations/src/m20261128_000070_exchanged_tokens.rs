@@ -1,7 +1,7 @@
 //! Which tokens came from which, so that they are taken back together.
 
 use sea_orm_migration::prelude::*;
-use sea_orm_migration::schema::{big_integer, string};
+use sea_orm_migration::schema::{big_integer, integer, string};
 
 #[derive(Debug)]
 pub(crate) struct Migration;
@@ -22,6 +22,8 @@ impl MigrationTrait for Migration {
             .col(string("parent_jti"))
             .col(string("client_id"))
             .col(string("audience"))
+            // How many exchanges lie behind it, its own included.
+            .col(integer("generation"))
             .col(big_integer("expires_at"))
             .primary_key(Index::create().col("jti").col("parent_jti"));
         manager.create_table(table).await?;

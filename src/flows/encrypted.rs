@@ -232,7 +232,7 @@ pub(super) async fn good(
     }
     // What came from another token need not be for a service that the grant names.
     let is_exchanged = match &claims.jti {
-        Some(jti) => exchanged_tokens::is_for(db, jti, &claims.aud).await?,
+        Some(jti) => exchanged_tokens::is_for(db, jti, &claims.aud, token.client_id()).await?,
         None => false,
     };
     let is_granted = |grant: &Grant| {

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use self::presented::{Behind, Seen};
-use super::{FlowError, Provider, service_keys, services, status_list};
+use super::{FlowError, Provider, service_keys, services, status_list, tokens};
 use crate::clock::Timestamp;
 use crate::oidc::client::Client;
 use crate::oidc::error::OAuthError;
@@ -118,9 +118,13 @@ async fn given(
         depth: policy.depth,
     };
     let jti = provider.random.identifier().to_string();
-    let claims = exchange.child(&seen.subject, &jti, now)?;
+    let mut claims = exchange.child(&seen.subject, &jti, now)?;
     let actors = acting.and_then(|(_, parent)| parent);
     let mut person = written(provider, &service, &seen, actors, &claims, now).await?;
+    if let Behind::Vouched { .. } = seen.behind {
+        // A second look at the clock: an order that names the token's moment was given after its grant was there to be named.
+        claims.iat = provider.clock.now().timestamp();
+    }
     if service.wants_status() {
         let sid = claims.sid.as_deref().and_then(|sid| sid.parse().ok());
         let who = seen.user_id.map(|user_id| (user_id, sid));
@@ -150,12 +154,45 @@ async fn given(
     })
 }
 
+/// How many exchanges may lie behind a token: each of a chain of actors, and one without.
+fn most_exchanges(provider: &Provider) -> usize {
+    provider.config.exchange.depth + 1
+}
+
 /// A token of ours that another comes from.
 #[derive(Clone)]
 struct Parent {
-    jti: String,
+    /// Its name; an ID token has none.
+    jti: Option<String>,
     audience: String,
+    client_id: String,
+    user_id: Option<Uuid>,
+    issued_at: Timestamp,
     grant: Uuid,
+}
+
+impl Parent {
+    /// Whether it was taken back, by its name or with others.
+    async fn is_dead(
+        &self,
+        provider: &Provider,
+        tx: &Transaction,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let name = TokenName::Jti(self.jti.clone().unwrap_or_default());
+        // As `access` has it: what a program has for ourselves goes on when everybody's sessions end.
+        if self.user_id.is_none() && self.audience == provider.config.issuer.as_str() {
+            return revocations::name_itself(tx, &name, &self.audience).await;
+        }
+        let token = revocations::Token {
+            name: &name,
+            audience: &self.audience,
+            user_id: self.user_id,
+            client_id: &self.client_id,
+            issued_at: self.issued_at,
+        };
+        revocations::name(tx, &token, now).await
+    }
 }
 
 /// Writes what the new token comes from, if that is all still good; answers what the token tells of the person.
@@ -169,7 +206,7 @@ async fn written(
 ) -> Result<Map<String, Value>, Stop> {
     let tx = provider.database.begin().await?;
     let client = match &seen.behind {
-        Behind::Ours { .. } => held(provider, &tx, claims, now).await?,
+        Behind::Ours(_) => held(provider, &tx, service, claims, now).await?,
         // The person before the client, as everywhere.
         Behind::Vouched {
             user_id, client_id, ..
@@ -190,9 +227,9 @@ async fn written(
     let mut parents = Vec::from_iter(actors);
     let mut held_grants: Vec<Uuid> = parents.iter().map(|parent| parent.grant).collect();
     match &seen.behind {
-        Behind::Ours { grant, token } => {
-            held_grants.push(*grant);
-            parents.extend(token.clone());
+        Behind::Ours(token) => {
+            held_grants.push(token.grant);
+            parents.push(token.clone());
         }
         Behind::Vouched {
             grant,
@@ -222,11 +259,19 @@ async fn written(
         }
     }
     // One that came from another itself may be taken back with that one.
-    let names: Vec<String> = parents.iter().map(|parent| parent.jti.clone()).collect();
-    exchanged_tokens::hold(&tx, &names).await?;
+    let names: Vec<String> = parents
+        .iter()
+        .filter_map(|parent| parent.jti.clone())
+        .collect();
+    let generation = exchanged_tokens::hold(&tx, &names).await? + 1;
+    if usize::try_from(generation).is_ok_and(|generation| generation > most_exchanges(provider)) {
+        return Err(OAuthError::invalid_request(
+            "the token came of too many exchanges already: exchange one that came of fewer",
+        )
+        .into());
+    }
     for parent in &parents {
-        let name = TokenName::Jti(parent.jti.clone());
-        if revocations::name_itself(&tx, &name, &parent.audience).await? {
+        if parent.is_dead(provider, &tx, now).await? {
             return Err(presented::not_good().into());
         }
     }
@@ -241,6 +286,7 @@ async fn written(
             parent_jti,
             client_id: claims.client_id.clone(),
             audience: claims.aud.clone(),
+            generation,
             expires_at: claims.expires_at(),
         };
         exchanged_tokens::insert(&tx, &row).await?;
@@ -257,6 +303,7 @@ async fn written(
 async fn held(
     provider: &Provider,
     tx: &Transaction,
+    service: &Service,
     claims: &AccessTokenClaims,
     now: Timestamp,
 ) -> Result<Option<Client>, FlowError> {
@@ -275,6 +322,9 @@ async fn held(
         {
             return Ok(None);
         }
+        // Who ends the session while this is under way names it for the service.
+        let until = now + tokens::longest_life(provider, Some(service));
+        participants::believe(tx, part.sid, until).await?;
     }
     Ok(clients::hold_enabled(tx, &claims.client_id).await?)
 }

@@ -13,7 +13,7 @@ use crate::oidc::service::Service;
 use crate::oidc::status_list::{self, Place};
 use crate::oidc::token::access_token::AccessTokenClaims;
 use crate::store::status_entries::{self, StatusEntry};
-use crate::store::{self, participants};
+use crate::store::{self, participants, revocations as log};
 
 /// How often a place may be taken already.
 const ATTEMPTS: u32 = 24;
@@ -32,7 +32,8 @@ pub(super) async fn allocate(
         Some(sid) => participants::find(provider.database.read(), sid).await?,
         None => None,
     };
-    let issued_at = claims.issued_at();
+    // What came from another token says when that one was issued: lists of that time may be forgotten.
+    let now = provider.clock.now();
     let entry = StatusEntry {
         service: &service.identifier,
         jti: &claims.jti,
@@ -40,26 +41,32 @@ pub(super) async fn allocate(
         session: participant.map(|part| (part.sid, part.session_id)),
         user_id: person.map(|(user_id, _)| user_id),
         client_id: &claims.client_id,
-        issued_at,
-        kept_until: status_list::window_end(issued_at).max(claims.expires_at())
-            + revocations::SLACK,
+        issued_at: claims.issued_at(),
+        kept_until: status_list::window_end(now).max(claims.expires_at()) + revocations::SLACK,
     };
-    // Addresses tell nobody which services there are.
-    let handle = provider
-        .master
-        .hash(HashPurpose::StatusList, &service.identifier);
+    let handle = handle(provider, &service.identifier).await?;
     let tx = provider.database.begin().await?;
     for attempt in 0..ATTEMPTS {
         let mut drawn = [0; 8];
         provider.random.fill(&mut drawn);
-        let place = Place::drawn(u64::from_le_bytes(drawn), attempt, issued_at);
-        let list = format!("{}/{}", &handle[..HANDLE], place.number);
+        let place = Place::drawn(u64::from_le_bytes(drawn), attempt, now);
+        let list = format!("{handle}/{}", place.number);
         if status_entries::take(&tx, &list, place.index, &entry).await? {
             store::commit(tx).await?;
             return Ok(status_list::claim(&uri(provider, &list), place.index));
         }
     }
     Err(FlowError::NoPlace(service.identifier.clone()))
+}
+
+/// What a service's lists are called. Addresses tell nobody which services there are. After a restore they have other
+/// names: of the places that were given in the history that was lost nothing is known here.
+async fn handle(provider: &Provider, service: &str) -> Result<String, FlowError> {
+    let origin = log::origin(provider.database.read()).await?;
+    let named = format!("{} {service}", origin.unwrap_or_default());
+    let mut handle = provider.master.hash(HashPurpose::StatusList, &named);
+    handle.truncate(HANDLE);
+    Ok(handle)
 }
 
 fn uri(provider: &Provider, list: &str) -> String {
@@ -76,7 +83,11 @@ pub async fn invalid(
     now: Timestamp,
 ) -> Result<Option<Vec<u32>>, FlowError> {
     let db = provider.database.read();
-    if !status_entries::is_list(db, list).await? {
+    let Some(service) = status_entries::service_of(db, list).await? else {
+        return Ok(None);
+    };
+    let handle = handle(provider, &service).await?;
+    if list.split('/').next() != Some(&*handle) {
         return Ok(None);
     }
     Ok(Some(status_entries::invalid(db, list, now).await?))

@@ -92,7 +92,7 @@ async fn forget(provider: &Provider, stop: &CancellationToken) -> Result<(), Flo
     leavings::purge(&work.tx, now).await?;
     upstream_requests::purge(&work.tx, now).await?;
     client_assertions::purge(&work.tx, now).await?;
-    exchanged_tokens::purge(&work.tx, now).await?;
+    exchanged_tokens::purge(&work.tx, now - revocations::SLACK).await?;
     throttles::purge(&work.tx, now).await?;
     status_entries::purge(&work.tx, now).await?;
     logos::purge(&work.tx, now - UNSEEN).await?;

@@ -19,6 +19,7 @@ struct Model {
     parent_jti: String,
     client_id: String,
     audience: String,
+    generation: i32,
     expires_at: i64,
 }
 
@@ -37,6 +38,8 @@ pub struct ExchangedToken {
     pub client_id: String,
     /// Whom it is for.
     pub audience: String,
+    /// How many exchanges lie behind it, its own included.
+    pub generation: i32,
     /// When it is no longer good.
     pub expires_at: Timestamp,
 }
@@ -51,6 +54,7 @@ pub async fn insert(db: &impl ConnectionTrait, token: &ExchangedToken) -> Result
         parent_jti: Set(token.parent_jti.clone().unwrap_or_default()),
         client_id: Set(token.client_id.clone()),
         audience: Set(token.audience.clone()),
+        generation: Set(token.generation),
         expires_at: Set(millis(token.expires_at)),
     };
     Entity::insert(row).exec_without_returning(db).await?;
@@ -58,22 +62,23 @@ pub async fn insert(db: &impl ConnectionTrait, token: &ExchangedToken) -> Result
 }
 
 /// Holds what is known of the tokens of these names: nobody takes them back with what they came from until this
-/// transaction is over.
+/// transaction is over. Answers how many exchanges lie behind the one with the most.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn hold(db: &impl ConnectionTrait, names: &[String]) -> Result<(), StoreError> {
-    let _held = Entity::find()
+pub async fn hold(db: &impl ConnectionTrait, names: &[String]) -> Result<i32, StoreError> {
+    let held = Entity::find()
         .filter(Column::Jti.is_in(names))
         .order_by_asc(Column::Jti)
         .order_by_asc(Column::ParentJti)
         .lock_exclusive()
         .all(db)
         .await?;
-    Ok(())
+    let generations = held.iter().map(|row| row.generation);
+    Ok(generations.max().unwrap_or_default())
 }
 
-/// Whether a token of this name came from another and is for this service.
+/// Whether a token of this name came from another, is for this service, and says that it was issued to this client.
 ///
 /// # Errors
 /// When the database fails.
@@ -81,9 +86,11 @@ pub async fn is_for(
     db: &impl ConnectionTrait,
     jti: &str,
     audience: &str,
+    client_id: &str,
 ) -> Result<bool, StoreError> {
     let found = Entity::find()
         .filter(Column::Jti.eq(jti))
+        .filter(Column::ClientId.eq(client_id))
         .filter(Column::Audience.eq(audience));
     Ok(found.one(db).await?.is_some())
 }
@@ -112,6 +119,7 @@ pub async fn children(
             parent_jti: Some(row.parent_jti).filter(|jti| !jti.is_empty()),
             client_id: row.client_id,
             audience: row.audience,
+            generation: row.generation,
             expires_at: time(row.expires_at)?,
         })
     };

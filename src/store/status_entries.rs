@@ -85,20 +85,23 @@ pub async fn take(
     Ok(rows == 1)
 }
 
-/// Whether there is such a list: some token has a place in it.
+/// Whose tokens have places in the list; none if there is no such list.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn is_list(db: &impl ConnectionTrait, list: &str) -> Result<bool, StoreError> {
-    let found: Option<i64> = Entity::find()
+pub async fn service_of(
+    db: &impl ConnectionTrait,
+    list: &str,
+) -> Result<Option<String>, StoreError> {
+    let found = Entity::find()
         .select_only()
-        .column(Column::Place)
+        .column(Column::Service)
         .filter(Column::List.eq(list))
         .limit(1)
         .into_tuple()
         .one(db)
         .await?;
-    Ok(found.is_some())
+    Ok(found)
 }
 
 /// How entries of the log name tokens.

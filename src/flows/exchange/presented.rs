@@ -37,8 +37,8 @@ pub(super) struct Seen {
 
 /// What a new token hangs on.
 pub(super) enum Behind {
-    /// What the token of ours hangs on, and by what it can be taken back, if it has a name.
-    Ours { grant: Uuid, token: Option<Parent> },
+    /// What the token of ours hangs on, and by what it can be taken back.
+    Ours(Parent),
     /// A grant of its own, to be written.
     Vouched {
         grant: Uuid,
@@ -61,21 +61,13 @@ impl Look<'_> {
         match kind {
             TokenKind::AccessToken => {
                 let good = self.own(token, &self.rule.subject_clients).await?;
-                let grant = good.claims.grant.parse().map_err(|_damaged| not_good())?;
                 let is_own = match self.exchanger {
                     Exchanger::Client(_) => true,
                     Exchanger::Service(_) => false,
                 };
                 Ok(Seen {
+                    behind: Behind::Ours(parent(&good)?),
                     user_id: good.user.map(|user| user.id),
-                    behind: Behind::Ours {
-                        grant,
-                        token: Some(Parent {
-                            grant,
-                            jti: good.claims.jti.clone(),
-                            audience: good.claims.aud.clone(),
-                        }),
-                    },
                     subject: Subject {
                         claims: good.claims,
                         is_own,
@@ -96,17 +88,14 @@ impl Look<'_> {
     ) -> Result<(Acting, Option<Parent>), Stop> {
         match kind {
             TokenKind::AccessToken => {
-                let claims = self.own(token, &self.rule.actor_clients).await?.claims;
+                let good = self.own(token, &self.rule.actor_clients).await?;
+                let parent = parent(&good)?;
+                let claims = good.claims;
                 let is_named = self.rule.actor_clients.contains(&claims.client_id);
                 // Somebody for whom another acts is no actor.
                 if !is_named || claims.act.is_some() {
                     return Err(not_good().into());
                 }
-                let parent = Parent {
-                    grant: claims.grant.parse().map_err(|_damaged| not_good())?,
-                    jti: claims.jti,
-                    audience: claims.aud,
-                };
                 let acting = acting(claims.sub, None, claims.exp);
                 Ok((acting, Some(parent)))
             }
@@ -199,10 +188,14 @@ impl Look<'_> {
         };
         Ok(Seen {
             user_id: Some(session.user_id),
-            behind: Behind::Ours {
+            behind: Behind::Ours(Parent {
+                jti: None,
+                audience: client.client_id.clone(),
+                client_id: client.client_id.clone(),
+                user_id: Some(session.user_id),
+                issued_at,
                 grant: grant.id,
-                token: None,
-            },
+            }),
             subject: Subject {
                 claims: template,
                 is_own: true,
@@ -298,6 +291,18 @@ impl Look<'_> {
             read.map_err(|why| OAuthError::invalid_request(format!("the token {why}")))?;
         Ok((trusted, vouched))
     }
+}
+
+fn parent(good: &Good) -> Result<Parent, Stop> {
+    let claims = &good.claims;
+    Ok(Parent {
+        jti: Some(claims.jti.clone()),
+        audience: claims.aud.clone(),
+        client_id: claims.client_id.clone(),
+        user_id: good.user.as_ref().map(|user| user.id),
+        issued_at: claims.issued_at(),
+        grant: claims.grant.parse().map_err(|_damaged| not_good())?,
+    })
 }
 
 fn acting(sub: String, iss: Option<String>, expires_at: i64) -> Acting {

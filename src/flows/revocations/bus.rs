@@ -130,9 +130,10 @@ async fn round(
 async fn look(provider: &Provider) -> Result<(Extent, Vec<Service>), FlowError> {
     let db = provider.database.read();
     let looked_at = provider.clock.now();
+    let given = revocations::given(db).await?;
     let extent = Extent {
-        given: revocations::given(db).await?,
-        oldest: revocations::oldest(db, looked_at).await?,
+        given,
+        oldest: revocations::oldest(db, given, looked_at).await?,
         origin: revocations::origin(db).await?.unwrap_or_default(),
         looked_at,
     };
@@ -164,6 +165,12 @@ async fn tell(
                 (found.history, to)
             }
         };
+        // Further than the log goes: another node came further, or the database has lost its end.
+        if from.is_some_and(|to| to > extent.given) {
+            let given = revocations::given(provider.database.read()).await;
+            let given = given.map_err(FlowError::from)?;
+            from = from.filter(|to| *to <= given);
+        }
         loop {
             let history = match from {
                 Some(_) => known.clone(),

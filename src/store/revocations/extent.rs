@@ -5,16 +5,21 @@ use sea_orm::{
     QuerySelect as _,
 };
 
-use super::{Column, Entity, given};
+use super::{Column, Entity};
 use crate::clock::Timestamp;
 use crate::store::marks::{self, REVOCATIONS_ORIGIN};
 use crate::store::{StoreError, millis};
 
-/// The lowest number of an entry that still concerns anything; the one after the last where there is none.
+/// The lowest number of an entry that still concerns anything; the one after `given` where there is none: what was given
+/// since then is not behind us.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn oldest(db: &impl ConnectionTrait, now: Timestamp) -> Result<i64, StoreError> {
+pub async fn oldest(
+    db: &impl ConnectionTrait,
+    given: i64,
+    now: Timestamp,
+) -> Result<i64, StoreError> {
     let oldest: Option<Option<i64>> = Entity::find()
         .select_only()
         .column_as(Column::Number.min(), "oldest")
@@ -23,10 +28,8 @@ pub async fn oldest(db: &impl ConnectionTrait, now: Timestamp) -> Result<i64, St
         .into_tuple()
         .one(db)
         .await?;
-    match oldest.flatten() {
-        Some(oldest) => Ok(oldest),
-        None => Ok(given(db).await?.saturating_add(1)),
-    }
+    let behind = given.saturating_add(1);
+    Ok(oldest.flatten().map_or(behind, |oldest| oldest.min(behind)))
 }
 
 /// How many entries wait for their numbers, and how many others still concern anything.

@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use uuid::Uuid;
 
 use crate::clock::Timestamp;
+use crate::flows::revocations::SLACK;
 use crate::flows::{FlowError, Provider};
 use crate::oidc::revocation::{TakenBack, What};
 use crate::oidc::service::Service;
@@ -95,8 +96,9 @@ impl<'a> Told<'a> {
         let applications: Vec<String> = applications.into_iter().collect();
         let mut always = clients::with_audience(db, &applications, identifier).await?;
         if !log.is_empty() {
-            let now = provider.clock.now();
-            always.extend(exchanged_tokens::clients_at(db, identifier, now).await?);
+            // As long as the entries, since services' clocks may be behind.
+            let since = provider.clock.now() - SLACK;
+            always.extend(exchanged_tokens::clients_at(db, identifier, since).await?);
         }
         let granted = naming::in_sessions(db, &named.sessions, identifier).await?;
         let mut told = Self {
