@@ -88,6 +88,23 @@ async fn a_client_gets_less_for_a_token_of_its_own_and_nobody_acts_for_it() {
     house.provider.stop().await;
 }
 
+/// Attack 94: also where nobody acts, a token comes of so many exchanges and no more.
+#[actix_web::test]
+async fn a_token_comes_of_few_exchanges() {
+    let house = house().await;
+    let mut token = house.token();
+    for _ in 0..4 {
+        token = token_of(&house.ledger.token(&asked(&token, ARCHIVE)).await);
+    }
+    let answer = house.ledger.token(&asked(&token, ARCHIVE)).await;
+    assert_eq!(answer.status, 400);
+    let told = answer.json();
+    assert_eq!(told["error"], "invalid_request");
+    let why = told["error_description"].as_str().unwrap();
+    assert!(why.contains("too many exchanges"), "{why}");
+    house.provider.stop().await;
+}
+
 #[actix_web::test]
 async fn who_may_pass_for_the_person_is_not_named() {
     let house = house().await;

@@ -243,6 +243,26 @@ async fn a_short_token_has_a_status_where_its_service_asks_for_it() {
 }
 
 /// Many at once, at two nodes: no two tokens have one place.
+/// Attack 49: of the places that the lost history gave after the copy was made nothing is known, so no list says that one
+/// of them is good.
+#[actix_web::test]
+async fn p3_after_a_restore_no_list_of_before_is_there() {
+    let provider = wish(asking()).await.start().await;
+    let party = RelyingParty::of(&provider, "ledger");
+    let token = tokens(&party, &Visitor::default()).await;
+    let before = place(&provider, &token.get("access_token")).await;
+    assert!(!bit(&provider, &before).await);
+    let path = before.0.strip_prefix(&provider.issuer).unwrap().to_owned();
+    let provider = provider.restored().await;
+    provider.advance(TimeDelta::seconds(1));
+    assert_eq!(fetch(&provider.url(&path)).await.status, 404);
+    let party = RelyingParty::of(&provider, "ledger");
+    let token = tokens(&party, &Visitor::default()).await;
+    let after = place(&provider, &token.get("access_token")).await;
+    assert!(!bit(&provider, &after).await);
+    provider.stop().await;
+}
+
 #[actix_web::test]
 async fn no_two_tokens_have_one_place() {
     let provider = wish(asking()).await.start().await;
