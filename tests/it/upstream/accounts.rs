@@ -105,6 +105,33 @@ async fn a_link_that_somebody_else_asked_for_is_not_made() {
     houses.close().await;
 }
 
+/// Attack 89: who links another provider lets it say nothing of who they are.
+#[actix_web::test]
+async fn only_the_house_that_made_somebody_known_changes_what_is_known_of_them() {
+    let houses = Houses::open().await;
+    let name = async |houses: &Houses| {
+        let answer = houses
+            .sign_in(&Visitor::default(), &[("scope", "openid profile")])
+            .await;
+        let code = answer.parameter("code").unwrap();
+        let tokens = houses.party.redeem(&code, &[]).await.json();
+        let token = tokens["access_token"].as_str().unwrap().to_owned();
+        houses.party.userinfo(&token).await.json()["name"].clone()
+    };
+    let theirs = name(&houses).await;
+    let rename = r#"UPDATE users SET claims = '{"name":"Somebody"}' WHERE username LIKE 'house:%'"#;
+    houses.ours.sql(rename).await;
+    assert_eq!(name(&houses).await, theirs);
+    // As if it had been linked later.
+    houses.ours.sql(rename).await;
+    houses
+        .ours
+        .sql("UPDATE identities SET created_at = created_at + 1")
+        .await;
+    assert_eq!(name(&houses).await, "Somebody");
+    houses.close().await;
+}
+
 #[actix_web::test]
 async fn nobody_is_locked_out_by_unlinking_the_only_way_in() {
     let houses = Houses::open().await;
