@@ -229,8 +229,13 @@ fn a_sign_in_elsewhere_is_as_old_as_it_is() {
     let noon: Timestamp = DateTime::from_timestamp(1_800_000_000, 500_000_000).unwrap();
     let (asked_at, now) = (noon, noon + TimeDelta::seconds(60));
     let at = |seconds| Some(DateTime::from_timestamp(noon.timestamp() + seconds, 0).unwrap());
-    for same in [at(0), at(30), at(59)] {
-        assert_eq!(auth_time(same, asked_at, now), now, "{same:?}");
+    for (said, counts) in [
+        (at(-3), asked_at),
+        (at(0), asked_at),
+        (at(30), at(30).unwrap()),
+        (at(61), now),
+    ] {
+        assert_eq!(auth_time(said, asked_at, now), counts, "{said:?}");
     }
     assert_eq!(Some(auth_time(at(-60), asked_at, now)), at(-60));
     assert_eq!(auth_time(None, asked_at, now), Timestamp::UNIX_EPOCH);
