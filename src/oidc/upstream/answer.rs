@@ -193,7 +193,9 @@ fn misfit(why: &ClaimsVerificationError) -> &'static str {
         ClaimsVerificationError::Expired(_) => "has expired",
         ClaimsVerificationError::InvalidAudience(_) => "is for another client",
         ClaimsVerificationError::InvalidIssuer(_) => "is of another issuer",
-        ClaimsVerificationError::InvalidNonce(_) => "answers another question: its nonce is not ours",
+        ClaimsVerificationError::InvalidNonce(_) => {
+            "answers another question: its nonce is not ours"
+        }
         ClaimsVerificationError::SignatureVerification(why) => match why {
             SignatureVerificationError::DisallowedAlg(_)
             | SignatureVerificationError::UnsupportedAlg(_) => {
