@@ -253,6 +253,7 @@ account-link-declined = The other provider did not sign you in, so nothing was l
 account-link-unavailable = The other provider does not answer, so nothing was linked. Try again in a moment.
 account-link-unbelievable = What the other provider answered could not be checked, so nothing was linked.
 account-link-not-admitted = Nothing was linked. Sign in again and try once more.
+account-link-not-fresh = Nothing was linked: the other provider did not have you sign in anew. Sign out there and try once more.
 account-only-way-in = That is your only way to sign in, so it stays.
 account-more = More
 account-back = Back to your account

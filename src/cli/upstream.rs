@@ -59,6 +59,10 @@ async fn add(provider: &Provider, wanted: UpstreamAdd) -> anyhow::Result<()> {
             "People can sign in through {id}. Its redirect URI for us is {callback}"
         )),
         Err(NotDone::Declared) => Err(lives_in_the_file(&id)),
+        Err(NotDone::StillLeaving) => bail!(
+            "an upstream of that name or that issuer left the configuration file and is still known: `exeunt upstream list` \
+             shows it, and `exeunt upstream remove` frees its name"
+        ),
         Err(_) => bail!("there is an upstream of that name or that issuer already"),
     }
 }
@@ -160,6 +164,9 @@ fn shown(provider: &Provider, known: KnownUpstream) -> Shown {
 async fn test(provider: &Provider, id: &str) -> anyhow::Result<()> {
     let known = upstreams::find(provider.database.read(), id).await?;
     let known = known.ok_or_else(|| anyhow!("there is no upstream {id}"))?;
+    if known.disabled_at.is_some() {
+        bail!("nobody can sign in through {id}: it left the configuration file");
+    }
     let tried = known::test(provider, &known.upstream).await?;
     for shortcoming in &tried.shortcomings {
         show::say(format!("- {shortcoming}"))?;

@@ -19,7 +19,7 @@ use crate::store::clients::{self, KnownClient};
 use crate::store::orders::OrderScope;
 use crate::store::passwords::{self, Password};
 use crate::store::users::{self, User};
-use crate::store::{self, Transaction};
+use crate::store::{self, Transaction, identities};
 
 /// Applies what the configuration declares.
 ///
@@ -259,6 +259,12 @@ async fn apply_user(
     let tx = provider.database.begin().await?;
     // Read again, and held: they may have been shut out while the password was hashed.
     let held = users::lock(&tx, user.id).await?;
+    // Whoever chose that name at an upstream would become the one whom the file means.
+    if held.as_ref().is_some_and(|held| !held.declared)
+        && !identities::of_user(&tx, user.id).await?.is_empty()
+    {
+        return Err(FlowError::KnownElsewhere(user.username));
+    }
     let now = provider.clock.now();
     let disabled_at = held.and_then(|held| held.disabled_at);
     users::save(

@@ -205,6 +205,12 @@ pub enum FlowError {
         /// What is wrong with it.
         message: String,
     },
+    /// The configuration declares somebody who came in through an upstream.
+    #[error(
+        "user {0} is somebody already, who is known by another provider, and the configuration file would make them its own: \
+         give the declared one another name, or `exeunt user delete` the other first"
+    )]
+    KnownElsewhere(String),
     /// A password could not be hashed.
     #[error(transparent)]
     Password(#[from] PasswordError),

@@ -23,7 +23,7 @@ pub enum NotDone {
     Unknown,
     /// The configuration file declares it, so it is changed there.
     Declared,
-    /// Applications are still to be told about the one that had that name before.
+    /// The one that had that name before is still known: applications are to be told about it, or it only left the file.
     StillLeaving,
 }
 

@@ -152,6 +152,8 @@ async fn give<'a>(
         };
         refresh_tokens::insert(tx, &row).await?;
     }
+    // They may have signed in again, and otherwise, since the code was given.
+    let is_that_sign_in = session.auth_time == code.auth_time;
     let granted = granted_scope(&grant)?;
     let access = Granted {
         grant_id: grant.id,
@@ -166,8 +168,10 @@ async fn give<'a>(
             user_id: session.user_id,
             sid: Some(sid),
             auth_time: code.auth_time,
-            acr: session.acr.clone(),
-            amr: session.amr.clone(),
+            acr: session.acr.clone().filter(|_| is_that_sign_in),
+            amr: Some(session.amr.clone())
+                .filter(|_| is_that_sign_in)
+                .unwrap_or_default(),
             nonce: code.nonce.clone(),
             told: told_in_id_token(&grant, &user)?,
             told_service: services::told_at(tx, client, service, &user).await?,

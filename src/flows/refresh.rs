@@ -141,6 +141,8 @@ async fn person(
         Some(session) => Some(session.clone()),
         None => sessions::find(tx, session_id).await?,
     };
+    // Of another sign-in than the token's nothing is said beside its time.
+    let known = known.filter(|known| known.auth_time == token.auth_time);
     let takes_part = match &session {
         Some(session) => participants::takes_part(tx, session.id, &client.client_id).await?,
         None => false,

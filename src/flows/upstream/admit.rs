@@ -14,6 +14,9 @@ use crate::store::session_upstreams::{self, SessionUpstream};
 use crate::store::users::{self, User};
 use crate::store::{self, Transaction, passwords};
 
+/// The longest name, in bytes: that of the configuration's people too.
+const LONGEST_USERNAME: usize = 255;
+
 /// The browser that somebody came back in.
 pub struct Browser<'a> {
     /// What it calls itself.
@@ -128,8 +131,11 @@ async fn returning(
     if !identities::used(tx, identity, now).await? {
         return Ok(None);
     }
-    // What the file or an administrator says of somebody with a password, no upstream changes.
-    let is_theirs = !user.declared && passwords::find(tx, user.id).await?.is_none();
+    // Whoever made the person known says who they are: no upstream that was linked since, and none of what the file or
+    // an administrator says of somebody with a password.
+    let is_theirs = identity.created_at == user.created_at
+        && !user.declared
+        && passwords::find(tx, user.id).await?.is_none();
     if upstream.refreshes_claims && is_theirs {
         let claims = person::claims(upstream, &identified.vouched.claims);
         if claims != user.claims {
@@ -155,16 +161,19 @@ async fn newcomer(
     let vouched = &identified.vouched;
     let claims = person::claims(upstream, &vouched.claims);
     let id = provider.random.identifier();
-    let wanted = person::username(upstream, &claims, &vouched.subject);
+    let wanted = person::username(upstream, &vouched.claims, &vouched.subject);
     let wanted = crate::config::canonical_name(&wanted);
-    let username = match users::find_by_username(tx, &wanted).await? {
-        None => wanted,
-        Some(_) => format!("{}:{id}", upstream.id),
+    let is_taken = users::find_by_username(tx, &wanted).await?.is_some();
+    // Its canonical form may be longer than what was said.
+    let username = match !is_taken && wanted.len() <= LONGEST_USERNAME {
+        true => wanted,
+        false => format!("{}:{id}", upstream.id),
     };
     let user = User {
         id,
         username,
         claims,
+        // The very moment of the identity below: it is known by that for the one that made the person.
         created_at: now,
         updated_at: now,
         disabled_at: None,

@@ -51,6 +51,8 @@ pub struct Identified {
     pub vouched: Vouched,
     /// Since when they have proved it, as far as it counts here.
     pub auth_time: Timestamp,
+    /// Whether it is said of their sign-in there that it is older than our question.
+    pub is_older: bool,
     /// The token that says so.
     pub id_token: String,
 }
@@ -162,8 +164,10 @@ async fn identify(
         Err(not) => return Ok(Err(not)),
     };
     let now = provider.clock.now();
+    let said = vouched.auth_time;
     Ok(Ok(Identified {
-        auth_time: request::auth_time(vouched.auth_time, kept.asked_at, now),
+        auth_time: request::auth_time(said, kept.asked_at, now),
+        is_older: said.is_some_and(|said| request::is_older(said, kept.asked_at)),
         vouched,
         id_token: tokens.id_token,
     }))

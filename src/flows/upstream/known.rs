@@ -24,9 +24,10 @@ pub async fn add(
     let tx = provider.database.begin().await?;
     for known in upstreams::list(&tx).await? {
         if known.upstream.id == upstream.id || known.upstream.issuer == upstream.issuer {
-            return Ok(Err(match known.declared {
-                true => NotDone::Declared,
-                false => NotDone::Exists,
+            return Ok(Err(match (known.declared, known.disabled_at) {
+                (true, None) => NotDone::Declared,
+                (true, Some(_)) => NotDone::StillLeaving,
+                (false, _) => NotDone::Exists,
             }));
         }
     }

@@ -21,6 +21,9 @@ pub async fn link(
     identified: &Identified,
     session: &Session,
 ) -> Result<Result<(), Problem>, FlowError> {
+    if identified.is_older {
+        return Ok(Err(Problem::NotFresh));
+    }
     let now = provider.clock.now();
     let tx = provider.database.begin().await?;
     let user = users::lock(&tx, session.user_id).await?;

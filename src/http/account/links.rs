@@ -15,8 +15,8 @@ use crate::oidc::upstream::request::Wanted;
 use crate::store::sessions::Session;
 use crate::store::{identities, upstreams};
 
-/// Sends somebody to show who they are there. They are asked to sign in anew, so that nobody links whoever happens to be signed in
-/// there in a browser that was left alone.
+/// Sends somebody to show who they are there. They are asked to sign in anew, so that nobody links whoever happens to be
+/// signed in there in a browser that was left alone. An upstream that does not say when they did is believed to have asked.
 pub(super) async fn link(visitor: Visitor, body: Bytes) -> HttpResponse {
     let answer = async {
         let Some((here, form)) = acting(&visitor, LINK, &body).await? else {

@@ -23,21 +23,22 @@ pub(super) async fn get(mut visitor: Visitor) -> HttpResponse {
         if visitor.session().await?.is_some() {
             return Ok(see_other(&visitor.path(PATH)));
         }
+        // What binds the form to this browser (attack 67): also the one shown when the upstream does not answer.
+        let is_new = visitor.browser_cookie.is_none();
+        let random = &visitor.provider.random;
+        let browser = visitor
+            .browser_cookie
+            .get_or_insert_with(|| random.secret())
+            .clone();
         let doors = Doors::of(&visitor).await?;
-        if let Some(known) = doors.straight_through(None) {
-            return through(&visitor, &known.id).await;
+        let mut response = match doors.straight_through(None) {
+            Some(known) => through(&visitor, &known.id).await?,
+            None => page(&visitor, "", None).await?,
+        };
+        if is_new {
+            let cookie = Kind::Browser.set(&visitor.provider.config, browser, None);
+            cookies::add(&mut response, [cookie])?;
         }
-        if visitor.browser_cookie.is_some() {
-            return page(&visitor, "", None).await;
-        }
-        // What binds the form to this browser (attack 67).
-        let browser = visitor.provider.random.secret();
-        visitor.browser_cookie = Some(browser.clone());
-        let mut response = page(&visitor, "", None).await?;
-        let cookie = Kind::Browser.set(&visitor.provider.config, browser, None);
-        response
-            .add_cookie(&cookie)
-            .map_err(|_invalid| PageError::Expired)?;
         Ok(response)
     };
     let answer: Result<_, PageError> = answer.await;

@@ -248,6 +248,7 @@ impl Account {
                 Problem::Unavailable => "account-link-unavailable",
                 Problem::Unbelievable => "account-link-unbelievable",
                 Problem::NotAdmitted => "account-link-not-admitted",
+                Problem::NotFresh => "account-link-not-fresh",
                 Problem::LinkedElsewhere => "sign-in-upstream-linked-elsewhere",
             }),
             AccountNotice::OnlyWayIn => ui.text("account-only-way-in"),

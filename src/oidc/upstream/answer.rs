@@ -9,7 +9,10 @@ use chrono::{DateTime, TimeDelta};
 use openidconnect::core::{
     CoreIdToken, CoreIdTokenVerifier, CoreJsonWebKeySet, CoreJwsSigningAlgorithm,
 };
-use openidconnect::{AccessToken, AccessTokenHash, ClientId, IssuerUrl, Nonce};
+use openidconnect::{
+    AccessToken, AccessTokenHash, ClaimsVerificationError, ClientId, IssuerUrl, Nonce,
+    SignatureVerificationError,
+};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -20,6 +23,8 @@ use crate::oidc::params::Params;
 
 /// How much their clock may differ from ours.
 const SKEW: TimeDelta = TimeDelta::seconds(30);
+/// The longest ID token, in bytes: it is kept with the session.
+const LONGEST_ID_TOKEN: usize = 16 * 1024;
 /// The longest `sub` (Core §2) and `sid` that we take.
 const LONGEST_SUB: usize = 255;
 /// The most characters of `acr`, and of all of `amr`.
@@ -36,6 +41,8 @@ pub enum Problem {
     Unbelievable,
     /// Its policy here does not let them in, or they were shut out: nobody outside can tell.
     NotAdmitted,
+    /// They had signed in there before they were asked to do so anew.
+    NotFresh,
     /// They are somebody else here already.
     LinkedElsewhere,
 }
@@ -133,6 +140,9 @@ pub struct Expected<'a> {
 /// # Errors
 /// Why it can't be believed.
 pub fn verify(id_token: &str, expected: &Expected<'_>) -> Result<Vouched, Unbelievable> {
+    if id_token.len() > LONGEST_ID_TOKEN {
+        return unbelievable("its ID token is too long");
+    }
     let Ok(token) = CoreIdToken::from_str(id_token) else {
         return unbelievable("its ID token is none");
     };
@@ -159,7 +169,7 @@ pub fn verify(id_token: &str, expected: &Expected<'_>) -> Result<Vouched, Unbeli
         });
     let claims = token
         .claims(&verifier, &Nonce::new(expected.nonce.to_owned()))
-        .map_err(|why| Unbelievable(format!("its ID token does not hold: {why}")))?;
+        .map_err(|why| Unbelievable(format!("its ID token {}", misfit(&why))))?;
     if let Some(hash) = claims.access_token_hash() {
         let access_token = AccessToken::new(expected.access_token.to_owned());
         let own = token
@@ -177,10 +187,36 @@ pub fn verify(id_token: &str, expected: &Expected<'_>) -> Result<Vouched, Unbeli
     vouched(claims, upstream)
 }
 
+/// What is wrong with an ID token, in words of our own: those of the error quote it.
+fn misfit(why: &ClaimsVerificationError) -> &'static str {
+    match why {
+        ClaimsVerificationError::Expired(_) => "has expired",
+        ClaimsVerificationError::InvalidAudience(_) => "is for another client",
+        ClaimsVerificationError::InvalidIssuer(_) => "is of another issuer",
+        ClaimsVerificationError::InvalidNonce(_) => {
+            "answers another question: its nonce is not ours"
+        }
+        ClaimsVerificationError::SignatureVerification(why) => match why {
+            SignatureVerificationError::DisallowedAlg(_)
+            | SignatureVerificationError::UnsupportedAlg(_) => {
+                "is signed by an algorithm that we do not take"
+            }
+            SignatureVerificationError::NoMatchingKey => {
+                "is signed with a key that is not among its keys"
+            }
+            SignatureVerificationError::NoSignature => "is not signed",
+            _ => "has a signature that does not hold",
+        },
+        _ => "does not hold",
+    }
+}
+
 /// What the claims of an ID token that holds say.
 fn vouched(claims: Map<String, Value>, upstream: &Upstream) -> Result<Vouched, Unbelievable> {
     let text = |name: &str| claims.get(name).and_then(Value::as_str).map(str::to_owned);
-    let fits = |text: &String| (1..=LONGEST_SUB).contains(&text.len());
+    // PostgreSQL keeps no NUL.
+    let is_clean = |text: &str| !text.chars().any(char::is_control);
+    let fits = |text: &String| (1..=LONGEST_SUB).contains(&text.len()) && is_clean(text);
     let Some(subject) = text("sub").filter(fits) else {
         return unbelievable("its ID token names nobody");
     };
@@ -191,7 +227,9 @@ fn vouched(claims: Map<String, Value>, upstream: &Upstream) -> Result<Vouched, U
     }
     let seconds = claims.get("auth_time").and_then(Value::as_i64);
     let sound = |class: &String| {
-        !class.starts_with("urn:exeunt:") && (1..=LONGEST_CLASS).contains(&class.len())
+        !class.starts_with("urn:exeunt:")
+            && (1..=LONGEST_CLASS).contains(&class.len())
+            && is_clean(class)
     };
     let amr = claims.get("amr").and_then(Value::as_array);
     let amr: Vec<_> = amr

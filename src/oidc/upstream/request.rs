@@ -67,9 +67,10 @@ pub fn address(
 ) -> String {
     // Whoever is asked for `max_age` must say when somebody signed in (Core §3.1.2.1), and only that shows that they did
     // so again (attack 73).
-    let max_age = match wanted.prompt.iter().any(|prompt| prompt == "login") {
-        true => 0,
-        false => wanted
+    let max_age = match wanted.prompt.is_empty() {
+        // Who is asked to sign in or to choose does so now.
+        false => 0,
+        true => wanted
             .max_age
             .map_or_else(|| longest.num_seconds(), i64::from),
     };
@@ -99,14 +100,19 @@ pub fn address(
     uri::with_query(authorization_endpoint, &parameters)
 }
 
-/// When somebody proved who they are, as far as it counts here (attack 73). A sign-in there since we asked is one now;
-/// an older one is as old as it is; of one of which nothing is said nobody knows how old it is, and it is never young
-/// enough.
+/// Whether a sign-in there is older than our question.
+pub fn is_older(said: Timestamp, asked_at: Timestamp) -> bool {
+    // Whole seconds there, fractions here.
+    said.timestamp() < (asked_at - SKEW).timestamp()
+}
+
+/// When somebody proved who they are, as far as it counts here (attack 73). A sign-in there since we asked is no older
+/// than the question, and no younger than they say: an answer that was held back does not answer what was asked since.
+/// Of one of which nothing is said nobody knows how old it is, and it is never young enough.
 pub fn auth_time(said: Option<Timestamp>, asked_at: Timestamp, now: Timestamp) -> Timestamp {
     match said {
-        // Whole seconds there, fractions here.
-        Some(said) if said.timestamp() >= (asked_at - SKEW).timestamp() => now,
-        Some(said) => said.min(now),
+        Some(said) if is_older(said, asked_at) => said.min(now),
+        Some(said) => said.max(asked_at).min(now),
         None => Timestamp::UNIX_EPOCH,
     }
 }

@@ -129,14 +129,50 @@ fn claims_are_taken_over_under_our_names_where_their_type_fits() {
     };
     let said = said(json!({
         "displayName": "Ada", "name": "Not this", "email": "ada@house.example", "email_verified": "yes",
-        "updated_at": 5, "sub": "s", "groups": ["staff"],
+        "updated_at": 5, "sub": "s", "groups": ["staff"], "nickname": "x".repeat(2048),
     }));
     let taken = claims(&upstream, &said);
     assert_eq!(
         serde_json::to_value(&taken).unwrap(),
         json!({ "name": "Ada", "email": "ada@house.example" })
     );
-    assert_eq!(username(&upstream, &taken, "s-1"), "house:s-1");
+    assert_eq!(username(&upstream, &said, "s-1"), "house:s-1");
+}
+
+/// Attack 89: what is said to be verified is what stands under the usual name, and a name that somebody chose there is
+/// none here.
+#[test]
+fn what_is_verified_and_what_somebody_is_called_is_taken_where_it_is_said_of_what_we_take() {
+    let said = said(json!({
+        "email": "ada@house.example", "email_verified": true, "phone_number": "+1", "phone_number_verified": true,
+        "work_email": "ceo@house.example", "work_verified": false, "work_phone": "+2", "preferred_username": "admin",
+    }));
+    let taken = |names: &[(&str, &str)]| {
+        let names = names
+            .iter()
+            .map(|(a, b)| ((*a).to_owned(), (*b).to_owned()));
+        let upstream = Upstream {
+            claims: names.collect(),
+            ..house()
+        };
+        serde_json::to_value(claims(&upstream, &said)).unwrap()
+    };
+    assert_eq!(
+        taken(&[("email", "work_email"), ("phone_number", "work_phone")]),
+        json!({ "email": "ceo@house.example", "phone_number": "+2" })
+    );
+    assert_eq!(
+        taken(&[
+            ("email", "work_email"),
+            ("email_verified", "work_verified"),
+            ("preferred_username", "preferred_username"),
+        ]),
+        json!({
+            "email": "ceo@house.example", "email_verified": false, "phone_number": "+1", "phone_number_verified": true,
+            "preferred_username": "admin",
+        })
+    );
+    assert_eq!(username(&house(), &said, "s-1"), "house:admin");
 }
 
 fn metadata() -> Metadata {
@@ -193,8 +229,13 @@ fn a_sign_in_elsewhere_is_as_old_as_it_is() {
     let noon: Timestamp = DateTime::from_timestamp(1_800_000_000, 500_000_000).unwrap();
     let (asked_at, now) = (noon, noon + TimeDelta::seconds(60));
     let at = |seconds| Some(DateTime::from_timestamp(noon.timestamp() + seconds, 0).unwrap());
-    for same in [at(0), at(30), at(59)] {
-        assert_eq!(auth_time(same, asked_at, now), now, "{same:?}");
+    for (said, counts) in [
+        (at(-3), asked_at),
+        (at(0), asked_at),
+        (at(30), at(30).unwrap()),
+        (at(61), now),
+    ] {
+        assert_eq!(auth_time(said, asked_at, now), counts, "{said:?}");
     }
     assert_eq!(Some(auth_time(at(-60), asked_at, now)), at(-60));
     assert_eq!(auth_time(None, asked_at, now), Timestamp::UNIX_EPOCH);

@@ -9,6 +9,7 @@ mod restored;
 mod services;
 mod sessions;
 mod test_logout;
+mod upstreams;
 
 use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;

@@ -105,6 +105,96 @@ async fn a_link_that_somebody_else_asked_for_is_not_made() {
     houses.close().await;
 }
 
+/// Attack 89: who links another provider lets it say nothing of who they are.
+#[actix_web::test]
+async fn only_the_house_that_made_somebody_known_changes_what_is_known_of_them() {
+    let houses = Houses::open().await;
+    let name = async |houses: &Houses| {
+        let answer = houses
+            .sign_in(&Visitor::default(), &[("scope", "openid profile")])
+            .await;
+        let code = answer.parameter("code").unwrap();
+        let tokens = houses.party.redeem(&code, &[]).await.json();
+        let token = tokens["access_token"].as_str().unwrap().to_owned();
+        houses.party.userinfo(&token).await.json()["name"].clone()
+    };
+    let theirs = name(&houses).await;
+    let rename = r#"UPDATE users SET claims = '{"name":"Somebody"}' WHERE username LIKE 'house:%'"#;
+    houses.ours.sql(rename).await;
+    assert_eq!(name(&houses).await, theirs);
+    // As if it had been linked later.
+    houses.ours.sql(rename).await;
+    houses
+        .ours
+        .sql("UPDATE identities SET created_at = created_at + 1")
+        .await;
+    assert_eq!(name(&houses).await, "Somebody");
+    houses.close().await;
+}
+
+/// Attack 72: who takes "sign in anew" out of the question links nobody's older session there.
+#[actix_web::test]
+async fn a_sign_in_that_is_older_than_the_question_is_not_linked() {
+    let houses = Houses::with(|upstream| upstream.admits = Admits::Nobody, |wish| wish).await;
+    let ada = Visitor::default();
+    let page = sign_in_page(&houses.party, &ada).await;
+    sign_in(&ada, &page).await;
+    // She is not let in, but is signed in there by now.
+    houses.sign_in(&ada, &[("prompt", "login")]).await;
+    let older = "UPDATE sessions SET auth_time = auth_time - 60000";
+    houses.other.sql(older).await;
+    let page = account(&houses, &ada).await;
+    let form = page.form_of("#link-house").unwrap();
+    let sent = ada.submit(&page, &form, &[]).await.location().unwrap();
+    let silent = sent
+        .replace("prompt=login", "")
+        .replace("max_age=0", "max_age=3600");
+    let asked = ada.get(&silent).await;
+    let back = ada.follow(asked, &houses.other.issuer).await;
+    let answer = houses.come_back(&ada, back).await;
+    let notice = answer.text("#notice").unwrap_or_default();
+    assert!(notice.contains("did not have you sign in"), "{answer:?}");
+    assert!(!account(&houses, &ada).await.has("#links .link"));
+    houses.close().await;
+}
+
+/// Attack 73: a code is of the sign-in that was when it was given, and the class of a later one is not told beside its time.
+#[actix_web::test]
+async fn how_somebody_signed_in_is_told_of_that_very_sign_in_alone() {
+    let houses = Houses::with(|upstream| upstream.admits = Admits::Nobody, |wish| wish).await;
+    let ada = Visitor::default();
+    let page = sign_in_page(&houses.party, &ada).await;
+    let by_password = sign_in(&ada, &page).await;
+    link(&houses, &ada).await;
+    let there = houses.sign_in(&ada, &[("prompt", "login")]).await;
+    let older = houses.id_claims(&by_password).await;
+    let none = serde_json::Value::Null;
+    assert_eq!((&older["acr"], &older["amr"]), (&none, &none));
+    let newer = houses.id_claims(&there).await;
+    assert_eq!(newer["amr"], serde_json::json!(["pwd"]));
+    assert_eq!(newer["sub"], older["sub"]);
+    houses.close().await;
+}
+
+/// Attack 89: who is called there what the file calls somebody later does not become them.
+#[actix_web::test]
+async fn the_file_does_not_make_a_person_of_another_house_its_own() {
+    let houses = Houses::open().await;
+    houses.sign_in(&Visitor::default(), &[]).await;
+    let rename = "UPDATE users SET username = 'house:admin' WHERE username LIKE 'house:%'";
+    houses.ours.sql(rename).await;
+    let mut config = houses.ours.config.clone();
+    let mut admin = config.users[0].clone();
+    admin.username = "house:admin".to_owned();
+    config.users.push(admin);
+    let seams = exeunt::server::Seams::default();
+    let provider = exeunt::server::open_unclaimed(config, seams).await.unwrap();
+    let refusal = exeunt::flows::declare::apply(&provider).await;
+    let refusal = refusal.unwrap_err().to_string();
+    assert!(refusal.contains("house:admin"), "{refusal}");
+    houses.close().await;
+}
+
 #[actix_web::test]
 async fn nobody_is_locked_out_by_unlinking_the_only_way_in() {
     let houses = Houses::open().await;

@@ -1,6 +1,7 @@
 //! Signing in through another provider: a second Exeunt, started beside the first.
 
 mod accounts;
+mod id_token;
 mod signing_in;
 
 use exeunt::config::{DeclaredUpstream, Place};

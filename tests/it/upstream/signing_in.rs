@@ -168,7 +168,11 @@ async fn who_must_prove_it_again_does_so_at_the_other_house() {
     let houses = Houses::open().await;
     let ada = Visitor::default();
     houses.sign_in(&ada, &[]).await;
-    for more in [("prompt", "login"), ("max_age", "0")] {
+    for more in [
+        ("prompt", "login"),
+        ("max_age", "0"),
+        ("prompt", "select_account"),
+    ] {
         let page = houses.leave_for(&ada, &[more]).await;
         assert_eq!(page.page(), "page-sign-in", "{more:?}");
         assert!(page.url.starts_with(&houses.other.issuer));
@@ -245,6 +249,24 @@ async fn where_there_is_one_house_and_no_passwords_nobody_is_asked() {
     let answer = houses.come_back(&ada, back).await;
     assert!(answer.parameter("code").is_some(), "{answer:?}");
     houses.close().await;
+}
+
+/// Attack 67: the form is bound to a browser there too.
+#[actix_web::test]
+async fn where_the_only_house_does_not_answer_its_button_works_later() {
+    let houses = Houses::with(|_| {}, |wish| wish.configure(|config| config.users.clear())).await;
+    let Houses { ours, other, .. } = houses;
+    other.stop().await;
+    let ada = Visitor::default();
+    let page = open(&ada, &ours.url("/account/sign-in")).await;
+    assert_eq!(page.status, 502, "{page:?}");
+    let form = page.form_of("#upstream-house").unwrap();
+    let again = ada.submit(&page, &form, &[]).await;
+    assert_eq!(
+        (again.status.as_u16(), again.page().as_str()),
+        (502, "page-sign-in")
+    );
+    ours.stop().await;
 }
 
 /// Attack 90: the domain of a hint is compared in its one form.
