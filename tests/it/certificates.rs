@@ -137,34 +137,28 @@ async fn a_certificate_that_does_not_work_is_not_taken_and_the_log_says_so() {
     let (provider, old) = https().await;
     let files = files(&provider);
     let (new, other) = (Pair::new(), Pair::new());
-    for (turn, (certificate, private_key)) in [
-        // The half of a renewal; then somebody else's key. Nothing works for a moment between the two writes: a look at
-        // that moment would take it.
-        (&new.certificate, &old.private_key),
-        (&new.certificate, &other.private_key),
-        (&"nothing in PEM".to_owned(), &other.private_key),
-        (&new.certificate, &new.certificate),
-        (
-            &"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n".to_owned(),
-            &new.private_key,
-        ),
-    ]
-    .into_iter()
-    .enumerate()
-    {
-        std::fs::write(&files.certificate, certificate).unwrap();
-        std::fs::write(&files.private_key, private_key).unwrap();
-        // Once, however often it is looked at; twice where it was looked at between the two.
-        let said = eventually(async || {
-            provider.advance(TimeDelta::seconds(2));
-            (log.says(REFUSED) > turn).then_some(())
-        });
-        said.await.expect("the log says that it does not work");
+    let broken = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+    // One file a step, so that whenever it is looked at there is either what was or what is to be.
+    let steps = [
+        // The half of a renewal; then somebody else's key.
+        (&files.certificate, new.certificate.as_str()),
+        (&files.private_key, &other.private_key),
+        (&files.certificate, "nothing in PEM"),
+        (&files.private_key, &new.certificate),
+        (&files.certificate, &new.certificate),
+        (&files.certificate, broken),
+        (&files.private_key, &new.private_key),
+    ];
+    for (before, (file, content)) in steps.into_iter().enumerate() {
+        let renewed = file.with_extension("renewed");
+        std::fs::write(&renewed, content).unwrap();
+        std::fs::rename(&renewed, file).unwrap();
+        // Once, however often it is looked at.
+        until(&provider, &log, REFUSED, before + 1).await;
         old.connect(&provider, EITHER, &["h2"]).await.unwrap();
     }
     std::fs::remove_file(&files.private_key).unwrap();
-    let before = log.says(REFUSED);
-    until(&provider, &log, REFUSED, before + 1).await;
+    until(&provider, &log, REFUSED, steps.len() + 1).await;
     old.connect(&provider, EITHER, &[]).await.unwrap();
     new.write(&files);
     until(&provider, &log, TAKEN, 1).await;
