@@ -7,6 +7,7 @@
 mod database;
 mod listener;
 mod locking;
+mod places;
 
 pub mod breakers;
 pub mod changes;

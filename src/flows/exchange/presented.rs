@@ -114,8 +114,8 @@ impl Look<'_> {
 
     /// An access token of ours: presented by its client, or by its service if it is one of these clients'.
     async fn own(&self, token: &str, clients: &[String]) -> Result<Good, Stop> {
-        // Of what is encrypted under a key that its service has too, nobody knows who made it.
-        // A signed one has three parts, and no other has.
+        // A signed one has three parts, and no other has. Of what is encrypted under a key that its service has too,
+        // nobody knows who made it.
         if token.split('.').count() != 3 {
             return Err(OAuthError::invalid_request(
                 "only a signed token can be exchanged: take the one inside, if it is encrypted to a public key",

@@ -5,13 +5,13 @@ use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::Condition;
 use sea_orm::{
     ConnectionTrait, DbBackend, FromQueryResult as _, QueryOrder as _, QuerySelect as _, Statement,
-    Value,
 };
 
 use super::{Column, Delivery, Entity, Model};
 use crate::clock::Timestamp;
 use crate::oidc::logout::DeliveryState;
 use crate::store::locking::in_order;
+use crate::store::places::Places;
 use crate::store::{StoreError, millis};
 
 /// The most rows that one statement writes: SQLite takes 32,766 values, and a write should be short.
@@ -86,30 +86,28 @@ pub async fn claim(
     let mut claimed = Vec::new();
     // SQLite joins at most 500 selects.
     for shares in shares.chunks(200) {
-        let mut values: Vec<Value> = vec![
-            lease.id.into(),
-            millis(lease.until).into(),
-            millis(now).into(),
-        ];
+        let mut places = Places::on(backend);
         let mut picks = Vec::with_capacity(shares.len());
         for (number, share) in shares.iter().enumerate() {
-            let (client_id, limit) = (values.len() + 1, values.len() + 2);
+            let limit = i64::try_from(share.limit).unwrap_or(i64::MAX);
             picks.push(format!(
-                "SELECT id FROM (SELECT id FROM logout_deliveries WHERE client_id = ${client_id} \
-                 AND due_at <= $3 AND (lease_until IS NULL OR lease_until <= $3) \
-                 ORDER BY due_at LIMIT ${limit}{skip}) AS pick{number}"
+                "SELECT id FROM (SELECT id FROM logout_deliveries WHERE client_id = {} \
+                 AND due_at <= {} AND (lease_until IS NULL OR lease_until <= {}) \
+                 ORDER BY due_at LIMIT {}{skip}) AS pick{number}",
+                places.next(share.client_id.as_str()),
+                places.next(millis(now)),
+                places.next(millis(now)),
+                places.next(limit),
             ));
-            values.push(share.client_id.as_str().into());
-            values.push(i64::try_from(share.limit).unwrap_or(i64::MAX).into());
         }
         let take = format!(
-            "WITH picked(id) AS ({}) UPDATE logout_deliveries SET lease = $1, lease_until = $2 \
+            "WITH picked(id) AS ({}) UPDATE logout_deliveries SET lease = {}, lease_until = {} \
              WHERE id IN (SELECT id FROM picked) RETURNING *",
-            picks.join(" UNION ALL ")
+            picks.join(" UNION ALL "),
+            places.next(lease.id),
+            places.next(millis(lease.until)),
         );
-        let rows = db
-            .query_all_raw(Statement::from_sql_and_values(backend, take, values))
-            .await?;
+        let rows = db.query_all_raw(places.fill(take)).await?;
         for row in rows {
             claimed.push(Model::from_query_result(&row, "")?.try_into()?);
         }
@@ -129,26 +127,22 @@ pub async fn acknowledge(
 ) -> Result<Vec<Uuid>, StoreError> {
     let mut ours = Vec::with_capacity(settled.len());
     for some in settled.chunks(MOST_ROWS) {
-        let mut values: Vec<Value> = Vec::with_capacity(some.len() * 8);
+        let backend = db.get_database_backend();
+        let mut places = Places::on(backend);
         let mut rows = Vec::with_capacity(some.len());
         for Settled { delivery, lease } in some {
-            let first = values.len() + 1;
-            let places: Vec<String> = (first..first + 8)
-                .map(|place| format!("${place}"))
-                .collect();
-            rows.push(format!("({})", places.join(", ")));
-            values.extend::<[Value; 8]>([
-                delivery.id.into(),
-                (*lease).into(),
-                delivery.state.as_str().into(),
-                delivery.attempts.into(),
-                delivery.due_at.map(millis).into(),
-                delivery.finished_at.map(millis).into(),
-                delivery.last_status.into(),
-                delivery.last_problem.clone().into(),
-            ]);
+            let row = [
+                places.next(delivery.id),
+                places.next(*lease),
+                places.next(delivery.state.as_str()),
+                places.next(delivery.attempts),
+                places.next(delivery.due_at.map(millis)),
+                places.next(delivery.finished_at.map(millis)),
+                places.next(delivery.last_status),
+                places.next(delivery.last_problem.clone()),
+            ];
+            rows.push(format!("({})", row.join(", ")));
         }
-        let backend = db.get_database_backend();
         // Locked in the order in which everyone locks them.
         let held = match backend {
             DbBackend::Postgres => {
@@ -166,9 +160,7 @@ pub async fn acknowledge(
              RETURNING logout_deliveries.id",
             rows.join(", ")
         );
-        let written = db
-            .query_all_raw(Statement::from_sql_and_values(backend, write, values))
-            .await?;
+        let written = db.query_all_raw(places.fill(write)).await?;
         for row in written {
             ours.push(row.try_get_by_index(0)?);
         }

@@ -45,8 +45,8 @@ async fn p3_a_redis_that_forgot_everything_is_told_it_all_again() {
     provider.stop().await;
 }
 
-/// P3: entries that vanished there, one of them or all, or the state beside them, come back; and who follows reads all
-/// of it again.
+/// P3: entries that vanished there, one of them or all, or the state beside them, come back, and so does a list that says
+/// it is further than the log; who follows reads all of it again.
 #[actix_web::test]
 #[ignore = "needs redis-server: scripts/test has it"]
 async fn p3_a_gap_in_redis_is_noticed_and_mended() {
@@ -67,7 +67,7 @@ async fn p3_a_gap_in_redis_is_noticed_and_mended() {
             .await
             .is_some()
     );
-    for meddling in ["XDEL", "DEL stream", "DEL state", "FLUSHALL"] {
+    for meddling in ["XDEL", "DEL stream", "DEL state", "HSET ahead", "FLUSHALL"] {
         let history: String = connection.hget(STATE, "history").await.unwrap();
         let mut command = redis::cmd(meddling.split(' ').next().unwrap());
         match meddling {
@@ -78,6 +78,7 @@ async fn p3_a_gap_in_redis_is_noticed_and_mended() {
             }
             "DEL stream" => drop(command.arg(LOG)),
             "DEL state" => drop(command.arg(STATE)),
+            "HSET ahead" => drop(command.arg(STATE).arg("to").arg(1_000_000)),
             _ => {}
         }
         command

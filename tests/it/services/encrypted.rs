@@ -399,6 +399,23 @@ async fn what_a_service_made_by_itself_is_believed_as_far_as_it_is_true_and_harm
                 .is_some()
         );
         assert_eq!(archive.named_tokens().await, [json!(null); 0]);
+        // One that says it never expires is named for as long as tokens live.
+        let endless = api.forge(&Claims {
+            exp: others.exp + 365 * 24 * 60 * 60,
+            ..others.clone()
+        });
+        assert_eq!(mallory.revoke(&endless, &[]).await.status, 200);
+        let both = eventually(async || {
+            let named = api.named_tokens().await;
+            (named.len() == 2).then_some(named)
+        });
+        for named in both.await.unwrap() {
+            let until = named["until"].as_i64().unwrap();
+            assert!(
+                (others.exp..=others.exp + 2 * 60).contains(&until),
+                "{named}"
+            );
+        }
         // Nor do we serve what anybody but us could have made.
         assert_eq!(party.userinfo(&same).await.status, 401);
         provider.stop().await;
