@@ -128,6 +128,8 @@ mod connecting {
             secret: None,
             #[cfg(feature = "redis")]
             redis: None,
+            #[cfg(feature = "redis")]
+            asked: None,
             patience: PATIENCE,
         }
     }
@@ -145,6 +147,15 @@ mod connecting {
         #[cfg(feature = "redis")]
         pub fn redis(mut self, url: impl Into<String>) -> Self {
             self.wanted.redis = Some(url.into());
+            self
+        }
+
+        /// The Redis that [`Guard::check`] asks about each token, a round trip each: for a service that runs in many short-lived
+        /// processes, or wants no list in memory. An answer is worth as much as a fresh list; while none is to be had, the
+        /// staleness policy decides. [`Guard::verify`] asks nobody.
+        #[cfg(feature = "redis")]
+        pub fn ask_redis(mut self, url: impl Into<String>) -> Self {
+            self.wanted.asked = Some(url.into());
             self
         }
 

@@ -99,20 +99,33 @@ impl Guard {
     }
 
     /// As [`Guard::verify`]; but when the token was signed by a key that is not known, the issuer is asked for its keys, at
-    /// most once a minute for all tokens.
+    /// most once a minute for all tokens. With `Builder::ask_redis`, Redis is asked about each token.
     ///
     /// # Errors
     /// [`Refused`], for the log: never an answer for whoever sent the token.
     #[cfg(feature = "feed")]
     pub async fn check(&self, token: &str) -> Result<Claims, Refused> {
-        let answer = self.verify(token);
+        let answer = self.verify_or_ask(token).await;
         if answer == Err(Refused::UnknownKey)
             && let Some(remote) = &self.remote
             && remote.look_for_new_keys().await
         {
-            return self.verify(token);
+            return self.verify_or_ask(token).await;
         }
         answer
+    }
+
+    #[cfg(feature = "redis")]
+    async fn verify_or_ask(&self, token: &str) -> Result<Claims, Refused> {
+        match self.remote.as_ref().and_then(|remote| remote.asking()) {
+            Some(asking) => asking.verify(&self.shared, token).await,
+            None => self.verify(token),
+        }
+    }
+
+    #[cfg(all(feature = "feed", not(feature = "redis")))]
+    async fn verify_or_ask(&self, token: &str) -> Result<Claims, Refused> {
+        self.verify(token)
     }
 
     /// As [`Guard::verify`]. (Without the feature `feed` there is nobody to ask for keys.)
@@ -143,6 +156,18 @@ impl Guard {
 
 impl Shared {
     fn verify(&self, token: &str) -> Result<Claims, Refused> {
+        self.read(token, |claims, kids| {
+            self.judge(token, claims, kids)?;
+            self.is_fresh()
+        })
+    }
+
+    /// What a token says, if `judge` lets it pass, which is told under keys of which names it was made.
+    fn read(
+        &self,
+        token: &str,
+        judge: impl FnOnce(&Claims, &[&str]) -> Result<(), Refused>,
+    ) -> Result<Claims, Refused> {
         let now = (self.clock)();
         let expected = &self.expected;
         let signers = self.signers.load();
@@ -174,17 +199,28 @@ impl Shared {
             }
             _ => return Err(Refused::Malformed),
         };
-        let [one, other] = kids;
-        let denied = self
-            .denied
-            .denies(token, &claims, one.into_iter().chain(other));
-        if denied {
-            return Err(Refused::Revoked);
+        match kids {
+            [Some(one), Some(other)] => judge(&claims, &[one, other])?,
+            [Some(kid), None] | [None, Some(kid)] => judge(&claims, &[kid])?,
+            [None, None] => judge(&claims, &[])?,
         }
+        Ok(claims)
+    }
+
+    /// Whether it was taken back, as far as is known here.
+    fn judge(&self, token: &str, claims: &Claims, kids: &[&str]) -> Result<(), Refused> {
+        match self.denied.denies(token, claims, kids.iter().copied()) {
+            true => Err(Refused::Revoked),
+            false => Ok(()),
+        }
+    }
+
+    /// Whether what is known here is new enough for the service.
+    fn is_fresh(&self) -> Result<(), Refused> {
         match self.staleness {
-            Staleness::Accept => Ok(claims),
+            Staleness::Accept => Ok(()),
             Staleness::RefuseBeyond(most) => match self.freshness.age(Instant::now()) {
-                Some(age) if age <= most => Ok(claims),
+                Some(age) if age <= most => Ok(()),
                 _ => Err(Refused::Stale),
             },
         }

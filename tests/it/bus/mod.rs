@@ -1,5 +1,6 @@
 //! Redis: services in other processes hear there what was taken back, whatever becomes of Redis and of the provider.
 
+mod asking;
 mod layout;
 mod outages;
 

@@ -1,5 +1,7 @@
 //! What a guard hears from its issuer: discovery, keys and the feed of revocations.
 
+#[cfg(feature = "redis")]
+mod asking;
 mod backoff;
 #[cfg(feature = "redis")]
 mod bus;
@@ -50,6 +52,9 @@ pub(crate) struct Wanted {
     /// The Redis to hear the same from.
     #[cfg(feature = "redis")]
     pub(crate) redis: Option<String>,
+    /// The Redis to ask about each token.
+    #[cfg(feature = "redis")]
+    pub(crate) asked: Option<String>,
     /// How long to wait for the list of what was revoked.
     pub(crate) patience: Duration,
 }
@@ -57,6 +62,8 @@ pub(crate) struct Wanted {
 /// The connection to the issuer. Dropping it ends the work in the background.
 pub(crate) struct Remote {
     keys: Option<Arc<Keys>>,
+    #[cfg(feature = "redis")]
+    asking: Option<asking::Asking>,
     tasks: Vec<AbortHandle>,
 }
 
@@ -96,6 +103,8 @@ impl Remote {
         let base = issuer.strip_suffix('/').unwrap_or(&issuer);
         let mut remote = Self {
             keys: None,
+            #[cfg(feature = "redis")]
+            asking: None,
             tasks: Vec::new(),
         };
         if wanted.keys {
@@ -118,17 +127,33 @@ impl Remote {
             follows = true;
         }
         #[cfg(feature = "redis")]
-        if let Some(url) = &wanted.redis {
-            let bus = bus::Bus::new(Arc::clone(&shared), url)
-                .map_err(|_no_url| HttpError::Content("the address of Redis is none"))
-                .map_err(unreachable("the list of revocations"))?;
-            remote.spawn(bus.follow());
-            follows = true;
+        {
+            // Its words might quote the password.
+            let no_url = |_quoting| HttpError::Content("the address of Redis is none");
+            if let Some(url) = &wanted.redis {
+                let bus = bus::Bus::new(Arc::clone(&shared), url)
+                    .map_err(no_url)
+                    .map_err(unreachable("the list of revocations"))?;
+                remote.spawn(bus.follow());
+                follows = true;
+            }
+            if let Some(url) = &wanted.asked {
+                let asking = asking::Asking::new(&shared, url)
+                    .map_err(no_url)
+                    .map_err(unreachable("the list of revocations"))?;
+                remote.asking = Some(asking);
+            }
         }
         if follows {
             wait_for_list(&shared, wanted.patience).await;
         }
         Ok(remote)
+    }
+
+    /// Who is asked about each token, if anybody is.
+    #[cfg(feature = "redis")]
+    pub(super) fn asking(&self) -> Option<&asking::Asking> {
+        self.asking.as_ref()
     }
 
     fn spawn(&mut self, work: impl Future<Output = ()> + Send + 'static) {
