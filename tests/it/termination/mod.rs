@@ -300,6 +300,8 @@ async fn come_in_from(elsewhere: &Elsewhere, scene: &Scene, visitor: &Visitor) {
     let sent = elsewhere.sent(&visitor.submit(&account, &form, &[]).await);
     let linked = elsewhere.send_back(provider, visitor, &sent, there).await;
     assert!(linked.has("#links .link"), "{linked:?}");
+    // What was done in the millisecond of a request would answer it.
+    provider.advance(TimeDelta::seconds(1));
     let url = scene.applications[0].authorize_url(&[("prompt", "login")]);
     let page = visitor
         .follow(visitor.get(&url).await, &provider.issuer)

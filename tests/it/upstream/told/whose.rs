@@ -173,6 +173,12 @@ async fn a_session_is_of_the_sign_in_there_that_was_last() {
     let ada = Visitor::default();
     stage.sign_in(&ada, (ADA, "s-1")).await;
     let again = [("prompt", "login")];
+    // What was done in the millisecond of a request would answer it.
+    let tick = || {
+        let provider = &stage.scene.provider;
+        provider.advance(chrono::TimeDelta::seconds(1));
+    };
+    tick();
     stage.sign_in_with(&ada, (ADA, "s-2"), &again).await;
     let told = stage.tell_of(&[("sid", "s-1")], "j1").await;
     assert_eq!(told.status, 200, "{told:?}");
@@ -195,6 +201,7 @@ async fn a_session_is_of_the_sign_in_there_that_was_last() {
         .await;
     let both = Visitor::default();
     stage.sign_in(&both, ("ada-too", "s-4")).await;
+    tick();
     let page = open(&both, &ledger.authorize_url(&again)).await;
     assert_eq!(page.page(), "page-sign-in");
     let answer = sign_in(&both, &page).await;
