@@ -177,8 +177,8 @@ detail-ends-over = It could not be told. What it was given has ended by itself.
 ## Signed out
 
 signed-out-title = You are signed out
-signed-out-elsewhere-title = Signed out there
-signed-out-elsewhere = Whatever session began there is over here as well.
+signed-out-elsewhere-title = Signed out at the other site
+signed-out-elsewhere = If a session here came from there, it is over as well.
 signed-out-nobody-title = You are signed out
 signed-out-nobody = Nobody is signed in here, and there is nothing left to end.
 signed-out-telling = We go on telling the applications, even when you close this page.
