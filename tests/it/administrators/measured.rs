@@ -6,6 +6,7 @@ use exeunt::config::{Bus, RedisUrl};
 use serde_json::{Value, json};
 
 use crate::support::admin::{Desk, administered, metrics, value};
+use crate::support::elsewhere::Elsewhere;
 use crate::support::ledger::{open, sign_in_as};
 use crate::support::relying_party::{RelyingParty, Reply};
 use crate::support::scene::{Scene, by_server};
@@ -188,6 +189,7 @@ fn expressions(dashboard: &Value, found: &mut Vec<String>) {
 
 #[actix_web::test]
 async fn alerts_dashboard_and_documentation_name_the_metrics_that_there_are() {
+    let house = Elsewhere::open().await;
     let scene = Scene::with(
         &["ledger"],
         |_, ear| by_server(ear),
@@ -196,6 +198,7 @@ async fn alerts_dashboard_and_documentation_name_the_metrics_that_there_are() {
             administered(wish).configure(|config| {
                 let url = RedisUrl::parse("redis://127.0.0.1:1/").unwrap();
                 config.bus = Some(Bus { url });
+                house.declare(config);
             })
         },
     )
@@ -210,6 +213,7 @@ async fn alerts_dashboard_and_documentation_name_the_metrics_that_there_are() {
     })
     .await;
     // What has no row yet has no name either.
+    assert_eq!(house.tell(provider, "no token").await.status, 400);
     let far = 99_999_999_999_999_i64;
     scene
         .sql(&format!(

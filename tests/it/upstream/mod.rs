@@ -3,6 +3,7 @@
 mod accounts;
 mod id_token;
 mod signing_in;
+mod told;
 
 use exeunt::config::{DeclaredUpstream, Place};
 use exeunt::oidc::client::ClientMetadata;
