@@ -6,6 +6,7 @@ pub mod client_key;
 pub mod demo;
 pub mod exchange;
 pub mod fixtures;
+pub mod front;
 pub mod guarded;
 pub mod https;
 pub mod ledger;
