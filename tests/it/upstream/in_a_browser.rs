@@ -4,6 +4,7 @@ use exeunt::oidc::upstream::leaving::SignOut;
 
 use super::leaving::Street;
 use crate::in_a_browser::pages::faults_of;
+use crate::screenshots::Album;
 use crate::support::browser::{Browser, Page};
 use crate::support::front::METADATA;
 use crate::support::provider::metadata;
@@ -136,24 +137,27 @@ async fn pages_that_speak_of_the_other_house_stay_and_are_for_everybody() {
     let town = Town::with(SignOut::Offer).await;
     let browser = Browser::launch().await;
     let page = browser.page("about:blank").await;
-    let mut faults = Vec::new();
+    let (mut faults, album) = (Vec::new(), Album::open());
     let tokens = town.sign_in(&page, "atlas").await;
     town.sign_in(&page, "gallery").await;
     page.goto(&town.sign_out_url(&tokens)).await;
     page.wait_for("#page-leaving").await;
     page.wait_for("#sign-out-elsewhere").await;
     faults.extend(faults_of("leaving-offered", &page).await);
+    album.take("leaving-offered", &page).await;
     // Longer than the page stays otherwise.
     page.wait_until_true("performance.now() > 3000").await;
     assert!(page.url().await.ends_with("/leaving"));
     page.goto(&town.street.houses.ours.url("/signed-out")).await;
     page.wait_for("#sign-out-elsewhere").await;
     faults.extend(faults_of("signed-out-offered", &page).await);
+    album.take("signed-out-offered", &page).await;
     page.click("#sign-out-elsewhere").await;
     town.comes_home(&page).await;
     page.goto(&town.street.houses.ours.url("/signed-out")).await;
     page.wait_for("#elsewhere").await;
     faults.extend(faults_of("signed-out-asked", &page).await);
+    album.take("signed-out-asked", &page).await;
     town.street.close().await;
 
     let town = Town::with(SignOut::Offer).await;
@@ -164,6 +168,7 @@ async fn pages_that_speak_of_the_other_house_stay_and_are_for_everybody() {
     page.goto(&town.sign_out_url(&tokens)).await;
     page.wait_for("#elsewhere").await;
     faults.extend(faults_of("signed-out-unreachable", &page).await);
+    album.take("signed-out-unreachable", &page).await;
     assert!(faults.is_empty(), "{}", faults.join("\n"));
     town.street.close().await;
 }

@@ -276,7 +276,7 @@ async fn an_application_that_is_told_by_a_frame_is_told_before_the_other_house_i
         .await;
         let tokens = street.come(&[]).await;
         let gallery = RelyingParty::of(&street.houses.ours, "gallery");
-        gallery.sign_in(&street.ada, &[]).await;
+        gallery.tokens(&street.ada, &[]).await;
         let page = street.sign_out_to_page(&tokens).await;
         assert_eq!(page.page(), "page-leaving", "{page:?}");
         assert_eq!(page.attributes("iframe", "src").len(), 1);
@@ -345,7 +345,7 @@ async fn who_has_signed_in_since_is_not_sent_to_leave_the_other_house() {
         .await;
         let tokens = street.come(&[]).await;
         let gallery = RelyingParty::of(&street.houses.ours, "gallery");
-        gallery.sign_in(&street.ada, &[]).await;
+        gallery.tokens(&street.ada, &[]).await;
         let before = street.sign_out_to_page(&tokens).await;
         // In another tab.
         let party = &street.houses.party;

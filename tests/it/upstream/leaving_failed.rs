@@ -64,12 +64,10 @@ async fn p4_a_house_that_says_nothing_of_itself_does_not_keep_who_leaves() {
             let street = street.forget().await;
             street.front.answer(METADATA, instead);
             let began = Instant::now();
-            let answer = street.sign_out(&tokens).await;
-            assert!(answer.status.is_redirection(), "{answer:?}");
-            let took = began.elapsed();
-            // Half a second, and what a busy machine takes; its own limit is five seconds.
-            assert!(took < Duration::from_secs(4), "{took:?}");
             street.sign_out_in_vain(&tokens).await;
+            let took = began.elapsed();
+            // Half a second for each page, and what a busy machine takes; what does not answer is given up after five.
+            assert!(took < Duration::from_secs(4), "{took:?}");
             street.close().await;
         }
     }

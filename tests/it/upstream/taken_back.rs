@@ -135,6 +135,7 @@ async fn who_is_replaced_leaves_everywhere_or_stays_too_long_leaves_none_either(
     let street = street(|wish| wish.manual_clock().configure(add_grace)).await;
     let party = &street.houses.party;
     street.come(&[]).await;
+    street.houses.ours.advance(TimeDelta::seconds(1));
     let page = open(&street.ada, &party.authorize_url(&[("prompt", "login")])).await;
     sign_in_as(&street.ada, &page, "grace", PASSWORD).await;
     street.asked_to_revoke(1).await;
