@@ -22,7 +22,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
 pub use taken_back::TakenBack;
-pub use upstreams::{UpstreamSaid, Upstreams};
+pub use upstreams::{Returned, UpstreamSaid, Upstreams};
 
 use crate::clock::Timestamp;
 use crate::oidc::logout::{Cause, DeliveryState};
@@ -67,7 +67,7 @@ pub struct Metrics {
     requests: Counters<2>,
     /// Of what was taken back, and how services hear it.
     pub taken_back: TakenBack,
-    /// Of what other providers tell us.
+    /// Of other providers.
     pub upstreams: Upstreams,
 }
 

@@ -281,6 +281,7 @@ pub async fn start_on(
         )),
         tokio::spawn(keys::run(Arc::clone(&workers), stop.clone())),
         tokio::spawn(revocations::run(Arc::clone(&workers), stop.clone())),
+        tokio::spawn(upstream::revoke::run(Arc::clone(&workers), stop.clone())),
         tokio::spawn(work::listen(Arc::clone(&workers), stop.clone())),
         tokio::spawn(marker::run(
             Arc::clone(&workers),

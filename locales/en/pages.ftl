@@ -129,6 +129,13 @@ leaving-goes-on = You are still signed in here, and at your other applications.
 leaving-stale = We could not look again: this is how it was at { $time }.
 leaving-frame = Signs you out of an application
 
+# The provider through which they signed in: nobody but itself knows whether they are signed in there.
+elsewhere-offered = You may still be signed in at { $upstream }.
+elsewhere-next = Next you are taken to { $upstream }, to sign out there too.
+elsewhere-asked = You were at { $upstream } to sign out there too. It does not tell us whether you did.
+elsewhere-unreachable = You may still be signed in at { $upstream }. We cannot take you there to sign out just now.
+elsewhere-sign-out = Also sign out of { $upstream }
+
 # No line ends between a number and what it counts.
 summary-separator = {", "}
 summary-all-confirmed = { $count ->

@@ -21,6 +21,7 @@ mod m20261128_000050_status_lists;
 mod m20261128_000070_exchanged_tokens;
 mod m20261128_000100_upstreams;
 mod m20261128_000110_upstream_logouts;
+mod m20261128_000120_upstream_leaving;
 
 /// Every step, in order.
 #[derive(Debug)]
@@ -46,6 +47,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261128_000070_exchanged_tokens::Migration),
             Box::new(m20261128_000100_upstreams::Migration),
             Box::new(m20261128_000110_upstream_logouts::Migration),
+            Box::new(m20261128_000120_upstream_leaving::Migration),
         ]
     }
 }

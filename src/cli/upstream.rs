@@ -93,6 +93,7 @@ fn checked(provider: &Provider, wanted: UpstreamAdd) -> anyhow::Result<Upstream>
         refreshes_claims: true,
         claims: BTreeMap::new(),
         private_networks: Vec::new(),
+        sign_out: wanted.sign_out,
     };
     let mut problems: Vec<(&str, String)> = [
         ("the name", upstream::check_id(&upstream.id)),

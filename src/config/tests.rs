@@ -5,6 +5,7 @@ use crate::oidc::algorithm::SigningAlgorithm;
 use crate::oidc::service::TokenFormat;
 use crate::oidc::token::exchange::policy::Party;
 use crate::oidc::upstream::Admits;
+use crate::oidc::upstream::leaving::SignOut;
 
 const EXAMPLE: &str = include_str!("../../docs/exeunt.toml");
 const CLIENT: &str = "[[clients]]\nclient_id = 'ledger'\nclient_secret = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ'\n\
@@ -756,6 +757,7 @@ fn upstreams_are_read_and_let_nobody_new_in_where_the_file_says_nothing() {
         ("house", "openid profile email")
     );
     assert!(upstream.refreshes_claims && upstream.domains.is_empty());
+    assert_eq!(upstream.sign_out, SignOut::Offer);
     let shown = format!("{config:?}");
     assert!(!shown.contains("geheim"), "{shown}");
 }
@@ -787,6 +789,7 @@ fn upstreams_that_will_not_do_are_told() {
         ("claim = 'groups'", "claim"),
         ("refresh_claims = 'never'", "refresh_claims"),
         ("claims = { shoe_size = 'shoe' }", "claims"),
+        ("sign_out = 'ask'", "sign_out"),
         ("private_networks = ['attic']", "private_networks"),
         ("isuer = 'x'", "isuer"),
     ] {

@@ -9,6 +9,7 @@ use super::error::Place;
 use super::section::{Mistake, Section};
 use crate::oidc::issuer::Issuer;
 use crate::oidc::registration::Networks;
+use crate::oidc::upstream::leaving::SignOut;
 use crate::oidc::upstream::{self, Admits, AuthMethod, SCOPE, Upstream};
 
 /// An upstream that the file declares.
@@ -115,6 +116,7 @@ pub(super) fn read(
         let domains = table.texts("domains", domain);
         let admits = admits(&table);
         let refreshes_claims = table.text("refresh_claims", refresh_claims).unwrap_or(true);
+        let sign_out = table.text("sign_out", sign_out).unwrap_or_default();
         let private_networks = table.texts("private_networks", |name| network(name, networks));
         let (mapping, _) = table.fields::<Mapping>();
         for name in mapping.claims.keys() {
@@ -144,6 +146,7 @@ pub(super) fn read(
             refreshes_claims,
             claims: mapping.claims,
             private_networks,
+            sign_out,
         };
         for (key, problem) in upstream::problems(&upstream, issuer.as_str()) {
             table.refuse(key, &format!("does not fit: {problem}"), "Write another.");
@@ -251,6 +254,15 @@ fn refresh_claims(text: &str) -> Result<bool, Mistake> {
             "Write \"always\" or \"first\".",
         )),
     }
+}
+
+fn sign_out(text: &str) -> Result<SignOut, Mistake> {
+    SignOut::from_name(text).ok_or_else(|| {
+        Mistake::new(
+            format!("is no policy we know: {text:?}"),
+            "Write \"offer\", \"go\" or \"stay\".",
+        )
+    })
 }
 
 fn network(name: &str, networks: &Networks) -> Result<String, Mistake> {

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::deliver_logouts::{Claimed, Place};
 use super::work::Work;
-use super::{FlowError, Provider, observe, revocations};
+use super::{FlowError, Provider, observe, revocations, upstream};
 use crate::clock::Timestamp;
 use crate::oidc::logout::Cause;
 use crate::store::deliveries::queue::Lease;
@@ -195,6 +195,7 @@ pub(super) async fn end_in(
         return Ok(Ended::default());
     }
     sessions::mark_ended(tx, &ids, ending.cause, ending.now).await?;
+    upstream::revoke::let_go(provider, tx, &ids, ending.now).await?;
     let of = Of::Sessions {
         session_ids: &ids,
         client_id: None,

@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::{FlowError, Provider};
 use crate::clock::Timestamp;
 use crate::jose::HashPurpose;
-use crate::store::leavings::{self, Leaving};
+use crate::store::leavings::{self, Elsewhere, Leaving};
 use crate::store::sessions::{self, Session};
 use crate::store::{self, deliveries};
 
@@ -23,6 +23,8 @@ pub struct Watched {
     pub continue_to: Option<String>,
     /// When it began: rows of the session from before are not shown.
     pub began_at: Timestamp,
+    /// Whether the browser was where the session came from already, to sign out there.
+    pub was_elsewhere: bool,
 }
 
 /// Makes the handle by which a browser may look.
@@ -38,6 +40,10 @@ pub async fn watch(provider: &Provider, watched: Watched) -> Result<String, Flow
         continue_to: watched.continue_to,
         created_at: watched.began_at,
         expires_at: provider.clock.now() + WATCHED_FOR,
+        elsewhere: match watched.was_elsewhere {
+            true => Elsewhere::Back,
+            false => Elsewhere::NotSent,
+        },
     };
     let tx = provider.database.begin().await?;
     leavings::insert(&tx, &leaving).await?;

@@ -10,8 +10,10 @@ use super::pages::{
     Application, Comparison, ConfirmSignOut, Details, Form, Onward, Participation, SignOutNotice,
     SignedOut,
 };
+use super::upstream_leaving::{self, Left};
 use super::visitor::Visitor;
 use super::{check_session, cookies, leaving, parked};
+use crate::flows::upstream::leave::elsewhere;
 use crate::flows::{authorize, end_session, watching};
 use crate::oidc::client::Client;
 use crate::oidc::discovery::END_SESSION;
@@ -286,7 +288,15 @@ async fn leave(
         None => end_session::end_session(provider, session.id, Cause::Logout).await?,
     };
     let deadline = provider.clock.now() + provider.config.logout.grace;
-    let mut told = end_session::wait_for_receipts(provider, session.id, deadline).await?;
+    let (mut told, elsewhere) = tokio::try_join!(
+        end_session::wait_for_receipts(provider, session.id, deadline),
+        async {
+            match only {
+                None => elsewhere(provider, session.id).await,
+                Some(_) => Ok(None),
+            }
+        },
+    )?;
     let began_at = if ended {
         began_at
     } else {
@@ -306,28 +316,23 @@ async fn leave(
         delivery.state == DeliveryState::Confirmed
             || delivery.channel == Channel::None && Some(&delivery.client_id) == asked_by.as_ref()
     });
-    let continue_to = match &then {
-        Then::Redirect(redirect) => Some(redirect.location()),
-        Then::SignedOutPage { link } => link.as_ref().map(logout::PostLogoutRedirect::location),
+    let (redirect, is_sent_on) = match then {
+        Then::Redirect(redirect) => (Some(redirect), true),
+        Then::SignedOutPage { link } => (link, false),
     };
-    let mut response = match then {
-        Then::Redirect(redirect) if nothing_to_show => see_other(&redirect.location()),
-        _ => {
-            // Of a session that goes on nothing may say that it is over.
-            let path = if nothing_to_show && only.is_none() {
-                leaving::SIGNED_OUT_PATH
-            } else {
-                leaving::PATH
-            };
-            let watched = watching::Watched {
-                session_id: session.id,
-                client_id: asked_by,
-                continue_to,
-                began_at,
-            };
-            leaving::show(visitor, path, watched).await?
-        }
+    let left = Left {
+        watched: watching::Watched {
+            session_id: session.id,
+            client_id: asked_by,
+            continue_to: redirect.map(|redirect| redirect.location()),
+            began_at,
+            was_elsewhere: false,
+        },
+        nothing_to_show,
+        is_sent_on,
+        goes_on: only.is_some(),
     };
+    let mut response = upstream_leaving::after(visitor, left, elsewhere).await?;
     if only.is_none() {
         cookies::add(&mut response, check_session::signed_out(provider))?;
     }
@@ -359,6 +364,7 @@ fn already_out(visitor: &Visitor, known: &Request, then: Then) -> HttpResponse {
         sign_in_again,
         status_href: None,
         again_href: None,
+        elsewhere: None,
         now: visitor.provider.clock.now(),
     };
     html(StatusCode::OK, &page)

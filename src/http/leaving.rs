@@ -12,6 +12,7 @@ use super::error::{PageError, html, see_other, there};
 use super::headers::framing_policy;
 use super::pages::{self, Departure, Here, LeavingStatus, Onward, SignedOut};
 use super::receipts::{Receipt, receipts};
+use super::upstream_leaving;
 use super::visitor::Visitor;
 use crate::flows::watching;
 use crate::jose::HashPurpose;
@@ -36,6 +37,16 @@ pub(super) async fn get(visitor: Visitor) -> HttpResponse {
         let provider = &visitor.provider;
         let now = provider.clock.now();
         let (here, signed_in_at) = here(&visitor, &leaving).await?;
+        let elsewhere = match here {
+            Here::SignedOut => upstream_leaving::on_the_way(&visitor, &leaving).await?,
+            Here::GoesOn | Here::SignedInAgain => None,
+        };
+        let is_next = elsewhere.as_ref().is_some_and(pages::Elsewhere::is_next);
+        let onward = match onward(&visitor, &leaving).await? {
+            _ if is_next => ours(&visitor, upstream_leaving::ONWARD_PATH),
+            Some(onward) => onward,
+            None => ours(&visitor, SIGNED_OUT_PATH),
+        };
         let frames: Vec<_> = receipts
             .iter()
             // An application that looks at its cookie alone would end the new session there.
@@ -69,10 +80,8 @@ pub(super) async fn get(visitor: Visitor) -> HttpResponse {
             csrf: visitor.leaving_csrf(),
             status_href: visitor.path(STATUS_PATH),
             again_href: visitor.path(PATH),
-            onward: onward(&visitor, &leaving).await?.unwrap_or_else(|| Onward {
-                href: visitor.path(SIGNED_OUT_PATH),
-                application: None,
-            }),
+            onward,
+            elsewhere,
             page_wait: provider
                 .config
                 .logout
@@ -175,13 +184,14 @@ pub(super) async fn signed_out(visitor: Visitor) -> HttpResponse {
         }
         let now = visitor.provider.clock.now();
         let watched = watched(&visitor).await?;
-        let (departures, onward, sign_in_again) = match &watched {
+        let (departures, onward, sign_in_again, elsewhere) = match &watched {
             Some((leaving, receipts)) => (
                 departures(receipts, now),
                 onward(&visitor, leaving).await?,
                 sign_in_again(&visitor, leaving).await?,
+                upstream_leaving::at_the_end(&visitor, leaving).await?,
             ),
-            None => (Vec::new(), None, None),
+            None => (Vec::new(), None, None, None),
         };
         let open = departures
             .iter()
@@ -196,6 +206,7 @@ pub(super) async fn signed_out(visitor: Visitor) -> HttpResponse {
             details: None,
             sign_in_again: sign_in_again.filter(|_| onward.is_none()),
             onward,
+            elsewhere,
             now,
         };
         polling(html(StatusCode::OK, &page), &[])
@@ -205,23 +216,37 @@ pub(super) async fn signed_out(visitor: Visitor) -> HttpResponse {
         .unwrap_or_else(|error: PageError| error.page(&visitor))
 }
 
-/// The sign-out that this browser may look at, and how far it got.
-pub(super) async fn watched(
-    visitor: &Visitor,
-) -> Result<Option<(Leaving, Vec<Receipt>)>, PageError> {
+/// The sign-out that this browser may look at.
+pub(super) async fn found(visitor: &Visitor) -> Result<Option<Leaving>, PageError> {
     let Some(handle) = &visitor.leaving_cookie else {
         return Ok(None);
     };
     let provider = &visitor.provider;
     let hash = provider.master.hash(HashPurpose::Handle, handle);
     let db = provider.database.read();
-    let Some(leaving) = leavings::find(db, &hash, provider.clock.now()).await? else {
+    Ok(leavings::find(db, &hash, provider.clock.now()).await?)
+}
+
+/// The same, and how far it got.
+pub(super) async fn watched(
+    visitor: &Visitor,
+) -> Result<Option<(Leaving, Vec<Receipt>)>, PageError> {
+    let Some(leaving) = found(visitor).await? else {
         return Ok(None);
     };
+    let provider = &visitor.provider;
+    let db = provider.database.read();
     let mut known = deliveries::of_session(db, leaving.session_id).await?;
     // Of a session that goes on, only what this sign-out was about.
     known.retain(|delivery| delivery.created_at >= leaving.created_at);
     Ok(Some((leaving, receipts(provider, known).await?)))
+}
+
+fn ours(visitor: &Visitor, path: &str) -> Onward {
+    Onward {
+        href: visitor.path(path),
+        application: None,
+    }
 }
 
 async fn onward(visitor: &Visitor, leaving: &Leaving) -> Result<Option<Onward>, PageError> {
@@ -260,8 +285,17 @@ pub(super) async fn show(
     leaving: watching::Watched,
 ) -> Result<HttpResponse, PageError> {
     let handle = watching::watch(&visitor.provider, leaving).await?;
+    let_look(visitor, handle, &visitor.path(path))
+}
+
+/// Sends the browser to `location`, with the cookie of this handle.
+pub(super) fn let_look(
+    visitor: &Visitor,
+    handle: String,
+    location: &str,
+) -> Result<HttpResponse, PageError> {
     let seconds = watching::WATCHED_FOR.num_seconds();
-    let mut response = see_other(&visitor.path(path));
+    let mut response = see_other(location);
     let cookie = Kind::Leaving.set(&visitor.provider.config, handle, Some(seconds));
     response
         .add_cookie(&cookie)

@@ -34,6 +34,7 @@ mod status_list;
 mod token;
 mod upstream;
 mod upstream_logouts;
+mod upstream_leaving;
 mod userinfo;
 mod visitor;
 
@@ -141,6 +142,7 @@ impl Routes {
                     .route(web::post().to(leaving::acknowledge)),
             )
             .service(get_and_head(leaving::SIGNED_OUT_PATH, leaving::signed_out))
+            .configure(upstream_leaving::configure)
             .service(get_and_head(
                 &format!("{}/{{fingerprint}}", logo::PATH),
                 logo::get,

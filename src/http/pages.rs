@@ -10,6 +10,7 @@ mod browser;
 mod check_session;
 mod consent;
 mod departure;
+mod elsewhere;
 mod error;
 mod form_post;
 mod landing;
@@ -32,6 +33,7 @@ pub use account::{
 pub use check_session::CheckSession;
 pub use consent::{Consent, ServiceWish};
 pub use departure::{Departure, DepartureState, Lasts};
+pub use elsewhere::{Elsewhere, ElsewhereState};
 pub use error::{Comparison, Details, ErrorPage, Problem};
 pub use form_post::FormPost;
 pub use landing::Landing;

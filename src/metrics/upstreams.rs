@@ -1,5 +1,6 @@
-//! What other providers tell us.
+//! What is measured of other providers.
 
+use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
 use super::Counters;
@@ -28,10 +29,48 @@ impl UpstreamSaid {
     }
 }
 
-/// The counters.
+/// What came of a try to have an upstream take a refresh token back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Returned {
+    /// It is good there no more.
+    Revoked,
+    /// It did not answer, or could not; it is tried again.
+    Again,
+    /// It refused, and the token was forgotten.
+    Refused,
+    /// It never answered, and the token was forgotten.
+    GivenUp,
+    /// It has no address for that, or is not known any more; the token was forgotten.
+    Impossible,
+}
+
+impl Returned {
+    const ALL: [Self; 5] = [
+        Self::Revoked,
+        Self::Again,
+        Self::Refused,
+        Self::GivenUp,
+        Self::Impossible,
+    ];
+
+    /// In a word, for labels and the log.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Revoked => "revoked",
+            Self::Again => "again",
+            Self::Refused => "refused",
+            Self::GivenUp => "given_up",
+            Self::Impossible => "impossible",
+        }
+    }
+}
+
+/// Everything of other providers.
 #[derive(Default)]
 pub struct Upstreams {
     logouts: Counters<2>,
+    returned: Counters<1>,
+    waiting: Gauge,
 }
 
 impl Upstreams {
@@ -41,6 +80,21 @@ impl Upstreams {
             "Sign-outs that upstreams told us of, by what came of each",
             self.logouts.clone(),
         );
+        registry.register(
+            "upstream_revocations",
+            "Tries to have other providers take refresh tokens back, by what came of each",
+            self.returned.clone(),
+        );
+        registry.register(
+            "upstream_revocations_waiting",
+            "Refresh tokens of other providers that are to be taken back, as the database has them",
+            self.waiting.clone(),
+        );
+        for result in Returned::ALL {
+            let _ = self
+                .returned
+                .get_or_create(&[("result", result.as_str().into())]);
+        }
     }
 
     /// An upstream that we know told us of a sign-out there.
@@ -50,5 +104,17 @@ impl Upstreams {
             ("result", said.as_str().into()),
         ];
         self.logouts.get_or_create(&labels).inc();
+    }
+
+    /// One was tried.
+    pub fn returned(&self, result: Returned) {
+        self.returned
+            .get_or_create(&[("result", result.as_str().into())])
+            .inc();
+    }
+
+    /// Takes over how many the database says are to be taken back.
+    pub fn look(&self, waiting: u64) {
+        self.waiting.set(i64::try_from(waiting).unwrap_or(i64::MAX));
     }
 }

@@ -18,6 +18,8 @@ struct Model {
     continue_to: Option<String>,
     created_at: i64,
     expires_at: i64,
+    upstream_asked_at: Option<i64>,
+    upstream_state_hash: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, EnumIter, DeriveRelation)]
@@ -39,9 +41,22 @@ pub struct Leaving {
     pub created_at: Timestamp,
     /// When the handle stops to work.
     pub expires_at: Timestamp,
+    /// How far the browser came with signing out at the provider from which the session came.
+    pub elsewhere: Elsewhere,
 }
 
-/// Keeps a handle.
+/// How far a browser came with signing out where a session came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Elsewhere {
+    /// It was not sent there.
+    NotSent,
+    /// It was sent there, and has not come back.
+    Sent,
+    /// It has come back.
+    Back,
+}
+
+/// Keeps a handle. Its browser is not being sent anywhere yet.
 ///
 /// # Errors
 /// When the database fails.
@@ -53,6 +68,10 @@ pub async fn insert(db: &impl ConnectionTrait, leaving: &Leaving) -> Result<(), 
         continue_to: Set(leaving.continue_to.clone()),
         created_at: Set(millis(leaving.created_at)),
         expires_at: Set(millis(leaving.expires_at)),
+        upstream_asked_at: Set(
+            (leaving.elsewhere == Elsewhere::Back).then(|| millis(leaving.created_at))
+        ),
+        upstream_state_hash: Set(None),
     };
     Entity::insert(row).exec_without_returning(db).await?;
     Ok(())
@@ -79,9 +98,59 @@ pub async fn find(
             continue_to: row.continue_to,
             created_at: time(row.created_at)?,
             expires_at: time(row.expires_at)?,
+            elsewhere: match (row.upstream_asked_at, row.upstream_state_hash) {
+                (None, _) => Elsewhere::NotSent,
+                (Some(_), Some(_)) => Elsewhere::Sent,
+                (Some(_), None) => Elsewhere::Back,
+            },
         })
     })
     .transpose()
+}
+
+/// The handle's browser is sent to sign out where the session came from, and brings back what has this keyed hash; what it
+/// would have brought back before counts no more. False when the handle works no more.
+///
+/// # Errors
+/// When the database fails.
+pub async fn send_elsewhere(
+    db: &impl ConnectionTrait,
+    handle_hash: &str,
+    state_hash: &str,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let sent = Entity::update_many()
+        .col_expr(Column::UpstreamAskedAt, Expr::value(millis(now)))
+        .col_expr(Column::UpstreamStateHash, Expr::value(state_hash))
+        .filter(Column::HandleHash.eq(handle_hash))
+        .filter(Column::ExpiresAt.gt(millis(now)))
+        .exec(db)
+        .await?;
+    Ok(sent.rows_affected == 1)
+}
+
+/// The handle's browser brings that back. False, and nothing changed, when it was not sent with it or has brought it
+/// before.
+///
+/// # Errors
+/// When the database fails.
+pub async fn come_back(
+    db: &impl ConnectionTrait,
+    handle_hash: &str,
+    state_hash: &str,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let back = Entity::update_many()
+        .col_expr(
+            Column::UpstreamStateHash,
+            Expr::value(Option::<String>::None),
+        )
+        .filter(Column::HandleHash.eq(handle_hash))
+        .filter(Column::UpstreamStateHash.eq(state_hash))
+        .filter(Column::ExpiresAt.gt(millis(now)))
+        .exec(db)
+        .await?;
+    Ok(back.rows_affected == 1)
 }
 
 /// Forgets handles whose time is over.

@@ -42,6 +42,7 @@ pub mod status_entries;
 pub mod throttles;
 pub mod upstream_logouts;
 pub mod upstream_requests;
+pub mod upstream_tokens;
 pub mod upstreams;
 pub mod users;
 

@@ -18,13 +18,14 @@ const LOOKS: [(&str, i64, i64, bool); 4] = [
 ];
 
 /// Writes to the folder that `EXEUNT_SCREENSHOTS` names, otherwise to one that is gone afterwards.
-struct Album {
+pub struct Album {
     folder: PathBuf,
     _temporary: TempDir,
 }
 
 impl Album {
-    fn open() -> Self {
+    /// An empty one.
+    pub fn open() -> Self {
         let temporary = tempfile::tempdir().unwrap();
         let folder = environment("EXEUNT_SCREENSHOTS");
         Self {
@@ -37,7 +38,8 @@ impl Album {
         self.folder.join(format!("{name}-{look}.png"))
     }
 
-    async fn take(&self, name: &str, page: &Page) {
+    /// Takes a page in every look.
+    pub async fn take(&self, name: &str, page: &Page) {
         for (look, width, height, dark) in LOOKS {
             page.viewport(width, height).await;
             page.dark(dark).await;

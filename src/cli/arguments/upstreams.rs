@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 
 use super::Output;
+use crate::oidc::upstream::leaving::SignOut;
 use crate::oidc::upstream::{AuthMethod, SCOPE};
 
 /// `exeunt upstream ...`
@@ -57,6 +58,9 @@ pub struct UpstreamAdd {
     /// What is asked for
     #[arg(long, default_value = SCOPE)]
     pub scope: String,
+    /// What becomes of the session there when somebody signs out here: offer, go or stay
+    #[arg(long, value_name = "POLICY", default_value = SignOut::default().as_str(), value_parser = sign_out)]
+    pub sign_out: SignOut,
     /// What people see on its button; left out: its name
     #[arg(long)]
     pub label: Option<String>,
@@ -66,6 +70,13 @@ pub struct UpstreamAdd {
     /// A domain whose addresses lead there; may stand more than once
     #[arg(long = "domain", value_name = "DOMAIN")]
     pub domains: Vec<String>,
+}
+
+fn sign_out(name: &str) -> Result<SignOut, String> {
+    SignOut::from_name(name).ok_or_else(|| {
+        let known = SignOut::ALL.map(SignOut::as_str);
+        format!("known are {}", known.join(", "))
+    })
 }
 
 fn method(name: &str) -> Result<AuthMethod, String> {

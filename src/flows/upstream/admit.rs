@@ -3,6 +3,7 @@
 use uuid::Uuid;
 
 use super::finish::Identified;
+use super::revoke;
 use crate::clock::Timestamp;
 use crate::flows::sign_in::{BrowserCookies, Proof, begin_in};
 use crate::flows::{FlowError, Provider, known_browser};
@@ -43,6 +44,9 @@ pub async fn admit(
         }
         admitted => admitted?,
     };
+    if admitted.is_err() {
+        revoke::give_back(provider, upstream, identified).await?;
+    }
     provider.metrics.tried_to_sign_in(match &admitted {
         Ok(_) => SignInResult::Done,
         Err(_) => SignInResult::Refused,
@@ -114,6 +118,9 @@ async fn try_to_admit(
         ),
     };
     session_upstreams::save(&tx, &from).await?;
+    if let Some(token) = &identified.refresh_token {
+        revoke::keep(provider, &tx, upstream, session_id, token, now).await?;
+    }
     let password = passwords::find(&tx, user_id).await?;
     store::commit(tx).await?;
     provider.work.notify_one();

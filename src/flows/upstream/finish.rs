@@ -2,37 +2,26 @@
 
 use std::sync::Arc;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use secrecy::{ExposeSecret as _, SecretString};
-use serde_json::json;
-use url::form_urlencoded::byte_serialize;
 
+use super::client_auth::{Credentials, credentials};
 use super::start::{Kept, sealed_for};
-use super::{Purpose, UpstreamKeys, metadata_of, publisher, secret_at};
+use super::{Purpose, UpstreamKeys, metadata_of, publisher};
 use crate::clock::Timestamp;
-use crate::flows::{FlowError, Provider, tokens};
+use crate::flows::{FlowError, Provider};
 use crate::jose::HashPurpose;
-use crate::oidc::algorithm::SigningAlgorithm;
 use crate::oidc::params::Params;
 use crate::oidc::upstream::answer::{
     self, Brought, Expected, Problem, Tokens, Unbelievable, Vouched,
 };
 use crate::oidc::upstream::metadata::Metadata;
-use crate::oidc::upstream::{AuthMethod, Upstream, request};
+use crate::oidc::upstream::{Upstream, request};
 use crate::outbound::{Answer, Outbound, OutboundError};
 use crate::store::upstreams::{self, KnownUpstream};
 use crate::store::{self, upstream_requests};
 
 /// The longest answer of a token or userinfo endpoint that is read.
 const LONGEST: usize = 128 * 1024;
-/// The type of our assertions (draft-ietf-oauth-rfc7523bis §4), so that no other token passes for one, nor one for it.
-const ASSERTION_TYPE: &str = "client-authentication+jwt";
-/// What they are called at a token endpoint (RFC 7523 §2.2).
-const ASSERTIONS: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
-/// For how many seconds one is good.
-const ASSERTION_SECONDS: i64 = 60;
-
 /// Somebody who is somebody at an upstream.
 #[derive(Debug)]
 pub struct Arrived {
@@ -57,6 +46,8 @@ pub struct Identified {
     pub is_older: bool,
     /// The token that says so.
     pub id_token: String,
+    /// A refresh token that came with it, where one was asked for.
+    pub refresh_token: Option<SecretString>,
 }
 
 /// Reads what the browser with this cookie brought to the upstream's own address here; none when it was not sent there,
@@ -143,7 +134,7 @@ async fn identify(
         Err(why) => return Ok(Err(why.into())),
     };
     let outbound = provider.outbound.within(&upstream.private_networks)?;
-    let secret = secret_at(provider, known)?;
+    let credentials = credentials(provider, known)?;
     let asking = Asking {
         provider,
         upstream,
@@ -151,8 +142,8 @@ async fn identify(
         outbound: &outbound,
     };
     let given = asking
-        .redeem(&code, &kept.code_verifier, secret.as_ref())
-        .await?;
+        .redeem(&code, &kept.code_verifier, &credentials)
+        .await;
     let tokens = match given {
         Ok(tokens) => tokens,
         Err(not) => return Ok(Err(not)),
@@ -173,6 +164,10 @@ async fn identify(
         is_older: said.is_some_and(|said| request::is_older(said, kept.asked_at)),
         vouched,
         id_token: tokens.id_token,
+        refresh_token: tokens
+            .refresh_token
+            .filter(|_| upstream.asks_for_refresh_tokens())
+            .map(SecretString::from),
     }))
 }
 
@@ -190,66 +185,28 @@ impl Asking<'_> {
         &self,
         code: &str,
         code_verifier: &str,
-        secret: Option<&SecretString>,
-    ) -> Result<Result<Tokens, NotIdentified>, FlowError> {
-        let (provider, upstream) = (self.provider, self.upstream);
-        let client_id = upstream.client_id.as_str();
-        let callback = upstream.callback(&provider.config.issuer);
-        let secret = secret.map_or("", |secret| secret.expose_secret());
+        credentials: &Credentials,
+    ) -> Result<Tokens, NotIdentified> {
+        let callback = self.upstream.callback(&self.provider.config.issuer);
         let mut fields = vec![
             ("grant_type", "authorization_code"),
             ("code", code),
             ("redirect_uri", callback.as_str()),
             ("code_verifier", code_verifier),
         ];
-        let mut authorization = None;
-        let assertion;
-        match upstream.auth_method {
-            // Both in the encoding of forms first (RFC 6749 §2.3.1).
-            AuthMethod::ClientSecretBasic => {
-                let encoded = |text: &str| byte_serialize(text.as_bytes()).collect::<String>();
-                let pair = format!("{}:{}", encoded(client_id), encoded(secret));
-                authorization = Some(format!("Basic {}", STANDARD.encode(pair)));
-            }
-            AuthMethod::ClientSecretPost => {
-                fields.extend([("client_id", client_id), ("client_secret", secret)]);
-            }
-            AuthMethod::PrivateKeyJwt => {
-                assertion = self.assertion()?;
-                fields.extend([
-                    ("client_id", client_id),
-                    ("client_assertion_type", ASSERTIONS),
-                    ("client_assertion", assertion.as_str()),
-                ]);
-            }
-        }
+        let own = credentials.fields.iter();
+        fields.extend(own.map(|(name, value)| (*name, value.as_str())));
         let url = &self.metadata.token_endpoint;
-        let asked = self
+        let authorization = credentials.authorization.as_deref();
+        let answer = self
             .outbound
-            .ask(url, authorization.as_deref(), Some(&fields), LONGEST)
-            .await;
-        Ok(match asked {
-            Ok(answer) if answer.status == 200 => serde_json::from_slice(&answer.body)
+            .ask(url, authorization, Some(&fields), LONGEST)
+            .await?;
+        match answer.status {
+            200 => serde_json::from_slice(&answer.body)
                 .map_err(|_no_tokens| unbelievable("its token endpoint gives no ID token")),
-            Ok(answer) => Err(refused("its token endpoint", &answer)),
-            Err(error) => Err(error.into()),
-        })
-    }
-
-    /// Who we are, signed with our own key (Core §9). For this issuer alone, whatever its metadata say, so that nobody
-    /// has us make one for another.
-    fn assertion(&self) -> Result<String, FlowError> {
-        let now = self.provider.clock.now();
-        let claims = json!({
-            "iss": self.upstream.client_id,
-            "sub": self.upstream.client_id,
-            "aud": self.upstream.issuer,
-            "jti": self.provider.random.secret(),
-            "iat": now.timestamp(),
-            "exp": now.timestamp() + ASSERTION_SECONDS,
-        });
-        let algorithm = SigningAlgorithm::RS256;
-        tokens::sign(self.provider, algorithm, Some(ASSERTION_TYPE), &claims, now)
+            _ => Err(refused("its token endpoint", &answer)),
+        }
     }
 
     /// Checks the ID token, under newer keys where those that we have do not do.

@@ -4,6 +4,7 @@
 use uuid::Uuid;
 
 use super::finish::Identified;
+use super::revoke;
 use crate::flows::{FlowError, Provider};
 use crate::oidc::upstream::Upstream;
 use crate::oidc::upstream::answer::Problem;
@@ -21,6 +22,8 @@ pub async fn link(
     identified: &Identified,
     session: &Session,
 ) -> Result<Result<(), Problem>, FlowError> {
+    // What is linked is no session.
+    revoke::give_back(provider, upstream, identified).await?;
     if identified.is_older {
         return Ok(Err(Problem::NotFresh));
     }

@@ -1,10 +1,14 @@
 //! Signing in through other providers: a person is sent there ([`start`]), comes back ([`finish`]), and is let in
-//! ([`admit`]) or linked ([`link`]). Which upstreams there are, [`known`] knows. [`told`] hears of sign-outs there.
+//! ([`admit`]) or linked ([`link`]). Who signs out here may leave there too ([`leave`]), and what the upstream gave for later
+//! is taken back ([`revoke`]). Which upstreams there are, [`known`] knows. [`told`] hears of sign-outs there.
 
 pub mod admit;
+mod client_auth;
 pub mod finish;
 pub mod known;
+pub mod leave;
 pub mod link;
+pub mod revoke;
 pub mod start;
 pub mod told;
 

@@ -72,6 +72,7 @@ pub(super) async fn go_on(
         client_id: None,
         continue_to: Some(back),
         began_at,
+        was_elsewhere: false,
     };
     leaving::show(visitor, leaving::PATH, watched).await
 }

@@ -7,10 +7,12 @@ use uuid::Uuid;
 use super::{END_ALL, END_SESSION, PATH, acting, to_sign_in};
 use crate::clock::Timestamp;
 use crate::flows::end_session;
+use crate::flows::upstream::leave::elsewhere;
 use crate::flows::watching::Watched;
 use crate::http::error::{PageError, see_other};
+use crate::http::upstream_leaving::{self, Left};
 use crate::http::visitor::Visitor;
-use crate::http::{check_session, cookies, leaving};
+use crate::http::{check_session, cookies};
 use crate::oidc::logout::{Cause, DeliveryState};
 use crate::store::sessions::{self, Session};
 
@@ -76,23 +78,27 @@ async fn leave(
         _ => began_at,
     };
     let deadline = provider.clock.now() + provider.config.logout.grace;
-    let mut told = end_session::wait_for_receipts(provider, session.id, deadline).await?;
+    let (mut told, elsewhere) = tokio::try_join!(
+        end_session::wait_for_receipts(provider, session.id, deadline),
+        elsewhere(provider, session.id),
+    )?;
     told.retain(|delivery| delivery.created_at >= began_at);
     let all_confirmed = told
         .iter()
         .all(|delivery| delivery.state == DeliveryState::Confirmed);
-    let path = if all_confirmed {
-        leaving::SIGNED_OUT_PATH
-    } else {
-        leaving::PATH
+    let left = Left {
+        watched: Watched {
+            session_id: session.id,
+            client_id: None,
+            continue_to: None,
+            began_at,
+            was_elsewhere: false,
+        },
+        nothing_to_show: all_confirmed,
+        is_sent_on: false,
+        goes_on: false,
     };
-    let watched = Watched {
-        session_id: session.id,
-        client_id: None,
-        continue_to: None,
-        began_at,
-    };
-    let mut response = leaving::show(visitor, path, watched).await?;
+    let mut response = upstream_leaving::after(visitor, left, elsewhere).await?;
     cookies::add(&mut response, check_session::signed_out(provider))?;
     Ok(response)
 }

@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use super::departure::{Departure, DepartureState, Reader};
 use super::ui::{Moment, Sentence};
-use super::{Details, Onward, SignOutNotice, Ui};
+use super::{Details, Elsewhere, Onward, SignOutNotice, Ui};
 use crate::clock::Timestamp;
 
 /// How long the page stays for frames to load, counted from when it starts them.
@@ -49,8 +49,10 @@ pub struct Leaving {
     pub csrf: String,
     /// Path of this page: "Check again".
     pub again_href: String,
-    /// Where the person goes next: the application that asked, or our signed-out page.
+    /// Where the person goes next: the provider from which they came, the application that asked, or our signed-out page.
     pub onward: Onward,
+    /// The provider from which they came, if there is something to say of it.
+    pub elsewhere: Option<Elsewhere>,
     /// `logout.page_wait`.
     pub page_wait: Duration,
     /// When the page is sent.
@@ -125,6 +127,8 @@ pub struct SignedOut {
     pub status_href: Option<String>,
     /// Path of this page, if it can be shown again.
     pub again_href: Option<String>,
+    /// The provider from which they came, if there is something to say of it.
+    pub elsewhere: Option<Elsewhere>,
     /// When the page is sent.
     pub now: Timestamp,
 }
@@ -196,6 +200,13 @@ impl Leaving {
             }
             Here::SignedOut => "leaving-ended-telling",
         }
+    }
+
+    /// Whether it waits for the person to go on: there is something to choose, or to know.
+    fn waits(&self) -> bool {
+        self.elsewhere
+            .as_ref()
+            .is_some_and(Elsewhere::is_to_be_read)
     }
 
     /// How long the page stays at most, in milliseconds: longer than it stays otherwise while a frame is loading.

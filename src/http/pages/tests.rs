@@ -155,6 +155,7 @@ fn leaving_page(frames: Vec<Framed>) -> Leaving {
         csrf: EVIL.to_owned(),
         again_href: "/op/leaving".to_owned(),
         onward: onward(),
+        elsewhere: Some(elsewhere(ElsewhereState::Offered(form()))),
         page_wait: Duration::from_secs(2),
         now: noon(),
     }
@@ -171,7 +172,15 @@ fn signed_out(departures: Vec<Departure>, notice: Option<SignOutNotice>) -> Sign
         sign_in_again: Some(onward()),
         status_href: notice.is_none().then(|| "/op/leaving/status".to_owned()),
         again_href: notice.is_none().then(|| "/op/leaving".to_owned()),
+        elsewhere: None,
         now: noon(),
+    }
+}
+
+fn elsewhere(state: ElsewhereState) -> Elsewhere {
+    Elsewhere {
+        label: EVIL.to_owned(),
+        state,
     }
 }
 
@@ -211,6 +220,24 @@ fn every_page() -> Vec<String> {
         pages.push(signed_out(departures(EVIL), notice).render());
     }
     pages.push(leaving_page(vec![framed()]).render());
+    for state in [
+        ElsewhereState::Offered(form()),
+        ElsewhereState::Next,
+        ElsewhereState::Asked,
+        ElsewhereState::Unreachable,
+    ] {
+        let elsewhere = Some(elsewhere(state));
+        let page = Leaving {
+            elsewhere: elsewhere.clone(),
+            ..leaving_page(Vec::new())
+        };
+        pages.push(page.render());
+        let page = SignedOut {
+            elsewhere,
+            ..signed_out(departures(EVIL), None)
+        };
+        pages.push(page.render());
+    }
     for problem in [
         UnknownApplication,
         AddressNotRegistered,

@@ -103,6 +103,9 @@ pub struct Tokens {
     pub access_token: String,
     /// Who signed in.
     pub id_token: String,
+    /// For later, if it gave one.
+    #[serde(default)]
+    pub refresh_token: Option<String>,
 }
 
 /// What an upstream vouches for.

@@ -1,9 +1,11 @@
 //! Signing in through other providers: what we know of one, what is asked of it ([`request`]), what its answers mean
-//! ([`answer`]), who may come in ([`person`]), and what it says when somebody signs out there ([`logout_token`]).
+//! ([`answer`]), who may come in ([`person`]), what it says when somebody signs out there ([`logout_token`]), and how they
+//! leave there too who sign out here ([`leaving`]).
 //!
 //! Somebody is known there by issuer and subject (Core §2, §5.7). An address says nothing about who somebody is.
 
 pub mod answer;
+pub mod leaving;
 pub mod logout_token;
 pub mod metadata;
 pub mod person;
@@ -14,7 +16,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use url::{Host, Url};
 
+use self::leaving::SignOut;
 use crate::oidc::claims::is_about_a_person;
+use crate::oidc::scope::OFFLINE_ACCESS;
 use crate::oidc::uri;
 
 /// Where their answers come in: below it each upstream has an address of its own (RFC 9700 §4.4.2.2).
@@ -54,6 +58,10 @@ pub struct Upstream {
     pub claims: BTreeMap<String, String>,
     /// The private networks in which it lives.
     pub private_networks: Vec<String>,
+    /// What becomes of the session there when somebody signs out here; of one that was kept before this was asked, the
+    /// default.
+    #[serde(default)]
+    pub sign_out: SignOut,
 }
 
 /// How we prove to an upstream who we are (Core §9).
@@ -273,6 +281,12 @@ impl Upstream {
     /// Whether the owner of this address is sent there.
     pub fn is_for(&self, address: &str) -> bool {
         domain_of(address).is_some_and(|domain| self.domains.contains(&domain))
+    }
+
+    /// Whether it is asked for refresh tokens (Core §11). One that comes unasked hangs on the session there: to take it
+    /// back could end that.
+    pub fn asks_for_refresh_tokens(&self) -> bool {
+        self.scope.split(' ').any(|token| token == OFFLINE_ACCESS)
     }
 }
 

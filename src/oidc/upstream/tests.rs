@@ -1,11 +1,13 @@
 use serde_json::{Value, json};
 
 use super::answer::{Brought, Problem, brought};
+use super::leaving::{address, is_fit};
 use super::metadata::Metadata;
 use super::person::{claims, is_admitted, username};
 use super::request::auth_time;
 use super::*;
 use crate::clock::Timestamp;
+use crate::oidc::issuer::Issuer;
 use crate::oidc::params::Params;
 use chrono::{DateTime, TimeDelta};
 
@@ -23,6 +25,7 @@ fn house() -> Upstream {
         refreshes_claims: true,
         claims: BTreeMap::new(),
         private_networks: Vec::new(),
+        sign_out: SignOut::default(),
     }
 }
 
@@ -260,4 +263,39 @@ fn an_issuer_of_others_may_end_in_a_slash_and_nothing_else_odd() {
     ] {
         assert!(check_issuer(unsound).is_err(), "{unsound}");
     }
+}
+
+/// An ID token goes along, so it goes where others listen less; and no script is run by going.
+#[test]
+fn a_browser_is_sent_to_leave_over_https_or_on_its_own_machine() {
+    for fit in [
+        "https://id.house.example/logout?tenant=7",
+        "http://localhost:1/logout",
+    ] {
+        assert!(is_fit(fit), "{fit}");
+    }
+    for unfit in [
+        "http://id.house.example/logout",
+        "javascript:alert(1)",
+        "data:text/html,x",
+        "/logout",
+        "",
+    ] {
+        assert!(!is_fit(unfit), "{unfit}");
+    }
+}
+
+#[test]
+fn an_id_token_that_makes_the_address_too_long_stays_here() {
+    let ours = Issuer::parse("https://id.example").unwrap();
+    let endpoint = "https://id.house.example/logout?tenant=7";
+    let to = |id_token: &str| address(&house(), endpoint, &ours, id_token, "the-state");
+    assert_eq!(
+        to("a.b.c"),
+        "https://id.house.example/logout?tenant=7&client_id=exeunt\
+         &post_logout_redirect_uri=https%3A%2F%2Fid.example%2Fupstreams%2Fhouse%2Fsigned_out\
+         &state=the-state&id_token_hint=a.b.c"
+    );
+    let long = to(&"x".repeat(8_000));
+    assert!(long.ends_with("&state=the-state"), "{long}");
 }

@@ -6,5 +6,5 @@ mod implicit;
 mod journey;
 mod leaving;
 mod messages;
-mod pages;
+pub mod pages;
 mod receipts;

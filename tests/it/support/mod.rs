@@ -7,6 +7,7 @@ pub mod demo;
 pub mod elsewhere;
 pub mod exchange;
 pub mod fixtures;
+pub mod front;
 pub mod guarded;
 pub mod https;
 pub mod ledger;

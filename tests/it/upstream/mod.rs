@@ -2,11 +2,16 @@
 
 mod accounts;
 mod id_token;
+mod in_a_browser;
+mod leaving;
+mod leaving_failed;
 mod signing_in;
 mod told;
+mod taken_back;
 
 use exeunt::config::{DeclaredUpstream, Place};
 use exeunt::oidc::client::ClientMetadata;
+use exeunt::oidc::upstream::leaving::SignOut;
 use exeunt::oidc::upstream::{Admits, AuthMethod, SCOPE, Upstream};
 use secrecy::SecretString;
 
@@ -30,14 +35,25 @@ impl Houses {
     }
 
     async fn with(change: impl FnOnce(&mut Upstream), ours: impl FnOnce(Wish) -> Wish) -> Self {
+        Self::between(change, ours, |wish| wish).await
+    }
+
+    async fn between(
+        change: impl FnOnce(&mut Upstream),
+        ours: impl FnOnce(Wish) -> Wish,
+        other: impl FnOnce(Wish) -> Wish,
+    ) -> Self {
         let wish = provider().await.client("ledger", metadata(HOME));
         let callback = format!("{}/upstreams/house/callback", wish.issuer());
+        let signed_out = format!("{}/upstreams/house/signed_out", wish.issuer());
         let at_other = ClientMetadata {
             redirect_uris: vec![callback],
+            post_logout_redirect_uris: vec![signed_out],
             skip_consent: true,
             ..ClientMetadata::default()
         };
-        let other = provider().await.client("exeunt", at_other).start().await;
+        let there = provider().await.client("exeunt", at_other);
+        let other = other(there).start().await;
         let mut upstream = house(&other.issuer);
         change(&mut upstream);
         let declared = DeclaredUpstream {
@@ -121,5 +137,6 @@ fn house(issuer: &str) -> Upstream {
         refreshes_claims: true,
         claims: std::collections::BTreeMap::new(),
         private_networks: Vec::new(),
+        sign_out: SignOut::default(),
     }
 }

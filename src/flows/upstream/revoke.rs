@@ -1,0 +1,281 @@
+//! Refresh tokens that upstreams give: nothing is done with them, but whoever gave one believes it until it is taken back.
+//! Each is kept sealed beside its session, let go in the transaction that ends that, and taken back there by a worker
+//! (RFC 7009), which tries until it is answered or its time is over.
+
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+use futures_util::future::join_all;
+use secrecy::{ExposeSecret as _, SecretString};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use super::client_auth::credentials;
+use super::finish::Identified;
+use super::metadata_of;
+use crate::clock::Timestamp;
+use crate::flows::{FlowError, Provider};
+use crate::metrics::Returned;
+use crate::oidc::logout::delivery::{self, Backoff, Verdict};
+use crate::oidc::upstream::Upstream;
+use crate::outbound::RetryAfter;
+use crate::store::upstream_tokens::{self, UpstreamToken};
+use crate::store::{self, Transaction, upstreams};
+
+/// How soon one is noticed that is to be taken back.
+const LOOK: TimeDelta = TimeDelta::seconds(1);
+/// How many are tried at once.
+const AT_ONCE: usize = 32;
+/// How long whoever tries may take before another does: longer than the client of connections to others lets it.
+const LEASE: TimeDelta = TimeDelta::minutes(1);
+/// The longest answer that is read: nothing in it matters.
+const LONGEST: usize = 16 * 1024;
+
+/// Keeps the token of a sign-in from which this session, which is held, came. One that it replaces is let go.
+///
+/// # Errors
+/// When the database fails.
+pub(super) async fn keep(
+    provider: &Provider,
+    tx: &Transaction,
+    upstream: &Upstream,
+    session_id: Uuid,
+    token: &SecretString,
+    now: Timestamp,
+) -> Result<(), FlowError> {
+    let_go(provider, tx, &[session_id], now).await?;
+    let kept = sealed(provider, upstream, session_id, token, now);
+    Ok(upstream_tokens::insert(tx, &kept).await?)
+}
+
+/// Takes back what came with a sign-in of which no session came.
+///
+/// # Errors
+/// When the database fails.
+pub(super) async fn give_back(
+    provider: &Provider,
+    upstream: &Upstream,
+    identified: &Identified,
+) -> Result<(), FlowError> {
+    let Some(token) = &identified.refresh_token else {
+        return Ok(());
+    };
+    let now = provider.clock.now();
+    let of_no_session = provider.random.identifier();
+    let unwanted = UpstreamToken {
+        due_at: Some(now),
+        give_up_at: Some(now + provider.config.logout.give_up_after),
+        ..sealed(provider, upstream, of_no_session, token, now)
+    };
+    let tx = provider.database.begin().await?;
+    upstream_tokens::insert(&tx, &unwanted).await?;
+    Ok(store::commit(tx).await?)
+}
+
+fn sealed(
+    provider: &Provider,
+    upstream: &Upstream,
+    session_id: Uuid,
+    token: &SecretString,
+    now: Timestamp,
+) -> UpstreamToken {
+    let id = provider.random.row_id(now);
+    let plain = token.expose_secret().as_bytes();
+    UpstreamToken {
+        id,
+        session_id,
+        issuer: upstream.issuer.clone(),
+        sealed_token: provider
+            .master
+            .seal(provider.random.as_ref(), &sealed_for(id), plain),
+        due_at: None,
+        give_up_at: None,
+        attempts: 0,
+    }
+}
+
+/// Whose token it is.
+fn sealed_for(id: Uuid) -> String {
+    format!("upstream refresh token {id}")
+}
+
+/// These sessions, which are held, end: what was kept beside them is taken back from the commit on.
+///
+/// # Errors
+/// When the database fails.
+pub(in crate::flows) async fn let_go(
+    provider: &Provider,
+    tx: &Transaction,
+    session_ids: &[Uuid],
+    now: Timestamp,
+) -> Result<(), FlowError> {
+    let give_up_at = now + provider.config.logout.give_up_after;
+    Ok(upstream_tokens::let_go(tx, session_ids, now, give_up_at).await?)
+}
+
+/// Takes tokens back until `stop` is cancelled. Any node may: what one tries another leaves alone for a while.
+pub async fn run(provider: Arc<Provider>, stop: CancellationToken) {
+    while !stop.is_cancelled() {
+        let again = provider.clock.now() + LOOK;
+        let looked = tokio::select! {
+            looked = look(&provider) => looked,
+            // What is left under way is tried once more: it does no harm.
+            () = stop.cancelled() => return,
+        };
+        match looked {
+            Ok(true) => continue,
+            Ok(false) => {}
+            Err(error) => tracing::error!(%error, "upstreams' refresh tokens can't be taken back"),
+        }
+        tokio::select! {
+            () = provider.clock.sleep_until(again) => {}
+            () = stop.cancelled() => {}
+        }
+    }
+}
+
+/// Tries those that are due; answers whether there may be more.
+async fn look(provider: &Provider) -> Result<bool, FlowError> {
+    let now = provider.clock.now();
+    let due = upstream_tokens::due(provider.database.read(), now, AT_ONCE as u64).await?;
+    if due.is_empty() {
+        return Ok(false);
+    }
+    let is_more = due.len() == AT_ONCE;
+    let claimed = claim(provider, due, now).await?;
+    let attempts = claimed.into_iter().map(|token| async move {
+        let outcome = attempt(provider, &token).await.unwrap_or_else(|error| {
+            tracing::error!(%error, issuer = token.issuer, "a refresh token can't be taken back");
+            Outcome::Again(None)
+        });
+        (token, outcome)
+    });
+    record(provider, join_all(attempts).await).await?;
+    Ok(is_more)
+}
+
+/// Those of them that no other node tries.
+async fn claim(
+    provider: &Provider,
+    due: Vec<UpstreamToken>,
+    now: Timestamp,
+) -> Result<Vec<UpstreamToken>, FlowError> {
+    let mut claimed = Vec::with_capacity(due.len());
+    let work = provider.begin_work().await?;
+    for token in due {
+        let (attempts, until) = (token.attempts + 1, now + LEASE);
+        if upstream_tokens::put_off(&work.tx, &token, attempts, until).await? {
+            claimed.push(UpstreamToken {
+                due_at: Some(until),
+                attempts,
+                ..token
+            });
+        }
+    }
+    work.commit().await?;
+    Ok(claimed)
+}
+
+/// What came of a try.
+enum Outcome {
+    /// It is good there no more.
+    Done,
+    /// The upstream does not take it back, and will not the next time.
+    Refused,
+    /// There is nobody to ask.
+    Impossible,
+    /// Nobody answered, or could; not again before this long.
+    Again(Option<TimeDelta>),
+}
+
+async fn attempt(provider: &Provider, token: &UpstreamToken) -> Result<Outcome, FlowError> {
+    let known = upstreams::list(provider.database.read()).await?;
+    // Whether people still sign in through it does not matter.
+    let mut known = known.into_iter();
+    let Some(known) = known.find(|known| known.upstream.issuer == token.issuer) else {
+        return Ok(Outcome::Impossible);
+    };
+    let upstream = &known.upstream;
+    let Ok(plain) = provider
+        .master
+        .open(&sealed_for(token.id), &token.sealed_token)
+    else {
+        return Ok(Outcome::Impossible);
+    };
+    let plain = String::from_utf8_lossy(plain.expose_secret());
+    let Some(metadata) = metadata_of(provider, upstream).await? else {
+        return Ok(Outcome::Again(None));
+    };
+    let Some(url) = &metadata.revocation_endpoint else {
+        return Ok(Outcome::Impossible);
+    };
+    let credentials = credentials(provider, &known)?;
+    let mut fields = vec![("token", &*plain), ("token_type_hint", "refresh_token")];
+    let own = credentials.fields.iter();
+    fields.extend(own.map(|(name, value)| (*name, value.as_str())));
+    let authorization = credentials.authorization.as_deref();
+    let answer = provider
+        .outbound
+        .within(&upstream.private_networks)?
+        .ask(url, authorization, Some(&fields), LONGEST)
+        .await;
+    let Ok(answer) = answer else {
+        return Ok(Outcome::Again(None));
+    };
+    let now = provider.clock.now();
+    let wait = |after: RetryAfter| after.moment(now) - now;
+    // What statuses mean is the same as with notices.
+    let verdict = delivery::classify(Ok(delivery::Answer {
+        status: answer.status,
+        retry_after: answer.retry_after.map(wait),
+    }));
+    Ok(match verdict {
+        Verdict::Confirmed => Outcome::Done,
+        Verdict::Refused | Verdict::Final => Outcome::Refused,
+        Verdict::Again { after } => Outcome::Again(after),
+    })
+}
+
+/// Forgets what is done or can't be, and puts off the rest.
+async fn record(
+    provider: &Provider,
+    tried: Vec<(UpstreamToken, Outcome)>,
+) -> Result<(), FlowError> {
+    let logout = &provider.config.logout;
+    let backoff = Backoff {
+        first: logout.retry_first,
+        max: logout.retry_max,
+    };
+    let now = provider.clock.now();
+    let work = provider.begin_work().await?;
+    for (token, outcome) in tried {
+        let (result, again_at) = match outcome {
+            Outcome::Done => (Returned::Revoked, None),
+            Outcome::Refused => (Returned::Refused, None),
+            Outcome::Impossible => (Returned::Impossible, None),
+            Outcome::Again(after) => {
+                let jitter = provider.random.fraction();
+                let next = backoff.next_attempt(token.attempts, jitter, after, now);
+                match token.give_up_at.is_none_or(|until| next <= until) {
+                    true => (Returned::Again, Some(next)),
+                    false => (Returned::GivenUp, None),
+                }
+            }
+        };
+        match again_at {
+            Some(next) => {
+                upstream_tokens::put_off(&work.tx, &token, token.attempts, next).await?;
+            }
+            None => upstream_tokens::remove(&work.tx, token.id).await?,
+        }
+        provider.metrics.upstreams.returned(result);
+        tracing::info!(
+            session_id = %token.session_id,
+            issuer = token.issuer,
+            attempt = token.attempts,
+            result = result.as_str(),
+            "an upstream was asked to take a refresh token back"
+        );
+    }
+    Ok(work.commit().await?)
+}
