@@ -6,14 +6,14 @@ use chrono::TimeDelta;
 use tokio_util::sync::CancellationToken;
 
 use super::logos::UNSEEN;
-use super::{FlowError, Provider, end_session, keys, registered, revocations};
+use super::{FlowError, Provider, end_session, keys, registered, revocations, upstream};
 use crate::store::{
     client_assertions, codes, exchanged_tokens, initial_access_tokens, interactions, leavings,
     logos,
 };
 use crate::store::{
     parked_requests, refresh_tokens, registrations, retention, revocations as log, service_keys,
-    status_entries, throttles, upstream_requests,
+    status_entries, throttles, upstream_invitations, upstream_requests,
 };
 
 /// How soon a change that another process made is noticed.
@@ -91,6 +91,7 @@ async fn forget(provider: &Provider, stop: &CancellationToken) -> Result<(), Flo
     parked_requests::purge(&work.tx, now).await?;
     leavings::purge(&work.tx, now).await?;
     upstream_requests::purge(&work.tx, now).await?;
+    upstream_invitations::purge(&work.tx, now - upstream::invitations::REMEMBERED).await?;
     client_assertions::purge(&work.tx, now).await?;
     exchanged_tokens::purge(&work.tx, now - revocations::SLACK).await?;
     throttles::purge(&work.tx, now).await?;

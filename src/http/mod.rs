@@ -20,6 +20,7 @@ mod forwarded;
 mod headers;
 mod health;
 mod introspect;
+mod invitation;
 mod landing;
 mod leaving;
 mod logo;
@@ -152,6 +153,12 @@ impl Routes {
                 .route(web::get().to(upstream::get))
                 .route(web::post().to(upstream::post))
                 .route(web::head().to(upstream::head)),
+            )
+            .service(
+                methods(&invitation::path(), "GET, HEAD, POST")
+                    .route(web::get().to(invitation::get))
+                    .route(web::post().to(invitation::post))
+                    .route(web::head().to(invitation::get)),
             )
             .configure(account::configure)
             .configure(checked)
