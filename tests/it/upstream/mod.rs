@@ -1,8 +1,14 @@
 //! Signing in through another provider: a second Exeunt, started beside the first.
 
 mod accounts;
+mod at_once;
+mod claims;
+mod egress;
 mod id_token;
+mod invitations;
+mod oauth2;
 mod signing_in;
+pub mod stub;
 
 use exeunt::config::{DeclaredUpstream, Place};
 use exeunt::oidc::client::ClientMetadata;
@@ -110,6 +116,7 @@ fn house(issuer: &str) -> Upstream {
     Upstream {
         id: "house".to_owned(),
         issuer: issuer.to_owned(),
+        oauth2: None,
         client_id: "exeunt".to_owned(),
         auth_method: AuthMethod::ClientSecretBasic,
         scope: SCOPE.to_owned(),
