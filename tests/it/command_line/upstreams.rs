@@ -4,6 +4,7 @@ use exeunt::oidc::upstream::metadata::ALGORITHMS;
 use serde_json::json;
 
 use super::Stage;
+use crate::support::process::free_port;
 use crate::upstream::stub::Stub;
 
 const BASIC: &str = "--client-id exeunt --client-secret-file secret";
@@ -220,8 +221,9 @@ async fn a_test_of_one_without_id_tokens_says_what_can_not_be_known() {
     assert!(told["shortcomings"].to_string().contains("no ID tokens"));
     let closed = format!(
         "upstream add shut --kind oauth2 --issuer https://shut.example {BASIC} --authorization-endpoint {0}/authorize \
-         --token-endpoint http://localhost:1/token --userinfo-endpoint http://localhost:1/userinfo",
-        stub.base
+         --token-endpoint http://localhost:{1}/token --userinfo-endpoint http://localhost:{1}/userinfo",
+        stub.base,
+        free_port()
     );
     assert_eq!(run(closed).await.code, Some(0));
     let told = run("upstream test shut".to_owned()).await;

@@ -80,7 +80,10 @@ async fn userinfo_or_tokens_with_anything_wrong_with_them_let_nobody_in() {
         assert!(notice(&answer).contains("could not be checked"), "{why}");
         assert!(!is_signed_in(&ours.party, &ada).await, "{why}");
     }
-    stub.behave(|manner| manner.userinfo = Some((503, String::new())));
+    stub.behave(|manner| {
+        manner.userinfo = Some((503, String::new()));
+        manner.tokens = json!({});
+    });
     let answer = ours
         .sign_in(&Visitor::default(), &stub, &json!({ "id": 7 }))
         .await;

@@ -158,7 +158,7 @@ impl Stub {
             .unwrap()
             .extend(claims.as_object().unwrap().clone());
         let mut inner = self.inner.lock().unwrap();
-        let code = format!("code-{}", inner.sold.len());
+        let code = format!("code-of-the-other-house-{}", inner.sold.len());
         let sold = Sold {
             challenge: asked("code_challenge").unwrap(),
             claims: whole,
@@ -213,7 +213,7 @@ impl Inner {
         if URL_SAFE_NO_PAD.encode(hash) != sold.challenge {
             return HttpResponse::BadRequest().json(json!({ "error": "invalid_grant" }));
         }
-        let access_token = format!("access-{}", self.redeemed.len());
+        let access_token = format!("access-token-of-the-other-house-{}", self.redeemed.len());
         let mut given = json!({ "access_token": access_token });
         if self.manner.gives_id_tokens {
             let key = &self.manner.key;
