@@ -43,8 +43,13 @@ sign-in-upstream-declined = The other provider did not sign you in. Try again, o
 sign-in-upstream-unavailable = The other provider does not answer. Try again in a moment, or sign in another way.
 sign-in-upstream-unbelievable = What the other provider answered could not be checked, so nobody was signed in. Try again; if it happens again, tell whoever runs this site.
 sign-in-upstream-not-admitted = The other provider knows you, but you have no access here. Ask whoever runs this site.
+sign-in-upstream-invitation-over = Your invitation has been used, or it is too old. Ask whoever sent it for another one.
 sign-in-upstream-linked-elsewhere = Whoever you are there is linked to another account here.
 sign-in-upstream-signed-out = You have signed out at the other provider meanwhile. Sign in again to come in.
+
+invitation-title = You are invited
+invitation-lede = Sign in with { $upstream } to come in for the first time. This invitation is good once.
+invitation-unavailable = The other provider does not answer. Try again in a moment.
 
 about-policy = Privacy policy
 about-terms = Terms of service
@@ -203,6 +208,10 @@ error-bad-request-title = This request cannot go on
 error-bad-request-text = Something in it is wrong, and only the people who run the application can mend it. Nothing was sent.
 error-expired-title = This page is too old
 error-expired-text = It has been used already, or it was open for too long. Go back to the application and begin again.
+error-invitation-used-title = This invitation has been used
+error-invitation-used-text = Somebody has come in by it. If that was you, sign in as you always do; if not, tell whoever sent it.
+error-invitation-over-title = This invitation is not good any more
+error-invitation-over-text = It is too old, it was taken back, or part of its address is missing. Ask whoever sent it for another one.
 error-not-found-title = There is nothing here
 error-not-found-text = The address may be mistyped, or the page may have moved.
 error-method-title = This address does not work that way

@@ -22,6 +22,7 @@ mod m20261128_000070_exchanged_tokens;
 mod m20261128_000100_upstreams;
 mod m20261128_000110_upstream_logouts;
 mod m20261128_000120_upstream_leaving;
+mod m20261128_000130_upstream_invitations;
 
 /// Every step, in order.
 #[derive(Debug)]
@@ -48,6 +49,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261128_000100_upstreams::Migration),
             Box::new(m20261128_000110_upstream_logouts::Migration),
             Box::new(m20261128_000120_upstream_leaving::Migration),
+            Box::new(m20261128_000130_upstream_invitations::Migration),
         ]
     }
 }

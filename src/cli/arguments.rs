@@ -18,7 +18,7 @@ pub use notices::{
 };
 pub use people::{UserAdd, UserCommand};
 pub use services::{ServiceAdd, ServiceCommand, ServiceRotateKeys};
-pub use upstreams::{UpstreamAdd, UpstreamCommand};
+pub use upstreams::{UpstreamAdd, UpstreamCommand, UpstreamInvite};
 
 use crate::oidc::algorithm::SigningAlgorithm;
 
@@ -328,6 +328,13 @@ mod tests {
             "service rotate-keys https://api.example/ --after 24h --json",
             "service rotate-keys https://api.example/ --now",
             "service remove https://api.example/",
+            "upstream add house --issuer https://id.house.example --client-id exeunt --first-sign-in claim --claim groups --claim-value staff",
+            "upstream add code --kind oauth2 --issuer https://code.example --client-id exeunt --map name=login --logo code.png",
+            "upstream test house --json",
+            "upstream invite house --expires 24h --note Grace --json",
+            "upstream invites --json",
+            &format!("upstream uninvite {id}"),
+            "upstream remove house",
             "user add ada --email ada@example.org --email-verified",
             "user list --json",
             "user disable ada",
@@ -372,6 +379,8 @@ mod tests {
             "exeunt delivery list --cause boredom",
             "exeunt client invite --uses 0",
             "exeunt client invite --expires-in 401d",
+            "exeunt upstream invite house --expires 91d",
+            "exeunt upstream add house --issuer x --client-id y --map name",
             "exeunt keys rotate --algorithm none",
             "exeunt service add https://api.example/ --format saml",
             "exeunt service add https://api.example/ --lifetime 2d",

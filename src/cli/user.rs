@@ -14,7 +14,7 @@ use crate::config::{Place, canonical_name, check_password, check_username};
 use crate::flows::Provider;
 use crate::flows::people::{self, NotDone};
 use crate::oidc::claims::UserClaims;
-use crate::store::users;
+use crate::store::{identities, users};
 
 /// A person as programs see them.
 #[derive(Serialize)]
@@ -35,7 +35,9 @@ pub(super) async fn run(provider: &Provider, command: UserCommand) -> anyhow::Re
         UserCommand::Disable { username } => disable(provider, &username).await,
         UserCommand::Enable { username } => enable(provider, &username).await,
         UserCommand::Delete { username, yes } => delete(provider, &username, yes).await,
-        UserCommand::SetPassword { username } => set_password(provider, &username).await,
+        UserCommand::SetPassword { username, unlink } => {
+            set_password(provider, &username, unlink).await
+        }
     }
 }
 
@@ -155,20 +157,33 @@ async fn delete(provider: &Provider, username: &str, yes: bool) -> anyhow::Resul
     }
 }
 
-async fn set_password(provider: &Provider, username: &str) -> anyhow::Result<()> {
-    let known =
-        users::find_by_username(provider.database.read(), &canonical_name(username)).await?;
-    if known.is_none() {
+async fn set_password(provider: &Provider, username: &str, unlink: bool) -> anyhow::Result<()> {
+    let db = provider.database.read();
+    let known = users::find_by_username(db, &canonical_name(username)).await?;
+    let Some(known) = known else {
         return Err(not_done(provider, username, NotDone::Unknown));
-    }
+    };
     let password = new_password(username)?;
-    match people::reset_password(provider, username, &password).await? {
-        Ok(()) => show::say(format!(
-            "{username} has a new password, and their sessions are over. {}",
-            show::WHO_TELLS
-        )),
-        Err(reason) => Err(not_done(provider, username, reason)),
+    let done = match unlink {
+        true => people::reset_password_and_links(provider, username, &password).await?,
+        false => people::reset_password(provider, username, &password).await?,
+    };
+    if let Err(reason) = done {
+        return Err(not_done(provider, username, reason));
     }
+    show::say(format!(
+        "{username} has a new password, and their sessions are over. {}",
+        show::WHO_TELLS
+    ))?;
+    let links = identities::of_user(db, known.id).await?;
+    if links.is_empty() {
+        return Ok(());
+    }
+    let issuers: Vec<_> = links.iter().map(|link| link.issuer.as_str()).collect();
+    show::say(format!(
+        "They still come in through {}: --unlink forgets that.",
+        issuers.join(", ")
+    ))
 }
 
 fn not_done(provider: &Provider, username: &str, reason: NotDone) -> anyhow::Error {

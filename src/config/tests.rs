@@ -792,6 +792,14 @@ fn upstreams_that_will_not_do_are_told() {
         ("sign_out = 'ask'", "sign_out"),
         ("private_networks = ['attic']", "private_networks"),
         ("isuer = 'x'", "isuer"),
+        ("kind = 'saml'", "kind"),
+        ("kind = 'oauth2'", "userinfo_endpoint is missing"),
+        ("subject_claim = 'id'", "subject_claim"),
+        (
+            "token_endpoint = 'https://code.example/token'",
+            "token_endpoint is not for an OpenID Provider",
+        ),
+        ("claim_value = 'staff'", "claim_value"),
     ] {
         let key = change.split(' ').next().unwrap();
         let rest = whole
@@ -803,5 +811,43 @@ fn upstreams_that_will_not_do_are_told() {
         );
         let refused = refusal(&text);
         assert!(refused.contains(word), "{change}: {refused}");
+    }
+}
+
+#[test]
+fn a_provider_without_id_tokens_is_read_with_its_endpoints() {
+    let whole = "[[upstreams]]\nid = 'code'\nkind = 'oauth2'\nissuer = 'https://code.example'\nclient_id = 'exeunt'\n\
+                 client_secret = 'geheim'\nauthorization_endpoint = 'https://code.example/authorize'\n\
+                 token_endpoint = 'https://code.example/token'\nuserinfo_endpoint = 'https://api.code.example/user'\n\
+                 first_sign_in = 'invited'\n";
+    let read = |text: &str| parse(text, &[]).unwrap().upstreams[0].upstream.clone();
+    let upstream = read(whole);
+    assert_eq!(upstream.admits, Admits::Invited);
+    assert_eq!(upstream.scope, "");
+    let told = upstream.oauth2.unwrap();
+    assert_eq!(told.subject_claim, "sub");
+    assert_eq!(told.userinfo_endpoint, "https://api.code.example/user");
+    let told = read(&format!("{whole}subject_claim = 'id'\nscope = 'user'"));
+    assert_eq!(told.scope, "user");
+    assert_eq!(told.oauth2.unwrap().subject_claim, "id");
+    for (sound, unsound, word) in [
+        (
+            "'https://code.example/token'",
+            "'http://code.example/token'",
+            "token_endpoint",
+        ),
+        (
+            "'https://code.example/token'",
+            "'code.example/token'",
+            "token_endpoint",
+        ),
+        (
+            "client_secret = 'geheim'",
+            "token_endpoint_auth_method = 'private_key_jwt'",
+            "token_endpoint_auth_method",
+        ),
+    ] {
+        let refused = refusal(&whole.replace(sound, unsound));
+        assert!(refused.contains(word), "{unsound}: {refused}");
     }
 }

@@ -10,7 +10,12 @@ use super::section::{Mistake, Section};
 use crate::oidc::issuer::Issuer;
 use crate::oidc::registration::Networks;
 use crate::oidc::upstream::leaving::SignOut;
+use crate::oidc::upstream::oauth2::{self, OAuth2};
 use crate::oidc::upstream::{self, Admits, AuthMethod, SCOPE, Upstream};
+
+/// What the keys of a provider that is no OpenID Provider are for.
+const FOR_OAUTH2: &str =
+    "Write it with kind = \"oauth2\" alone: an OpenID Provider says it itself.";
 
 /// An upstream that the file declares.
 #[derive(Debug, Clone)]
@@ -98,13 +103,17 @@ pub(super) fn read(
             ),
             _ => {}
         }
+        let is_oauth2 = table.text("kind", kind).unwrap_or_default();
+        let oauth2 = oauth2(&table, is_oauth2);
+        let rule = match is_oauth2 {
+            true => upstream::check_text,
+            false => upstream::check_scope,
+        };
         let scope = table.text(
             "scope",
-            checked(
-                upstream::check_scope,
-                "Write for example \"openid profile email\".",
-            ),
+            checked(rule, "Write for example \"openid profile email\"."),
         );
+        let usual = if is_oauth2 { "" } else { SCOPE };
         let label = table.text(
             "label",
             checked(upstream::check_text, "Write what people call it."),
@@ -137,9 +146,10 @@ pub(super) fn read(
             label: label.unwrap_or_else(|| id.clone()),
             id,
             issuer: their_issuer,
+            oauth2,
             client_id,
             auth_method,
-            scope: scope.unwrap_or_else(|| SCOPE.to_owned()),
+            scope: scope.unwrap_or_else(|| usual.to_owned()),
             logo,
             domains,
             admits,
@@ -208,12 +218,59 @@ fn domain(text: &str) -> Result<String, Mistake> {
     }
 }
 
+/// Whether it is no OpenID Provider.
+fn kind(text: &str) -> Result<bool, Mistake> {
+    match text {
+        "openid" => Ok(false),
+        "oauth2" => Ok(true),
+        other => Err(Mistake::new(
+            format!("is no kind we know: {other:?}"),
+            "Write \"openid\", or \"oauth2\" for one that gives no ID tokens.",
+        )),
+    }
+}
+
+/// What is to be known of one that is no OpenID Provider.
+fn oauth2(table: &Section<'_, '_>, is_oauth2: bool) -> Option<OAuth2> {
+    let endpoint = |key| {
+        let mend = "Write the whole address, as its documentation has it.";
+        let read = table.text(key, checked(oauth2::check_endpoint, mend));
+        match (table.is_set(key), is_oauth2) {
+            (false, true) => table.refuse(
+                key,
+                "is missing",
+                "One with kind = \"oauth2\" has authorization_endpoint, token_endpoint and userinfo_endpoint.",
+            ),
+            (true, false) => table.refuse(key, "is not for an OpenID Provider", FOR_OAUTH2),
+            _ => {}
+        }
+        read
+    };
+    let authorization_endpoint = endpoint("authorization_endpoint");
+    let token_endpoint = endpoint("token_endpoint");
+    let userinfo_endpoint = endpoint("userinfo_endpoint");
+    let subject_claim = table.text(
+        "subject_claim",
+        checked(upstream::check_text, "Write for example \"id\"."),
+    );
+    if table.is_set("subject_claim") && !is_oauth2 {
+        table.refuse("subject_claim", "is not for an OpenID Provider", FOR_OAUTH2);
+    }
+    Some(OAuth2 {
+        authorization_endpoint: authorization_endpoint?,
+        token_endpoint: token_endpoint?,
+        userinfo_endpoint: userinfo_endpoint?,
+        subject_claim: subject_claim.unwrap_or_else(|| oauth2::SUBJECT.to_owned()),
+    })
+    .filter(|_| is_oauth2)
+}
+
 fn admits(table: &Section<'_, '_>) -> Admits {
     let policy = table.text("first_sign_in", |text| match text {
-        "open" | "domain" | "claim" | "linked" => Ok(text.to_owned()),
+        "open" | "domain" | "claim" | "linked" | "invited" => Ok(text.to_owned()),
         other => Err(Mistake::new(
             format!("is no policy we know: {other:?}"),
-            "Write \"linked\", \"domain\", \"claim\" or \"open\".",
+            "Write \"linked\", \"invited\", \"domain\", \"claim\" or \"open\".",
         )),
     });
     let text = |key| {
@@ -240,6 +297,7 @@ fn admits(table: &Section<'_, '_>) -> Admits {
     match (policy.as_deref(), name, value) {
         (Some("open"), ..) => Admits::Anyone,
         (Some("domain"), ..) => Admits::Domains,
+        (Some("invited"), ..) => Admits::Invited,
         (Some("claim"), Some(name), Some(value)) => Admits::Claim { name, value },
         _ => Admits::Nobody,
     }

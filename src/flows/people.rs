@@ -114,6 +114,28 @@ pub async fn reset_password(
     username: &str,
     password: &SecretString,
 ) -> Result<Result<(), NotDone>, FlowError> {
+    reset(provider, username, password, false).await
+}
+
+/// As [`reset_password`], and forgets who they are at other providers: whoever was in their account may have linked
+/// somebody of their own.
+///
+/// # Errors
+/// As [`reset_password`].
+pub async fn reset_password_and_links(
+    provider: &Provider,
+    username: &str,
+    password: &SecretString,
+) -> Result<Result<(), NotDone>, FlowError> {
+    reset(provider, username, password, true).await
+}
+
+async fn reset(
+    provider: &Provider,
+    username: &str,
+    password: &SecretString,
+    unlinks: bool,
+) -> Result<Result<(), NotDone>, FlowError> {
     let hash = provider.passwords.hash(password).await?;
     let tx = provider.database.begin().await?;
     let Some(user) = users::lock_by_username(&tx, &canonical_name(username)).await? else {
@@ -129,6 +151,9 @@ pub async fn reset_password(
         set_at: now,
         declared_fingerprint,
     };
+    if unlinks {
+        identities::remove_of_user(&tx, user.id).await?;
+    }
     set_password(provider, &tx, user.id, &password, true, now).await?;
     store::commit(tx).await?;
     provider.work.notify_one();

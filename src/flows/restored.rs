@@ -13,7 +13,7 @@ use crate::oidc::logout::Cause;
 use crate::store::orders::OrderScope;
 use crate::store::{
     self, changes, grants, initial_access_tokens, interactions, leavings, marks, parked_requests,
-    signing_keys, upstream_requests,
+    signing_keys, upstream_invitations, upstream_requests,
 };
 
 /// The next moment: that of the clock, or a little more where the clock has stepped back, so that it
@@ -54,7 +54,7 @@ pub struct Anew {
 }
 
 /// Ends all sessions (their applications are told), takes back all grants, forgets what waited for a
-/// person and who was invited to register a client, replaces the keys, and says that the database lives. All of it or nothing: until it is
+/// person and who was invited, replaces the keys, and says that the database lives. All of it or nothing: until it is
 /// committed the database remembers too little, and nobody serves it. It may be repeated.
 ///
 /// # Errors
@@ -93,6 +93,7 @@ pub async fn start_anew(provider: &Provider, kept: Option<Timestamp>) -> Result<
     leavings::forget_all(&tx).await?;
     // One that was used since the copy was made would be good again.
     initial_access_tokens::forget_all(&tx).await?;
+    upstream_invitations::forget_all(&tx).await?;
     marks::set_alive_at(&tx, alive_at).await?;
     store::commit(tx).await?;
     provider.work.notify_one();

@@ -28,6 +28,10 @@ pub(super) enum PageError {
     },
     /// The request is malformed.
     BadRequest(OAuthError),
+    /// Somebody has come in by this invitation.
+    InvitationUsed,
+    /// The invitation is of no use any more, or never was.
+    InvitationOver,
     /// There is nothing here.
     NotFound,
     /// The address answers to other methods: these.
@@ -66,6 +70,8 @@ impl PageError {
         let header = self.header();
         let (status, problem, application, details) = match self {
             Self::Expired => (StatusCode::BAD_REQUEST, Problem::Expired, None, None),
+            Self::InvitationUsed => (StatusCode::GONE, Problem::InvitationUsed, None, None),
+            Self::InvitationOver => (StatusCode::GONE, Problem::InvitationOver, None, None),
             Self::NotFound => (StatusCode::NOT_FOUND, Problem::NotFound, None, None),
             Self::MethodNotAllowed(_) => (
                 StatusCode::METHOD_NOT_ALLOWED,

@@ -20,6 +20,7 @@ mod forwarded;
 mod headers;
 mod health;
 mod introspect;
+mod invitation;
 mod landing;
 mod leaving;
 mod logo;
@@ -33,8 +34,8 @@ mod span;
 mod status_list;
 mod token;
 mod upstream;
-mod upstream_logouts;
 mod upstream_leaving;
+mod upstream_logouts;
 mod userinfo;
 mod visitor;
 
@@ -160,6 +161,12 @@ impl Routes {
                 methods(&upstream_logouts::frontchannel_path(), "GET, HEAD")
                     .route(web::get().to(upstream_logouts::frontchannel))
                     .route(web::head().to(upstream_logouts::head)),
+            )
+            .service(
+                methods(&invitation::path(), "GET, HEAD, POST")
+                    .route(web::get().to(invitation::get))
+                    .route(web::post().to(invitation::post))
+                    .route(web::head().to(invitation::get)),
             )
             .configure(account::configure)
             .configure(checked)

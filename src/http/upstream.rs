@@ -3,6 +3,7 @@
 use actix_web::http::StatusCode;
 use actix_web::web::Bytes;
 use actix_web::{HttpRequest, HttpResponse};
+use uuid::Uuid;
 
 use super::account::{links, sign_in as account_sign_in};
 use super::authorize::{self, Answerable};
@@ -129,7 +130,7 @@ pub(super) async fn post(visitor: Visitor, request: HttpRequest, body: Bytes) ->
 }
 
 /// The upstream whose address it is.
-async fn known(visitor: &Visitor, request: &HttpRequest) -> Result<Upstream, PageError> {
+pub(super) async fn known(visitor: &Visitor, request: &HttpRequest) -> Result<Upstream, PageError> {
     let id = request.match_info().get("id").unwrap_or_default();
     let known = upstreams::find(visitor.provider.database.read(), id).await?;
     let known = known.filter(|known| known.disabled_at.is_none());
@@ -151,7 +152,8 @@ pub(super) async fn get(mut visitor: Visitor, request: HttpRequest) -> HttpRespo
         } = arrived.ok_or(PageError::Expired)?;
         match purpose {
             Purpose::Interaction(handle) => go_on(&mut visitor, &handle, &upstream, outcome).await,
-            Purpose::Account => to_account(&mut visitor, &upstream, outcome).await,
+            Purpose::Account => to_account(&mut visitor, &upstream, outcome, None).await,
+            Purpose::Invitation(id) => to_account(&mut visitor, &upstream, outcome, Some(id)).await,
             Purpose::Link(session_id) => {
                 let session = visitor.session().await?;
                 // Who is signed in by now may be another than the one who wanted it (attack 72).
@@ -184,7 +186,7 @@ async fn go_on(
 ) -> Result<HttpResponse, PageError> {
     let params = Params::from_pairs([("interaction".to_owned(), handle.to_owned())])?;
     let (interaction, answerable) = authorize::waiting(visitor, &params).await?;
-    let given = match let_in(visitor, upstream, outcome).await? {
+    let given = match let_in(visitor, upstream, outcome, None).await? {
         Ok(given) => given,
         Err(problem) => {
             let notice = Some(SignInNotice::Upstream(problem));
@@ -206,8 +208,9 @@ async fn to_account(
     visitor: &mut Visitor,
     upstream: &Upstream,
     outcome: Result<Identified, Problem>,
+    invitation: Option<Uuid>,
 ) -> Result<HttpResponse, PageError> {
-    match let_in(visitor, upstream, outcome).await? {
+    match let_in(visitor, upstream, outcome, invitation).await? {
         Ok(given) => {
             let signed_in = check_session::signed_in(visitor, given);
             let mut response = see_other(&visitor.path(account::PATH));
@@ -225,6 +228,7 @@ async fn let_in(
     visitor: &Visitor,
     upstream: &Upstream,
     outcome: Result<Identified, Problem>,
+    invitation: Option<Uuid>,
 ) -> Result<Result<BrowserCookies, Problem>, PageError> {
     let identified = match outcome {
         Ok(identified) => identified,
@@ -234,7 +238,8 @@ async fn let_in(
         user_agent: &visitor.user_agent,
         cookie: visitor.session_cookie.as_deref(),
     };
-    Ok(admit(&visitor.provider, upstream, &identified, &browser).await?)
+    let provider = &visitor.provider;
+    Ok(admit(provider, upstream, &identified, &browser, invitation).await?)
 }
 
 /// The status of a sign-in page with this notice.
@@ -242,7 +247,9 @@ pub(super) fn status(notice: Option<SignInNotice>) -> StatusCode {
     match notice {
         Some(SignInNotice::Throttled { .. }) => StatusCode::TOO_MANY_REQUESTS,
         Some(SignInNotice::Upstream(Problem::Unavailable)) => StatusCode::BAD_GATEWAY,
-        Some(SignInNotice::Upstream(Problem::NotAdmitted)) => StatusCode::FORBIDDEN,
+        Some(SignInNotice::Upstream(Problem::NotAdmitted | Problem::InvitationOver)) => {
+            StatusCode::FORBIDDEN
+        }
         _ => StatusCode::OK,
     }
 }

@@ -31,6 +31,8 @@ pub enum HashPurpose {
     InitialAccessToken,
     /// Registration access tokens, by which they look after themselves.
     RegistrationAccessToken,
+    /// Invitations to come in through another provider.
+    Invitation,
     /// One-time handles: parked requests, the leaving page.
     Handle,
     /// Form tokens against cross-site request forgery.
@@ -53,6 +55,7 @@ impl HashPurpose {
             Self::ServiceSecret => "hash service secret",
             Self::InitialAccessToken => "hash initial access token",
             Self::RegistrationAccessToken => "hash registration access token",
+            Self::Invitation => "hash invitation",
             Self::Handle => "hash handle",
             Self::Csrf => "hash csrf",
             Self::KnownBrowser => "hash known browser",

@@ -8,7 +8,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderName, LOCATION, RETRY_AFTER};
+use reqwest::header::{
+    ACCEPT, AUTHORIZATION, CONTENT_TYPE, DATE, HeaderName, LOCATION, RETRY_AFTER,
+};
 use reqwest::{Certificate, Client, RequestBuilder, Response, redirect, retry};
 use url::Url;
 
@@ -57,6 +59,8 @@ pub struct Answer {
     pub location: Option<String>,
     /// For how long it may be kept, if it says so (RFC 9111 §4.2).
     pub fresh_for: Option<TimeDelta>,
+    /// When it was made, by the clock of whoever made it (RFC 9110 §6.6.1).
+    pub date: Option<Timestamp>,
     /// `Content-Type` as sent.
     pub content_type: Option<String>,
     /// The body; empty after [`Outbound::post_form`], which does not read it.
@@ -84,11 +88,15 @@ impl RetryAfter {
     fn parse(text: &str) -> Option<Self> {
         match text.parse::<u32>() {
             Ok(seconds) => Some(Self::Delay(TimeDelta::seconds(seconds.into()))),
-            Err(_not_a_number) => DateTime::parse_from_rfc2822(text)
-                .ok()
-                .map(|date| Self::At(date.with_timezone(&Utc))),
+            Err(_not_a_number) => moment(text).map(Self::At),
         }
     }
+}
+
+/// A moment as headers write it (RFC 9110 §5.6.7).
+fn moment(text: &str) -> Option<Timestamp> {
+    let date = DateTime::parse_from_rfc2822(text).ok()?;
+    Some(date.with_timezone(&Utc))
 }
 
 /// Why there is no answer. Short words for logs and operators; they never quote what was received.
@@ -332,6 +340,7 @@ fn answer(response: &Response, body: Vec<u8>) -> Answer {
         retry_after: header(RETRY_AFTER).and_then(RetryAfter::parse),
         location: header(LOCATION).map(str::to_owned),
         fresh_for: fresh_for(response.headers()),
+        date: header(DATE).and_then(moment),
         content_type: header(CONTENT_TYPE).map(str::to_owned),
         body,
     }

@@ -32,8 +32,8 @@ pub struct SessionUpstream {
     pub subject: String,
     /// The session's `sid` there, if it said one.
     pub sid: Option<String>,
-    /// The ID token that it gave, sealed: it vouches for who asks when somebody signs out there.
-    pub sealed_id_token: String,
+    /// The ID token that it gave, sealed, if it gives any: it vouches for who asks when somebody signs out there.
+    pub sealed_id_token: Option<String>,
 }
 
 /// Where the session came from; none where somebody signed in here.
@@ -50,7 +50,8 @@ pub async fn find(
         issuer: row.issuer,
         subject: row.subject,
         sid: row.sid,
-        sealed_id_token: row.sealed_id_token,
+        // The column takes no NULL, and nothing that is sealed is empty.
+        sealed_id_token: Some(row.sealed_id_token).filter(|sealed| !sealed.is_empty()),
     }))
 }
 
@@ -64,7 +65,7 @@ pub async fn save(db: &impl ConnectionTrait, known: &SessionUpstream) -> Result<
         issuer: Set(known.issuer.clone()),
         subject: Set(known.subject.clone()),
         sid: Set(known.sid.clone()),
-        sealed_id_token: Set(known.sealed_id_token.clone()),
+        sealed_id_token: Set(known.sealed_id_token.clone().unwrap_or_default()),
     };
     let update = OnConflict::column(Column::SessionId)
         .update_columns([

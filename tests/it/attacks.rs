@@ -7,7 +7,7 @@ use std::ops::RangeInclusive;
 use crate::support::{files_below, name_of};
 
 /// The classes that apply as far as what they attack is there.
-const CLASSES: [(&str, RangeInclusive<u32>); 16] = [
+const CLASSES: [(&str, RangeInclusive<u32>); 17] = [
     ("redirect URIs", 1..=10),
     ("codes, PKCE and the authorization request", 11..=22),
     ("client authentication", 23..=29),
@@ -20,6 +20,7 @@ const CLASSES: [(&str, RangeInclusive<u32>); 16] = [
         "finding out names, guessing passwords, locking people out",
         83..=85,
     ),
+    ("invitations", 86..=86),
     ("links to other providers", 89..=89),
     ("the notation of names", 90..=90),
     ("passwords that are no text", 91..=91),

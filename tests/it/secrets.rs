@@ -3,17 +3,23 @@
 use std::io;
 use std::sync::{Arc, Mutex};
 
-use exeunt::config::RegistrationPolicy;
+use chrono::TimeDelta;
+use exeunt::config::{DeclaredUpstream, Place, RegistrationPolicy};
+use exeunt::flows::upstream::invitations;
+use exeunt::oidc::upstream::{Admits, Upstream};
 use reqwest::Method;
+use secrecy::SecretString;
 use serde_json::json;
 use tracing_subscriber::EnvFilter;
+use url::Url;
 
 use crate::support::admin::{Desk, administered, metrics};
 use crate::support::ledger::{open, sign_in, sign_in_as, with_refresh};
-use crate::support::provider::{PASSWORD, SECRET, metadata, provider};
+use crate::support::provider::{PASSWORD, Provider, SECRET, metadata, provider};
 use crate::support::registrar::{Registered, invite, least};
 use crate::support::relying_party::{Ear, RelyingParty, Reply, Tokens};
 use crate::support::visitor::Visitor;
+use crate::upstream::stub::Stub;
 
 /// What was logged by anybody in this process.
 #[derive(Clone, Default)]
@@ -28,6 +34,38 @@ impl io::Write for Log {
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
+}
+
+/// Our secret at another house.
+const THEIR_SECRET: &str = "what-the-other-house-gave-us";
+
+/// Somebody comes in from another house by an invitation; answers what nobody else may know of that.
+async fn of_a_guest(provider: &Provider, stub: &Stub) -> Vec<String> {
+    let made = invitations::invite(provider.flows(), "house", TimeDelta::days(1), None).await;
+    let link = made.unwrap().unwrap().link;
+    let guest = Visitor::default();
+    let page = open(&guest, &link).await;
+    let form = page.form_of("#upstream-house").unwrap();
+    let sent = guest.submit(&page, &form, &[]).await.location().unwrap();
+    let now = provider.flows().clock.now().timestamp();
+    let back = stub.answer(&sent, &json!({ "sub": "the-subject" }), now);
+    let answer = guest.get(&back).await;
+    assert!(
+        answer.location().unwrap().ends_with("/account"),
+        "{answer:?}"
+    );
+    let mut secrets = vec![THEIR_SECRET.to_owned()];
+    let passed = ["token", "state", "nonce", "code"];
+    for address in [&link, &sent, &back] {
+        let address = Url::parse(address).unwrap();
+        let known = address
+            .query_pairs()
+            .filter(|(name, _)| passed.contains(&name.as_ref()));
+        secrets.extend(known.map(|(_, value)| value.into_owned()));
+    }
+    secrets.push(stub.redeemed()[0]["code_verifier"].clone());
+    secrets.push("access-token-of-the-other-house-1".to_owned());
+    secrets
 }
 
 /// Attack 95: secrets in logs; attack 27: secrets at rest; attack 18: what only passes through.
@@ -49,8 +87,18 @@ async fn no_secret_of_a_whole_journey_is_in_the_log_or_in_the_database() {
     with_refresh(&mut metadata);
     metadata.skip_consent = false;
     metadata.backchannel_logout_uri = Some(ear.backchannel_logout_uri());
+    let stub = Stub::open();
+    let house = DeclaredUpstream {
+        upstream: Upstream {
+            admits: Admits::Invited,
+            ..stub.upstream()
+        },
+        secret: Some(SecretString::from(THEIR_SECRET)),
+        place: Place::Program,
+    };
     let provider = administered(provider().await.client("ledger", metadata))
         .configure(|config| config.registration.policy = RegistrationPolicy::Token)
+        .configure(|config| config.upstreams.push(house))
         .start()
         .await;
     let (party, ada) = (RelyingParty::of(&provider, "ledger"), Visitor::default());
@@ -117,6 +165,7 @@ async fn no_secret_of_a_whole_journey_is_in_the_log_or_in_the_database() {
         secrets.push(registered.get(name).to_owned());
     }
     secrets.push(invite);
+    secrets.extend(of_a_guest(&provider, &stub).await);
     let measured = metrics(&provider).await;
 
     let mut kept = Vec::new();

@@ -31,14 +31,20 @@ pub struct ClientInvite {
 }
 
 fn lifetime(text: &str) -> Result<TimeDelta, String> {
-    duration::parse(text)
-        .filter(|lifetime| (TimeDelta::seconds(1)..=LONGEST).contains(lifetime))
-        .ok_or_else(|| {
-            "write a number and s, m, h or d, of 400d at most: 90s, 5m, 1h, 7d".to_owned()
-        })
+    time_until(text, LONGEST).ok_or_else(|| {
+        "write a number and s, m, h or d, of 400d at most: 90s, 5m, 1h, 7d".to_owned()
+    })
 }
 
-fn note(text: &str) -> Result<String, String> {
+/// A time of a second at least and `longest` at most.
+pub(super) fn time_until(text: &str, longest: TimeDelta) -> Option<TimeDelta> {
+    let time = duration::parse(text)?;
+    (TimeDelta::seconds(1)..=longest)
+        .contains(&time)
+        .then_some(time)
+}
+
+pub(super) fn note(text: &str) -> Result<String, String> {
     let fits = (1..=200).contains(&text.chars().count());
     fits.then(|| text.to_owned())
         .ok_or_else(|| "write 1 to 200 characters".to_owned())

@@ -42,6 +42,9 @@ pub enum UserCommand {
     SetPassword {
         /// What they sign in with
         username: String,
+        /// Forget who they are at other providers, too: they sign in by the password alone from then on
+        #[arg(long)]
+        unlink: bool,
     },
 }
 

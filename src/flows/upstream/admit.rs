@@ -9,11 +9,11 @@ use crate::flows::sign_in::{BrowserCookies, Proof, begin_in};
 use crate::flows::{FlowError, Provider, known_browser};
 use crate::metrics::SignInResult;
 use crate::oidc::upstream::answer::Problem;
-use crate::oidc::upstream::{Upstream, person};
+use crate::oidc::upstream::{Admits, Upstream, person};
 use crate::store::identities::{self, Identity};
 use crate::store::session_upstreams::{self, Named, SessionUpstream};
 use crate::store::users::{self, User};
-use crate::store::{self, Transaction, passwords, upstream_logouts};
+use crate::store::{self, Transaction, passwords, upstream_invitations, upstream_logouts};
 
 /// The longest name, in bytes: that of the configuration's people too.
 const LONGEST_USERNAME: usize = 255;
@@ -27,7 +27,7 @@ pub struct Browser<'a> {
 }
 
 /// Begins a session, or renews the one that this person has in this browser; somebody else's ends. Who is nobody here
-/// yet becomes somebody, if the upstream's policy lets them.
+/// yet becomes somebody, if the upstream's policy lets them, or the invitation by which they came.
 ///
 /// # Errors
 /// When we can't tell.
@@ -36,11 +36,14 @@ pub async fn admit(
     upstream: &Upstream,
     identified: &Identified,
     browser: &Browser<'_>,
+    invitation: Option<Uuid>,
 ) -> Result<Result<BrowserCookies, Problem>, FlowError> {
-    let admitted = match try_to_admit(provider, upstream, identified, browser).await {
+    let again = async || try_to_admit(provider, upstream, identified, browser, invitation).await;
+    let admitted = match again().await {
         // Somebody signed in twice at once for the first time: by now they are somebody.
-        Err(FlowError::Store(error)) if error.is_duplicate() => {
-            try_to_admit(provider, upstream, identified, browser).await?
+        Err(FlowError::Store(error)) if error.is_duplicate() => again().await?,
+        Ok(Err(Problem::InvitationOver)) if is_somebody(provider, upstream, identified).await? => {
+            again().await?
         }
         admitted => admitted?,
     };
@@ -54,11 +57,22 @@ pub async fn admit(
     Ok(admitted)
 }
 
+async fn is_somebody(
+    provider: &Provider,
+    upstream: &Upstream,
+    identified: &Identified,
+) -> Result<bool, FlowError> {
+    let (db, subject) = (provider.database.read(), &identified.vouched.subject);
+    let known = identities::find(db, &upstream.issuer, subject).await?;
+    Ok(known.is_some())
+}
+
 async fn try_to_admit(
     provider: &Provider,
     upstream: &Upstream,
     identified: &Identified,
     browser: &Browser<'_>,
+    invitation: Option<Uuid>,
 ) -> Result<Result<BrowserCookies, Problem>, FlowError> {
     let now = provider.clock.now();
     let vouched = &identified.vouched;
@@ -83,13 +97,13 @@ async fn try_to_admit(
             Some(user_id) => user_id,
             None => return Ok(Err(Problem::NotAdmitted)),
         },
-        None if person::is_admitted(upstream, &vouched.claims) => {
-            newcomer(provider, &tx, upstream, identified, now).await?
-        }
-        None => {
-            tracing::info!(upstream = upstream.id, "somebody new was not let in");
-            return Ok(Err(Problem::NotAdmitted));
-        }
+        None => match may_come_in(&tx, upstream, identified, invitation, now).await? {
+            Ok(()) => newcomer(provider, &tx, upstream, identified, now).await?,
+            Err(problem) => {
+                tracing::info!(upstream = upstream.id, "somebody new was not let in");
+                return Ok(Err(problem));
+            }
+        },
     };
     let proof = Proof {
         user_id,
@@ -111,11 +125,13 @@ async fn try_to_admit(
         issuer: upstream.issuer.clone(),
         subject: vouched.subject.clone(),
         sid: vouched.sid.clone(),
-        sealed_id_token: provider.master.seal(
-            provider.random.as_ref(),
-            &id_token_sealed_for(session_id),
-            identified.id_token.as_bytes(),
-        ),
+        sealed_id_token: identified.id_token.as_ref().map(|id_token| {
+            provider.master.seal(
+                provider.random.as_ref(),
+                &id_token_sealed_for(session_id),
+                id_token.as_bytes(),
+            )
+        }),
     };
     session_upstreams::save(&tx, &from).await?;
     if let Some(token) = &identified.refresh_token {
@@ -169,6 +185,27 @@ async fn returning(
         }
     }
     Ok(Some(user.id))
+}
+
+/// Whether somebody new is let in. An invitation is used up here, and only where this transaction is committed.
+async fn may_come_in(
+    tx: &Transaction,
+    upstream: &Upstream,
+    identified: &Identified,
+    invitation: Option<Uuid>,
+    now: Timestamp,
+) -> Result<Result<(), Problem>, FlowError> {
+    if let (Admits::Invited, Some(id)) = (&upstream.admits, invitation) {
+        if !upstream_invitations::use_up(tx, id, upstream, now).await? {
+            return Ok(Err(Problem::InvitationOver));
+        }
+        tracing::info!(upstream = upstream.id, invitation = %id, "an invitation is used");
+        return Ok(Ok(()));
+    }
+    match person::is_admitted(upstream, &identified.vouched.claims) {
+        true => Ok(Ok(())),
+        false => Ok(Err(Problem::NotAdmitted)),
+    }
 }
 
 /// Somebody new, who has no password here.

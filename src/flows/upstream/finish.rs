@@ -6,7 +6,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use super::client_auth::{Credentials, credentials};
 use super::start::{Kept, sealed_for};
-use super::{Purpose, UpstreamKeys, metadata_of, publisher};
+use super::{Endpoints, Purpose, UpstreamKeys, endpoints_of, publisher};
 use crate::clock::Timestamp;
 use crate::flows::{FlowError, Provider};
 use crate::jose::HashPurpose;
@@ -15,6 +15,7 @@ use crate::oidc::upstream::answer::{
     self, Brought, Expected, Problem, Tokens, Unbelievable, Vouched,
 };
 use crate::oidc::upstream::metadata::Metadata;
+use crate::oidc::upstream::oauth2::{self, OAuth2};
 use crate::oidc::upstream::{Upstream, request};
 use crate::outbound::{Answer, Outbound, OutboundError};
 use crate::store::upstreams::{self, KnownUpstream};
@@ -44,8 +45,8 @@ pub struct Identified {
     pub sent_at: Timestamp,
     /// Whether it is said of their sign-in there that it is older than our question.
     pub is_older: bool,
-    /// The token that says so.
-    pub id_token: String,
+    /// The token that says so, where there are ID tokens.
+    pub id_token: Option<String>,
     /// A refresh token that came with it, where one was asked for.
     pub refresh_token: Option<SecretString>,
 }
@@ -78,7 +79,9 @@ pub async fn finish(
     let Ok(kept) = serde_json::from_slice::<Kept>(opened.expose_secret()) else {
         return Ok(None);
     };
-    if known.disabled_at.is_some() || known.upstream.issuer != kept.issuer {
+    let is_as_asked =
+        known.upstream.issuer == kept.issuer && known.upstream.oauth2.is_some() == kept.is_oauth2;
+    if known.disabled_at.is_some() || !is_as_asked {
         return Ok(None);
     }
     let outcome = match identify(provider, &known, &kept, params).await? {
@@ -125,10 +128,10 @@ async fn identify(
     params: &Params,
 ) -> Result<Result<Identified, NotIdentified>, FlowError> {
     let upstream = &known.upstream;
-    let Some(metadata) = metadata_of(provider, upstream).await? else {
+    let Some(endpoints) = endpoints_of(provider, upstream).await? else {
         return Ok(Err(NotIdentified::Problem(Problem::Unavailable)));
     };
-    let code = match answer::brought(params, upstream, &metadata) {
+    let code = match answer::brought(params, upstream, endpoints.name_themselves()) {
         Ok(Brought::Code(code)) => code,
         Ok(Brought::Error(problem)) => return Ok(Err(NotIdentified::Problem(problem))),
         Err(why) => return Ok(Err(why.into())),
@@ -138,7 +141,7 @@ async fn identify(
     let asking = Asking {
         provider,
         upstream,
-        metadata: &metadata,
+        endpoints: &endpoints,
         outbound: &outbound,
     };
     let given = asking
@@ -148,11 +151,15 @@ async fn identify(
         Ok(tokens) => tokens,
         Err(not) => return Ok(Err(not)),
     };
-    let vouched = match asking.verify(&tokens, &kept.nonce).await? {
-        Ok(vouched) => vouched,
-        Err(why) => return Ok(Err(why.into())),
+    let (vouched, id_token) = match &endpoints {
+        Endpoints::Discovered(metadata) => {
+            let vouched = asking.by_id_token(metadata, &tokens, &kept.nonce).await?;
+            (vouched, tokens.id_token)
+        }
+        // One that comes along all the same is not looked at, and so not believed.
+        Endpoints::Configured(told) => (asking.by_userinfo(told, &tokens).await, None),
     };
-    let vouched = match asking.complete(vouched, &tokens.access_token).await {
+    let vouched = match vouched {
         Ok(vouched) => vouched,
         Err(not) => return Ok(Err(not)),
     };
@@ -163,7 +170,7 @@ async fn identify(
         sent_at: kept.asked_at,
         is_older: said.is_some_and(|said| request::is_older(said, kept.asked_at)),
         vouched,
-        id_token: tokens.id_token,
+        id_token,
         refresh_token: tokens
             .refresh_token
             .filter(|_| upstream.asks_for_refresh_tokens())
@@ -175,7 +182,7 @@ async fn identify(
 struct Asking<'a> {
     provider: &'a Provider,
     upstream: &'a Upstream,
-    metadata: &'a Metadata,
+    endpoints: &'a Endpoints,
     outbound: &'a Outbound,
 }
 
@@ -196,7 +203,7 @@ impl Asking<'_> {
         ];
         let own = credentials.fields.iter();
         fields.extend(own.map(|(name, value)| (*name, value.as_str())));
-        let url = &self.metadata.token_endpoint;
+        let url = self.endpoints.token();
         let authorization = credentials.authorization.as_deref();
         let answer = self
             .outbound
@@ -204,15 +211,47 @@ impl Asking<'_> {
             .await?;
         match answer.status {
             200 => serde_json::from_slice(&answer.body)
-                .map_err(|_no_tokens| unbelievable("its token endpoint gives no ID token")),
+                .map_err(|_no_tokens| unbelievable("its token endpoint gives no tokens")),
             _ => Err(refused("its token endpoint", &answer)),
         }
+    }
+
+    /// Who the ID token says it is, and what userinfo says beside.
+    async fn by_id_token(
+        &self,
+        metadata: &Metadata,
+        tokens: &Tokens,
+        nonce: &str,
+    ) -> Result<Result<Vouched, NotIdentified>, FlowError> {
+        let Some(id_token) = &tokens.id_token else {
+            let why = unbelievable("its token endpoint gives no ID token");
+            return Ok(Err(why));
+        };
+        let access_token = &tokens.access_token;
+        let verified = self.verify(metadata, id_token, access_token, nonce).await?;
+        Ok(match verified {
+            Ok(vouched) => self.complete(metadata, vouched, access_token).await,
+            Err(why) => Err(why.into()),
+        })
+    }
+
+    /// Who userinfo says it is, where there are no ID tokens. The access token is good for that alone, and forgotten.
+    async fn by_userinfo(&self, told: &OAuth2, tokens: &Tokens) -> Result<Vouched, NotIdentified> {
+        if !tokens.is_bearer() {
+            return Err(unbelievable("its access token is none that we can use"));
+        }
+        let body = self
+            .userinfo(&told.userinfo_endpoint, &tokens.access_token)
+            .await?;
+        Ok(oauth2::vouched(&body, told)?)
     }
 
     /// Checks the ID token, under newer keys where those that we have do not do.
     async fn verify(
         &self,
-        tokens: &Tokens,
+        metadata: &Metadata,
+        id_token: &str,
+        access_token: &str,
         nonce: &str,
     ) -> Result<Result<Vouched, Unbelievable>, FlowError> {
         let (provider, upstream) = (self.provider, self.upstream);
@@ -221,12 +260,12 @@ impl Asking<'_> {
                 upstream,
                 keys,
                 nonce,
-                access_token: &tokens.access_token,
+                access_token,
                 now: provider.clock.now(),
             };
-            answer::verify(&tokens.id_token, &expected)
+            answer::verify(id_token, &expected)
         };
-        let url = &self.metadata.jwks_uri;
+        let url = &metadata.jwks_uri;
         let documents = &provider.upstream_keys;
         let keys: Option<Arc<UpstreamKeys>> = documents
             .current(provider, publisher(upstream), url)
@@ -247,22 +286,29 @@ impl Asking<'_> {
     /// Adds what its userinfo says, if it has one and was asked for more than who somebody is.
     async fn complete(
         &self,
+        metadata: &Metadata,
         vouched: Vouched,
         access_token: &str,
     ) -> Result<Vouched, NotIdentified> {
-        let Some(url) = &self.metadata.userinfo_endpoint else {
+        let Some(url) = &metadata.userinfo_endpoint else {
             return Ok(vouched);
         };
         if self.upstream.scope == "openid" {
             return Ok(vouched);
         }
+        let body = self.userinfo(url, access_token).await?;
+        Ok(answer::with_userinfo(vouched, &body)?)
+    }
+
+    /// What the userinfo endpoint says of who bears the token.
+    async fn userinfo(&self, url: &str, access_token: &str) -> Result<Vec<u8>, NotIdentified> {
         let authorization = format!("Bearer {access_token}");
         let answer = self
             .outbound
             .ask(url, Some(&authorization), None, LONGEST)
             .await?;
         match answer.status {
-            200 => Ok(answer::with_userinfo(vouched, &answer.body)?),
+            200 => Ok(answer.body),
             _ => Err(refused("its userinfo endpoint", &answer)),
         }
     }

@@ -2,7 +2,7 @@
 
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::{metadata_of, publisher, sealed_for, secret_at};
+use super::{sealed_for, secret_at};
 use crate::clock::Timestamp;
 use crate::config::DeclaredUpstream;
 use crate::flows::people::NotDone;
@@ -121,46 +121,4 @@ fn seal(provider: &Provider, id: &str, secret: &SecretString) -> String {
     provider
         .master
         .seal(provider.random.as_ref(), &sealed_for(id), plain)
-}
-
-/// What came of trying an upstream, in words.
-#[derive(Debug, Default)]
-pub struct Tried {
-    /// What keeps people from signing in.
-    pub misfits: Vec<String>,
-    /// What is missing, though they can.
-    pub shortcomings: Vec<String>,
-}
-
-/// Asks an upstream what it says of itself, and says what fits and what does not.
-///
-/// # Errors
-/// When we can't tell.
-pub async fn test(provider: &Provider, upstream: &Upstream) -> Result<Tried, FlowError> {
-    let mut tried = Tried::default();
-    let Some(metadata) = metadata_of(provider, upstream).await? else {
-        tried.misfits.push(
-            "what it says of itself can't be had, or is another's: the log says more".to_owned(),
-        );
-        return Ok(tried);
-    };
-    tried.misfits = metadata.misfits(&upstream.issuer, upstream.auth_method);
-    tried.shortcomings = metadata.shortcomings();
-    let keys = provider
-        .upstream_keys
-        .current(provider, publisher(upstream), &metadata.jwks_uri)
-        .await?;
-    match keys {
-        None => tried.misfits.push(format!(
-            "its keys can't be had from {}: the log says more",
-            metadata.jwks_uri
-        )),
-        Some(keys) if keys.keys().is_empty() => {
-            tried
-                .misfits
-                .push("it publishes no key that we can read".to_owned());
-        }
-        Some(_) => {}
-    }
-    Ok(tried)
 }

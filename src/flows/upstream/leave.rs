@@ -78,7 +78,8 @@ async fn way(provider: &Provider, upstream: &Upstream, from: &SessionUpstream) -
         return none("it has no end session endpoint");
     };
     let associated = id_token_sealed_for(from.session_id);
-    let Ok(opened) = provider.master.open(&associated, &from.sealed_id_token) else {
+    let sealed = from.sealed_id_token.as_deref();
+    let Some(Ok(opened)) = sealed.map(|sealed| provider.master.open(&associated, sealed)) else {
         return none("its ID token does not open");
     };
     let id_token = String::from_utf8_lossy(opened.expose_secret()).into_owned();

@@ -1,16 +1,19 @@
 //! Signing in through other providers: a person is sent there ([`start`]), comes back ([`finish`]), and is let in
-//! ([`admit`]) or linked ([`link`]). Who signs out here may leave there too ([`leave`]), and what the upstream gave for later
-//! is taken back ([`revoke`]). Which upstreams there are, [`known`] knows. [`told`] hears of sign-outs there.
+//! ([`admit`]) or linked ([`link`]). Which upstreams there are, [`known`] knows; [`invitations`] let people in for the first
+//! time, and [`trial`] says whether an upstream fits. Who signs out here may leave there too ([`leave`]), and what the upstream
+//! gave for later is taken back ([`revoke`]). [`told`] hears of sign-outs there.
 
 pub mod admit;
 mod client_auth;
 pub mod finish;
+pub mod invitations;
 pub mod known;
 pub mod leave;
 pub mod link;
 pub mod revoke;
 pub mod start;
 pub mod told;
+pub mod trial;
 
 use std::sync::Arc;
 
@@ -24,7 +27,11 @@ use super::documents::{Documents, Kind, Publisher};
 use super::{FlowError, Provider};
 use crate::oidc::upstream::Upstream;
 use crate::oidc::upstream::metadata::{self, Metadata};
+use crate::oidc::upstream::oauth2::OAuth2;
 use crate::store::upstreams::KnownUpstream;
+
+/// The longest document of an upstream's that is read, in bytes.
+const LONGEST_DOCUMENT: usize = 128 * 1024;
 
 /// An upstream's keys.
 pub type UpstreamKeys = CoreJsonWebKeySet;
@@ -33,7 +40,7 @@ pub type UpstreamKeys = CoreJsonWebKeySet;
 pub fn no_metadata() -> Arc<Documents<Metadata>> {
     Arc::new(Documents::new(Kind {
         accept: "application/json",
-        longest: 128 * 1024,
+        longest: LONGEST_DOCUMENT,
         read: Metadata::read,
         least: TimeDelta::minutes(1),
         unsaid: TimeDelta::hours(1),
@@ -44,7 +51,7 @@ pub fn no_metadata() -> Arc<Documents<Metadata>> {
 pub fn no_keys() -> Arc<Documents<UpstreamKeys>> {
     Arc::new(Documents::new(Kind {
         accept: "application/jwk-set+json, application/json",
-        longest: 128 * 1024,
+        longest: LONGEST_DOCUMENT,
         read: |json| serde_json::from_slice(json).ok(),
         least: TimeDelta::minutes(1),
         unsaid: TimeDelta::minutes(10),
@@ -60,13 +67,65 @@ pub enum Purpose {
     Account,
     /// To show that they are somebody there too: they were signed in here in this session.
     Link(Uuid),
+    /// To come in for the first time, by this invitation, and to their own account.
+    Invitation(Uuid),
 }
 
-/// What an upstream says of itself, if it can be had and is what we were told of (Discovery 1.0 §4.3).
+/// Where an upstream is asked.
+enum Endpoints {
+    /// As it says itself.
+    Discovered(Arc<Metadata>),
+    /// As we were told: there are no ID tokens.
+    Configured(OAuth2),
+}
+
+impl Endpoints {
+    /// Where people are sent.
+    fn authorization(&self) -> &str {
+        match self {
+            Self::Discovered(metadata) => &metadata.authorization_endpoint,
+            Self::Configured(told) => &told.authorization_endpoint,
+        }
+    }
+
+    /// Where codes are redeemed.
+    fn token(&self) -> &str {
+        match self {
+            Self::Discovered(metadata) => &metadata.token_endpoint,
+            Self::Configured(told) => &told.token_endpoint,
+        }
+    }
+
+    /// Whether it says that its answers name it (RFC 9207).
+    fn name_themselves(&self) -> bool {
+        match self {
+            Self::Discovered(metadata) => metadata.authorization_response_iss_parameter_supported,
+            Self::Configured(_) => false,
+        }
+    }
+}
+
+/// Where this upstream is asked; none when it can't say so now.
+async fn endpoints_of(
+    provider: &Provider,
+    upstream: &Upstream,
+) -> Result<Option<Endpoints>, FlowError> {
+    if let Some(told) = &upstream.oauth2 {
+        return Ok(Some(Endpoints::Configured(told.clone())));
+    }
+    let metadata = metadata_of(provider, upstream).await?;
+    Ok(metadata.map(Endpoints::Discovered))
+}
+
+/// What an upstream says of itself, if it can be had and is what we were told of (Discovery 1.0 §4.3). One that is no
+/// OpenID Provider is not asked: whatever lies there is none of its own.
 pub(super) async fn metadata_of(
     provider: &Provider,
     upstream: &Upstream,
 ) -> Result<Option<Arc<Metadata>>, FlowError> {
+    if upstream.oauth2.is_some() {
+        return Ok(None);
+    }
     let address = metadata::address(&upstream.issuer);
     let found = provider
         .upstream_metadata

@@ -196,6 +196,10 @@ async fn attempt(provider: &Provider, token: &UpstreamToken) -> Result<Outcome, 
         return Ok(Outcome::Impossible);
     };
     let upstream = &known.upstream;
+    if upstream.oauth2.is_some() {
+        // Nobody told us where it takes tokens back.
+        return Ok(Outcome::Impossible);
+    }
     let Ok(plain) = provider
         .master
         .open(&sealed_for(token.id), &token.sealed_token)

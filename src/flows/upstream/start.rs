@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
-use super::{Purpose, metadata_of};
+use super::{Purpose, endpoints_of};
 use crate::clock::Timestamp;
 use crate::flows::sign_in::network;
 use crate::flows::{FlowError, Provider};
@@ -30,6 +30,8 @@ pub(super) struct Kept {
     pub code_verifier: String,
     /// The issuer that was asked: the file may name another by the time they come back.
     pub issuer: String,
+    /// Whether it was asked without an ID token.
+    pub is_oauth2: bool,
     pub asked_at: Timestamp,
     pub purpose: Purpose,
 }
@@ -65,7 +67,7 @@ pub async fn start(
     };
     let upstream = known.upstream;
     // Before anything is kept, and before we say when we asked: it may take a while.
-    let Some(metadata) = metadata_of(provider, &upstream).await? else {
+    let Some(endpoints) = endpoints_of(provider, &upstream).await? else {
         return Ok(Started::Unavailable);
     };
     let now = provider.clock.now();
@@ -74,12 +76,13 @@ pub async fn start(
         nonce: provider.random.secret(),
         code_verifier: provider.random.secret(),
         issuer: upstream.issuer.clone(),
+        is_oauth2: upstream.oauth2.is_some(),
         asked_at: now,
         purpose,
     };
     let location = request::address(
         &upstream,
-        &metadata.authorization_endpoint,
+        endpoints.authorization(),
         &provider.config.issuer,
         wanted,
         Fresh {

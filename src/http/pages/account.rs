@@ -247,7 +247,8 @@ impl Account {
                 Problem::Declined => "account-link-declined",
                 Problem::Unavailable => "account-link-unavailable",
                 Problem::Unbelievable => "account-link-unbelievable",
-                Problem::NotAdmitted => "account-link-not-admitted",
+                // Nobody links by an invitation.
+                Problem::NotAdmitted | Problem::InvitationOver => "account-link-not-admitted",
                 Problem::NotFresh => "account-link-not-fresh",
                 Problem::LinkedElsewhere => "sign-in-upstream-linked-elsewhere",
                 Problem::SignedOut => "sign-in-upstream-signed-out",

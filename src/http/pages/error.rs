@@ -29,6 +29,10 @@ pub enum Problem {
     BadRequest,
     /// The page or its interaction is too old, used up, or belongs to another browser.
     Expired,
+    /// Somebody has come in by this invitation.
+    InvitationUsed,
+    /// The invitation is of no use any more, or never was.
+    InvitationOver,
     /// There is nothing at this address.
     NotFound,
     /// The address does not answer to this method.
@@ -80,6 +84,8 @@ impl Problem {
             Self::AddressNotRegistered => "address",
             Self::BadRequest => "bad-request",
             Self::Expired => "expired",
+            Self::InvitationUsed => "invitation-used",
+            Self::InvitationOver => "invitation-over",
             Self::NotFound => "not-found",
             Self::MethodNotAllowed => "method",
             Self::TooLong => "too-long",

@@ -80,6 +80,7 @@ impl SignIn {
                 Problem::Unavailable => "sign-in-upstream-unavailable",
                 Problem::Unbelievable => "sign-in-upstream-unbelievable",
                 Problem::NotAdmitted => "sign-in-upstream-not-admitted",
+                Problem::InvitationOver => "sign-in-upstream-invitation-over",
                 // Said of links alone: an older sign-in is one, as old as it is.
                 Problem::NotFresh => "account-link-not-fresh",
                 Problem::LinkedElsewhere => "sign-in-upstream-linked-elsewhere",

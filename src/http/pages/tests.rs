@@ -243,6 +243,8 @@ fn every_page() -> Vec<String> {
         AddressNotRegistered,
         BadRequest,
         Expired,
+        InvitationUsed,
+        InvitationOver,
         NotFound,
         MethodNotAllowed,
         TooLong,
@@ -262,6 +264,15 @@ fn every_page() -> Vec<String> {
             pages.push(page.render());
         }
     }
+    pages.extend([false, true].map(|does_not_answer| {
+        let page = Invitation {
+            ui: ui(),
+            upstream: upstream(),
+            form: form(),
+            does_not_answer,
+        };
+        page.render()
+    }));
     let form_post = FormPost {
         ui: ui(),
         application: EVIL.to_owned(),

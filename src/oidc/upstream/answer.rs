@@ -17,7 +17,6 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::Upstream;
-use super::metadata::Metadata;
 use crate::clock::Timestamp;
 use crate::oidc::params::Params;
 
@@ -41,6 +40,8 @@ pub enum Problem {
     Unbelievable,
     /// Its policy here does not let them in, or they were shut out: nobody outside can tell.
     NotAdmitted,
+    /// The invitation by which they came was used, taken back, or is too old.
+    InvitationOver,
     /// They had signed in there before they were asked to do so anew.
     NotFresh,
     /// They are somebody else here already.
@@ -68,20 +69,20 @@ pub enum Brought {
 }
 
 /// Reads what the browser brought back. Whose answer it is comes first (RFC 9207 §2.4, attack 14): a code or an error of
-/// another's is none.
+/// another's is none. `names_itself`: it says that its answers do.
 ///
 /// # Errors
 /// When it is not this upstream's, or nothing.
 pub fn brought(
     params: &Params,
     upstream: &Upstream,
-    metadata: &Metadata,
+    names_itself: bool,
 ) -> Result<Brought, Unbelievable> {
     match params.get("iss") {
         Some(iss) if iss != upstream.issuer => {
             return unbelievable("its answer names another issuer");
         }
-        None if metadata.authorization_response_iss_parameter_supported => {
+        None if names_itself => {
             return unbelievable("its answer names no issuer, though it says that its answers do");
         }
         _ => {}
@@ -101,11 +102,22 @@ pub fn brought(
 pub struct Tokens {
     /// For userinfo.
     pub access_token: String,
-    /// Who signed in.
-    pub id_token: String,
+    /// Who signed in; where there are no ID tokens, it is not looked at.
+    pub id_token: Option<String>,
     /// For later, if it gave one.
     #[serde(default)]
     pub refresh_token: Option<String>,
+    /// How the access token is to be used (RFC 6749 §7.1).
+    pub token_type: Option<String>,
+}
+
+impl Tokens {
+    /// Whether the access token is one that whoever bears it may use (RFC 6750); of one of which nothing is said we
+    /// take it.
+    pub fn is_bearer(&self) -> bool {
+        let kind = self.token_type.as_deref();
+        kind.is_none_or(|kind| kind.eq_ignore_ascii_case("bearer"))
+    }
 }
 
 /// What an upstream vouches for.
@@ -219,9 +231,7 @@ fn misfit(why: &ClaimsVerificationError) -> &'static str {
 /// What the claims of an ID token that holds say.
 fn vouched(claims: Map<String, Value>, upstream: &Upstream) -> Result<Vouched, Unbelievable> {
     let text = |name: &str| claims.get(name).and_then(Value::as_str).map(str::to_owned);
-    // PostgreSQL keeps no NUL.
-    let is_clean = |text: &str| !text.chars().any(char::is_control);
-    let fits = |text: &String| (1..=LONGEST_SUB).contains(&text.len()) && is_clean(text);
+    let fits = |text: &String| is_name(text);
     let Some(subject) = text("sub").filter(fits) else {
         return unbelievable("its ID token names nobody");
     };
@@ -253,6 +263,16 @@ fn vouched(claims: Map<String, Value>, upstream: &Upstream) -> Result<Vouched, U
         subject,
         claims,
     })
+}
+
+/// Whether a `sub` or `sid` can be kept.
+pub(super) fn is_name(text: &str) -> bool {
+    (1..=LONGEST_SUB).contains(&text.len()) && is_clean(text)
+}
+
+/// PostgreSQL keeps no NUL.
+fn is_clean(text: &str) -> bool {
+    !text.chars().any(char::is_control)
 }
 
 /// The claims of a compact JWS, whoever signed it.

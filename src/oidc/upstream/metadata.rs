@@ -1,5 +1,6 @@
 //! What an upstream says of itself (Discovery 1.0 §3).
 
+use chrono::TimeDelta;
 use serde::Deserialize;
 
 use super::AuthMethod;
@@ -32,12 +33,34 @@ pub struct Metadata {
     pub backchannel_logout_session_supported: bool,
     #[serde(default)]
     pub frontchannel_logout_supported: bool,
+    #[serde(default)]
+    pub frontchannel_logout_session_supported: bool,
 }
 
 /// Where it says so (Discovery 1.0 §4).
 pub fn address(issuer: &str) -> String {
     let issuer = issuer.trim_end_matches('/');
     format!("{issuer}/.well-known/openid-configuration")
+}
+
+/// How far apart two clocks may be before it is said.
+const APART: TimeDelta = TimeDelta::seconds(60);
+
+/// What is wrong with a clock that is so far ahead of ours, in words.
+pub fn clock_problem(ahead: TimeDelta) -> Option<String> {
+    let seconds = ahead.num_seconds();
+    if ahead.abs() <= APART {
+        return None;
+    }
+    Some(match seconds > 0 {
+        true => format!(
+            "its clock is {seconds} seconds ahead of ours: what it says now looks as if it were of the future"
+        ),
+        false => format!(
+            "its clock is {} seconds behind ours: what it says now may be too old already",
+            -seconds
+        ),
+    })
 }
 
 /// The signatures of ID tokens that we take.
@@ -103,6 +126,13 @@ impl Metadata {
         } else if !self.backchannel_logout_session_supported {
             missing
                 .push("its logout tokens name no session (sid), but the person alone".to_owned());
+        }
+        if !self.frontchannel_logout_supported {
+            missing.push("it does not tell browsers when somebody signs out there".to_owned());
+        } else if !self.frontchannel_logout_session_supported {
+            missing.push(
+                "its frames in the browser name no session (sid): they end nothing here".to_owned(),
+            );
         }
         missing
     }

@@ -2,12 +2,14 @@
 //! ([`answer`]), who may come in ([`person`]), what it says when somebody signs out there ([`logout_token`]), and how they
 //! leave there too who sign out here ([`leaving`]).
 //!
-//! Somebody is known there by issuer and subject (Core §2, §5.7). An address says nothing about who somebody is.
+//! Somebody is known there by issuer and subject (Core §2, §5.7). An address says nothing about who somebody is. Those that
+//! give no ID tokens are in [`oauth2`].
 
 pub mod answer;
 pub mod leaving;
 pub mod logout_token;
 pub mod metadata;
+pub mod oauth2;
 pub mod person;
 pub mod request;
 
@@ -17,6 +19,7 @@ use serde::{Deserialize, Serialize};
 use url::{Host, Url};
 
 use self::leaving::SignOut;
+use self::oauth2::OAuth2;
 use crate::oidc::claims::is_about_a_person;
 use crate::oidc::scope::OFFLINE_ACCESS;
 use crate::oidc::uri;
@@ -36,13 +39,15 @@ const LONGEST_LOGO: usize = 64 * 1024;
 pub struct Upstream {
     /// What it is called in addresses and on the command line.
     pub id: String,
-    /// Its issuer, letter by letter as its tokens have it.
+    /// Its issuer, letter by letter as its tokens have it; of one without ID tokens, the name under which it is known here.
     pub issuer: String,
+    /// Where it is no OpenID Provider: what we know of it.
+    pub oauth2: Option<OAuth2>,
     /// Who we are there.
     pub client_id: String,
     /// How we prove it.
     pub auth_method: AuthMethod,
-    /// What we ask for; `openid` is in it.
+    /// What we ask for; `openid` is in it, unless there are no ID tokens. Empty: nothing is said.
     pub scope: String,
     /// What people see on its button.
     pub label: String,
@@ -121,6 +126,8 @@ pub enum Admits {
     },
     /// Nobody: who is somebody here links the two on their account page.
     Nobody,
+    /// Who brings an invitation.
+    Invited,
 }
 
 impl Admits {
@@ -131,6 +138,7 @@ impl Admits {
             Self::Domains => "domain",
             Self::Claim { .. } => "claim",
             Self::Nobody => "linked",
+            Self::Invited => "invited",
         }
     }
 }
@@ -258,6 +266,13 @@ pub fn problems(upstream: &Upstream, issuer: &str) -> Vec<(&'static str, String)
     }
     if upstream.admits == Admits::Domains && upstream.domains.is_empty() {
         problems.push(("domains", "there is none to let people in by".to_owned()));
+    }
+    // An assertion is for an issuer (RFC 7523bis), and here that is a name of our own.
+    if upstream.oauth2.is_some() && !upstream.auth_method.uses_secret() {
+        problems.push((
+            "token_endpoint_auth_method",
+            "one that is no OpenID Provider does not read our keys".to_owned(),
+        ));
     }
     problems
 }

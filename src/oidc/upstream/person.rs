@@ -12,7 +12,8 @@ const LONGEST_CLAIM: usize = 2048;
 pub fn is_admitted(upstream: &Upstream, said: &Map<String, Value>) -> bool {
     match &upstream.admits {
         Admits::Anyone => true,
-        Admits::Nobody => false,
+        // An invitation says it, and not what the upstream says.
+        Admits::Nobody | Admits::Invited => false,
         // An address that nobody has verified is anybody's (attack 89).
         Admits::Domains => {
             let verified = said.get("email_verified") == Some(&Value::Bool(true));

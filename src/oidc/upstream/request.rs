@@ -65,6 +65,26 @@ pub fn address(
     fresh: Fresh<'_>,
     longest: TimeDelta,
 ) -> String {
+    let mut parameters = vec![
+        ("response_type", "code".to_owned()),
+        ("client_id", upstream.client_id.clone()),
+        ("redirect_uri", upstream.callback(our_issuer)),
+        ("state", fresh.state.to_owned()),
+        ("code_challenge", challenge_of(fresh.code_verifier)),
+        ("code_challenge_method", "S256".to_owned()),
+    ];
+    if !upstream.scope.is_empty() {
+        parameters.push(("scope", upstream.scope.clone()));
+    }
+    // One that is no OpenID Provider does not know them, and whatever it did nobody would say so.
+    if upstream.oauth2.is_none() {
+        parameters.extend(of_openid(wanted, fresh, longest));
+    }
+    uri::with_query(authorization_endpoint, &parameters)
+}
+
+/// What an OpenID Provider is asked beside (Core §3.1.2.1).
+fn of_openid(wanted: &Wanted, fresh: Fresh<'_>, longest: TimeDelta) -> Vec<(&'static str, String)> {
     // Whoever is asked for `max_age` must say when somebody signed in (Core §3.1.2.1), and only that shows that they did
     // so again (attack 73).
     let max_age = match wanted.prompt.is_empty() {
@@ -75,14 +95,7 @@ pub fn address(
             .map_or_else(|| longest.num_seconds(), i64::from),
     };
     let mut parameters = vec![
-        ("response_type", "code".to_owned()),
-        ("client_id", upstream.client_id.clone()),
-        ("redirect_uri", upstream.callback(our_issuer)),
-        ("scope", upstream.scope.clone()),
-        ("state", fresh.state.to_owned()),
         ("nonce", fresh.nonce.to_owned()),
-        ("code_challenge", challenge_of(fresh.code_verifier)),
-        ("code_challenge_method", "S256".to_owned()),
         ("max_age", max_age.to_string()),
     ];
     if !wanted.prompt.is_empty() {
@@ -97,7 +110,7 @@ pub fn address(
             parameters.push((name, value.clone()));
         }
     }
-    uri::with_query(authorization_endpoint, &parameters)
+    parameters
 }
 
 /// Whether a sign-in there is older than our question.

@@ -1,10 +1,11 @@
 use serde_json::{Value, json};
 
 use super::answer::{Brought, Problem, brought};
-use super::leaving::{address, is_fit};
-use super::metadata::Metadata;
+use super::leaving::{self, is_fit};
+use super::metadata::{Metadata, clock_problem};
+use super::oauth2::{OAuth2, check_endpoint, vouched};
 use super::person::{claims, is_admitted, username};
-use super::request::auth_time;
+use super::request::{Fresh, Wanted, address, auth_time};
 use super::*;
 use crate::clock::Timestamp;
 use crate::oidc::issuer::Issuer;
@@ -15,6 +16,7 @@ fn house() -> Upstream {
     Upstream {
         id: "house".to_owned(),
         issuer: "https://id.house.example".to_owned(),
+        oauth2: None,
         client_id: "exeunt".to_owned(),
         auth_method: AuthMethod::ClientSecretBasic,
         scope: SCOPE.to_owned(),
@@ -178,34 +180,19 @@ fn what_is_verified_and_what_somebody_is_called_is_taken_where_it_is_said_of_wha
     assert_eq!(username(&house(), &said, "s-1"), "house:admin");
 }
 
-fn metadata() -> Metadata {
-    Metadata::read(
-        json!({
-            "issuer": "https://id.house.example", "authorization_endpoint": "https://id.house.example/a",
-            "token_endpoint": "https://id.house.example/t", "jwks_uri": "https://id.house.example/j",
-            "authorization_response_iss_parameter_supported": true,
-        })
-        .to_string()
-        .as_bytes(),
-    )
-    .unwrap()
-}
-
 /// Attack 14 (RFC 9207): an answer of another provider, or one that says nobody's though it could, is none: be it a code
 /// or an error.
 #[test]
 fn an_answer_counts_only_when_it_names_whose_it_is() {
-    let read = |text: &str, metadata: &Metadata| {
-        brought(&Params::parse(text.as_bytes()).unwrap(), &house(), metadata)
+    let read = |text: &str, names_itself: bool| {
+        let params = Params::parse(text.as_bytes()).unwrap();
+        brought(&params, &house(), names_itself)
     };
     let ours = "iss=https%3A%2F%2Fid.house.example";
     let code = || Ok(Brought::Code("c".to_owned()));
-    assert_eq!(read(&format!("code=c&{ours}"), &metadata()), code());
+    assert_eq!(read(&format!("code=c&{ours}"), true), code());
     let declined = Ok(Brought::Error(Problem::Declined));
-    assert_eq!(
-        read(&format!("error=access_denied&{ours}"), &metadata()),
-        declined
-    );
+    assert_eq!(read(&format!("error=access_denied&{ours}"), true), declined);
     for text in [
         "code=c",
         "error=access_denied",
@@ -216,14 +203,10 @@ fn an_answer_counts_only_when_it_names_whose_it_is() {
         &format!("code=&{ours}"),
         ours,
     ] {
-        assert!(read(text, &metadata()).is_err(), "{text}");
+        assert!(read(text, true).is_err(), "{text}");
     }
-    let silent = Metadata {
-        authorization_response_iss_parameter_supported: false,
-        ..metadata()
-    };
-    assert_eq!(read("code=c", &silent), code());
-    assert!(read("code=c&iss=https%3A%2F%2Fevil.example", &silent).is_err());
+    assert_eq!(read("code=c", false), code());
+    assert!(read("code=c&iss=https%3A%2F%2Fevil.example", false).is_err());
 }
 
 /// Attack 73: a sign-in there counts as new when it is, and one of which nothing is said never does.
@@ -289,7 +272,7 @@ fn a_browser_is_sent_to_leave_over_https_or_on_its_own_machine() {
 fn an_id_token_that_makes_the_address_too_long_stays_here() {
     let ours = Issuer::parse("https://id.example").unwrap();
     let endpoint = "https://id.house.example/logout?tenant=7";
-    let to = |id_token: &str| address(&house(), endpoint, &ours, id_token, "the-state");
+    let to = |id_token: &str| leaving::address(&house(), endpoint, &ours, id_token, "the-state");
     assert_eq!(
         to("a.b.c"),
         "https://id.house.example/logout?tenant=7&client_id=exeunt\
@@ -298,4 +281,199 @@ fn an_id_token_that_makes_the_address_too_long_stays_here() {
     );
     let long = to(&"x".repeat(8_000));
     assert!(long.ends_with("&state=the-state"), "{long}");
+}
+
+fn plain() -> Upstream {
+    Upstream {
+        oauth2: Some(OAuth2 {
+            authorization_endpoint: "https://code.example/authorize".to_owned(),
+            token_endpoint: "https://code.example/token".to_owned(),
+            userinfo_endpoint: "https://api.code.example/user".to_owned(),
+            subject_claim: "id".to_owned(),
+        }),
+        scope: String::new(),
+        ..house()
+    }
+}
+
+/// Attack 14: who somebody is where there are no ID tokens: one claim alone, which is a text or a whole number.
+#[test]
+fn userinfo_names_somebody_by_one_claim_and_says_nothing_of_their_sign_in() {
+    let provider = plain().oauth2.unwrap();
+    let subject = |claims: Value| {
+        let vouched = vouched(claims.to_string().as_bytes(), &provider);
+        vouched.ok().map(|vouched| vouched.subject)
+    };
+    for (id, expected) in [
+        (json!("u-1"), "u-1"),
+        (json!(42), "42"),
+        (json!(-1), "-1"),
+        (json!(u64::MAX), "18446744073709551615"),
+    ] {
+        assert_eq!(
+            subject(json!({ "id": id, "sub": "x" })).as_deref(),
+            Some(expected)
+        );
+    }
+    for id in [
+        json!(""),
+        json!("a\0"),
+        json!("x".repeat(256)),
+        json!(1.5),
+        json!(1e300),
+        json!(null),
+        json!(true),
+        json!(["u-1"]),
+        json!({ "id": "u-1" }),
+    ] {
+        assert_eq!(subject(json!({ "id": id, "sub": "x" })), None, "{id}");
+    }
+    assert_eq!(subject(json!({ "sub": "x" })), None);
+    assert_eq!(subject(json!([{ "id": "u-1" }])), None);
+    let said = json!({ "id": 1, "sid": "s", "auth_time": 1, "acr": "gold", "amr": ["hwk"] });
+    let vouched = vouched(said.to_string().as_bytes(), &provider).unwrap();
+    assert_eq!(
+        (vouched.sid, vouched.auth_time, vouched.acr),
+        (None, None, None)
+    );
+    assert_eq!(vouched.amr, "");
+}
+
+#[test]
+fn who_is_no_openid_provider_is_asked_nothing_that_only_one_knows() {
+    let wanted = Wanted {
+        prompt: vec!["login".to_owned()],
+        max_age: Some(5),
+        login_hint: Some("ada".to_owned()),
+        ..Wanted::default()
+    };
+    let fresh = Fresh {
+        state: "s",
+        nonce: "n",
+        code_verifier: "v",
+    };
+    let ours = Issuer::parse("https://id.example.org").unwrap();
+    let of = |upstream: &Upstream| {
+        let longest = TimeDelta::hours(1);
+        let address = address(
+            upstream,
+            "https://x.example/a",
+            &ours,
+            &wanted,
+            fresh,
+            longest,
+        );
+        let url = Url::parse(&address).unwrap();
+        let names = url.query_pairs().map(|(name, _)| name.into_owned());
+        names.collect::<std::collections::BTreeSet<_>>()
+    };
+    let plain = of(&plain());
+    let openid = of(&house());
+    for name in [
+        "response_type",
+        "client_id",
+        "redirect_uri",
+        "state",
+        "code_challenge",
+        "code_challenge_method",
+    ] {
+        assert!(plain.contains(name) && openid.contains(name), "{name}");
+    }
+    assert_eq!(plain.len(), 6, "{plain:?}");
+    for name in ["nonce", "scope", "prompt", "max_age", "login_hint"] {
+        assert!(openid.contains(name), "{name}");
+    }
+}
+
+#[test]
+fn an_endpoint_is_an_https_url_or_on_this_machine() {
+    for sound in ["https://a.example/t?x=1", "http://localhost:1/t"] {
+        assert_eq!(check_endpoint(sound), Ok(()), "{sound}");
+    }
+    for unsound in [
+        "http://a.example/t",
+        "https://a@b.example/t",
+        "https://a.example/t#x",
+        "/t",
+        "ftp://a.example/t",
+    ] {
+        assert!(check_endpoint(unsound).is_err(), "{unsound}");
+    }
+}
+
+#[test]
+fn clocks_that_are_more_than_a_minute_apart_are_told() {
+    for (seconds, word) in [
+        (0, ""),
+        (60, ""),
+        (-60, ""),
+        (61, "61 seconds ahead"),
+        (-300, "300 seconds behind"),
+    ] {
+        let said = clock_problem(TimeDelta::seconds(seconds)).unwrap_or_default();
+        assert_eq!(said.is_empty(), word.is_empty(), "{seconds}: {said}");
+        assert!(said.contains(word), "{seconds}: {said}");
+    }
+}
+
+#[test]
+fn what_a_provider_says_of_itself_is_told_in_words() {
+    let said = |more: Value| {
+        let mut document = json!({
+            "issuer": "https://id.house.example", "authorization_endpoint": "https://id.house.example/a",
+            "token_endpoint": "https://id.house.example/t", "jwks_uri": "https://id.house.example/j",
+        });
+        document.as_object_mut().unwrap().extend(said(more));
+        Metadata::read(document.to_string().as_bytes()).unwrap()
+    };
+    let all = json!({
+        "userinfo_endpoint": "https://id.house.example/u", "end_session_endpoint": "https://id.house.example/e",
+        "code_challenge_methods_supported": ["S256"], "authorization_response_iss_parameter_supported": true,
+        "backchannel_logout_supported": true, "backchannel_logout_session_supported": true,
+        "frontchannel_logout_supported": true, "frontchannel_logout_session_supported": true,
+    });
+    assert_eq!(said(all.clone()).shortcomings(), Vec::<String>::new());
+    for (name, word) in [
+        ("userinfo_endpoint", "userinfo"),
+        ("end_session_endpoint", "end session"),
+        ("code_challenge_methods_supported", "PKCE"),
+        ("authorization_response_iss_parameter_supported", "9207"),
+        ("backchannel_logout_supported", "tell servers"),
+        (
+            "backchannel_logout_session_supported",
+            "logout tokens name no session",
+        ),
+        ("frontchannel_logout_supported", "tell browsers"),
+        (
+            "frontchannel_logout_session_supported",
+            "frames in the browser name no session",
+        ),
+    ] {
+        let mut less = all.clone();
+        less.as_object_mut().unwrap().remove(name);
+        let told = said(less).shortcomings();
+        assert_eq!(told.len(), 1, "{name}: {told:?}");
+        assert!(told[0].contains(word), "{name}: {told:?}");
+    }
+    let issuer = "https://id.house.example";
+    let method = AuthMethod::ClientSecretBasic;
+    assert_eq!(said(all).misfits(issuer, method), Vec::<String>::new());
+    for (more, word) in [
+        (
+            json!({ "issuer": "https://id.house.example/" }),
+            "calls itself",
+        ),
+        (
+            json!({ "id_token_signing_alg_values_supported": ["HS256"] }),
+            "HS256",
+        ),
+        (
+            json!({ "token_endpoint_auth_methods_supported": ["private_key_jwt"] }),
+            "private_key_jwt",
+        ),
+    ] {
+        let told = said(more).misfits(issuer, method);
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert!(told[0].contains(word), "{told:?}");
+    }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use exeunt::clock::Timestamp;
 use exeunt::config::{Config, DeclaredUpstream, Place};
+use exeunt::oidc::upstream::leaving::SignOut;
 use exeunt::oidc::upstream::{Admits, AuthMethod, SCOPE, Upstream};
 use secrecy::SecretString;
 use serde_json::{Value, json};
@@ -92,6 +93,8 @@ impl Elsewhere {
             refreshes_claims: true,
             claims: BTreeMap::new(),
             private_networks: Vec::new(),
+            sign_out: SignOut::default(),
+            oauth2: None,
         };
         config.upstreams.push(DeclaredUpstream {
             upstream,

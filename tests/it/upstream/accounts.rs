@@ -223,3 +223,76 @@ async fn who_was_shut_out_here_does_not_come_in_through_the_other_house() {
     assert_eq!(answer.status, 403, "{answer:?}");
     houses.close().await;
 }
+
+/// Attack 89: an answer links once; and who is somebody here by it becomes nobody else.
+#[actix_web::test]
+async fn who_is_linked_to_one_person_is_not_linked_to_another_nor_by_an_old_answer() {
+    let houses = Houses::with(
+        |upstream| upstream.admits = Admits::Nobody,
+        |wish| wish.configure(crate::support::ledger::add_grace),
+    )
+    .await;
+    let ada = Visitor::default();
+    let page = sign_in_page(&houses.party, &ada).await;
+    sign_in(&ada, &page).await;
+    let page = account(&houses, &ada).await;
+    let form = page.form_of("#link-house").unwrap();
+    let sent = ada.submit(&page, &form, &[]).await;
+    let page = ada.follow(sent, &houses.other.issuer).await;
+    let back = houses.sign_in_there(&ada, &page).await;
+    let linked = houses.come_back(&ada, back.clone()).await;
+    assert!(linked.has("#links .link"), "{linked:?}");
+    // Grace shows that she is the same somebody there.
+    let grace = Visitor::default();
+    let page = sign_in_page(&houses.party, &grace).await;
+    let password = crate::support::provider::PASSWORD;
+    crate::support::ledger::sign_in_as(&grace, &page, "grace", password).await;
+    let refused = link(&houses, &grace).await;
+    let notice = refused.text("#notice").unwrap_or_default();
+    assert!(notice.contains("linked to another account"), "{refused:?}");
+    assert!(!account(&houses, &grace).await.has("#links .link"));
+    // Ada forgets the link, and the answer that made it does not make it again.
+    let page = account(&houses, &ada).await;
+    let form = page.form_of("#links .unlink").unwrap();
+    ada.submit(&page, &form, &[]).await;
+    let again = houses.come_back(&ada, back).await;
+    assert_eq!(again.page(), "page-error", "{again:?}");
+    assert!(!account(&houses, &ada).await.has("#links .link"));
+    houses.close().await;
+}
+
+/// Attack 74: what is forgotten is one's own, whatever the form says.
+#[actix_web::test]
+async fn nobody_forgets_the_link_of_somebody_else() {
+    let houses = Houses::with(
+        |upstream| upstream.admits = Admits::Nobody,
+        |wish| wish.configure(crate::support::ledger::add_grace),
+    )
+    .await;
+    let ada = Visitor::default();
+    let page = sign_in_page(&houses.party, &ada).await;
+    sign_in(&ada, &page).await;
+    let linked = link(&houses, &ada).await;
+    let of_ada = linked.form_of("#links .unlink").unwrap();
+    let text = |name: &str| {
+        let mut fields = of_ada.fields.iter();
+        fields.find(|(known, _)| known == name).unwrap().1.clone()
+    };
+    // Grace is another one there, and has a form of her own.
+    houses
+        .ours
+        .sql("UPDATE identities SET subject = 'another'")
+        .await;
+    let grace = Visitor::default();
+    let page = sign_in_page(&houses.party, &grace).await;
+    let password = crate::support::provider::PASSWORD;
+    crate::support::ledger::sign_in_as(&grace, &page, "grace", password).await;
+    let page = link(&houses, &grace).await;
+    let form = page.form_of("#links .unlink").unwrap();
+    let issuer = text("issuer");
+    let fields = [("issuer", issuer.as_str()), ("subject", "another")];
+    grace.submit(&page, &form, &fields).await;
+    assert!(account(&houses, &ada).await.has("#links .link"));
+    assert!(account(&houses, &grace).await.has("#links .link"));
+    houses.close().await;
+}

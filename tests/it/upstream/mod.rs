@@ -1,13 +1,19 @@
 //! Signing in through another provider: a second Exeunt, started beside the first.
 
 mod accounts;
+mod at_once;
+mod claims;
+mod egress;
 mod id_token;
 mod in_a_browser;
+mod invitations;
 mod leaving;
 mod leaving_failed;
+mod oauth2;
 mod signing_in;
-mod told;
+pub mod stub;
 mod taken_back;
+mod told;
 
 use exeunt::config::{DeclaredUpstream, Place};
 use exeunt::oidc::client::ClientMetadata;
@@ -127,6 +133,7 @@ fn house(issuer: &str) -> Upstream {
     Upstream {
         id: "house".to_owned(),
         issuer: issuer.to_owned(),
+        oauth2: None,
         client_id: "exeunt".to_owned(),
         auth_method: AuthMethod::ClientSecretBasic,
         scope: SCOPE.to_owned(),

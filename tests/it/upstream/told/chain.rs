@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use exeunt::config::{DeclaredUpstream, Place};
 use exeunt::oidc::client::ClientMetadata;
 use exeunt::oidc::logout::{Cause, DeliveryState};
+use exeunt::oidc::upstream::leaving::SignOut;
 use exeunt::oidc::upstream::{Admits, AuthMethod, SCOPE, Upstream};
 use secrecy::SecretString;
 
@@ -39,6 +40,8 @@ impl Chain {
             refreshes_claims: true,
             claims: BTreeMap::new(),
             private_networks: Vec::new(),
+            sign_out: SignOut::default(),
+            oauth2: None,
         };
         let declared = DeclaredUpstream {
             upstream: upstream.clone(),
