@@ -6,6 +6,7 @@
 //! identifiers of clients, of which at most [`MOST_CLIENTS`] are told apart.
 
 mod taken_back;
+mod upstreams;
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -21,6 +22,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
 pub use taken_back::TakenBack;
+pub use upstreams::{UpstreamSaid, Upstreams};
 
 use crate::clock::Timestamp;
 use crate::oidc::logout::{Cause, DeliveryState};
@@ -65,6 +67,8 @@ pub struct Metrics {
     requests: Counters<2>,
     /// Of what was taken back, and how services hear it.
     pub taken_back: TakenBack,
+    /// Of what other providers tell us.
+    pub upstreams: Upstreams,
 }
 
 /// What the database says of the deliveries at one moment.
@@ -140,6 +144,7 @@ impl Metrics {
             tokens: Counters::default(),
             requests: Counters::default(),
             taken_back: TakenBack::default(),
+            upstreams: Upstreams::default(),
             registry: Registry::default(),
         };
         registry.register(
@@ -208,6 +213,7 @@ impl Metrics {
             metrics.requests.clone(),
         );
         metrics.taken_back.register(&mut registry);
+        metrics.upstreams.register(&mut registry);
         if has_bus {
             metrics.taken_back.register_bus(&mut registry);
         }

@@ -44,6 +44,7 @@ sign-in-upstream-unavailable = The other provider does not answer. Try again in 
 sign-in-upstream-unbelievable = What the other provider answered could not be checked, so nobody was signed in. Try again; if it happens again, tell whoever runs this site.
 sign-in-upstream-not-admitted = The other provider knows you, but you have no access here. Ask whoever runs this site.
 sign-in-upstream-linked-elsewhere = Whoever you are there is linked to another account here.
+sign-in-upstream-signed-out = You have signed out at the other provider meanwhile. Sign in again to come in.
 
 about-policy = Privacy policy
 about-terms = Terms of service
@@ -176,6 +177,8 @@ detail-ends-over = It could not be told. What it was given has ended by itself.
 ## Signed out
 
 signed-out-title = You are signed out
+signed-out-elsewhere-title = Signed out there
+signed-out-elsewhere = Whatever session began there is over here as well.
 signed-out-nobody-title = You are signed out
 signed-out-nobody = Nobody is signed in here, and there is nothing left to end.
 signed-out-telling = We go on telling the applications, even when you close this page.
@@ -296,6 +299,7 @@ cause-client-deleted = The application was removed here.
 cause-idle = It was not used for too long.
 cause-expired = Its time was over.
 cause-restored = The service was put back from a copy.
+cause-upstream = You signed out at the provider through which you had signed in.
 cause-unknown = It is not known why.
 
 # The page that applications frame; nobody sees it

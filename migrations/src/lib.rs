@@ -20,6 +20,7 @@ mod m20261128_000040_audiences;
 mod m20261128_000050_status_lists;
 mod m20261128_000070_exchanged_tokens;
 mod m20261128_000100_upstreams;
+mod m20261128_000110_upstream_logouts;
 
 /// Every step, in order.
 #[derive(Debug)]
@@ -44,6 +45,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261128_000050_status_lists::Migration),
             Box::new(m20261128_000070_exchanged_tokens::Migration),
             Box::new(m20261128_000100_upstreams::Migration),
+            Box::new(m20261128_000110_upstream_logouts::Migration),
         ]
     }
 }

@@ -27,6 +27,8 @@ struct Shown {
     created_at: Timestamp,
     disabled_at: Option<Timestamp>,
     redirect_uri: String,
+    backchannel_logout_uri: String,
+    frontchannel_logout_uri: String,
 }
 
 pub(super) async fn run(provider: &Provider, command: UpstreamCommand) -> anyhow::Result<()> {
@@ -50,13 +52,18 @@ async fn add(provider: &Provider, wanted: UpstreamAdd) -> anyhow::Result<()> {
         (Some(_), false) => bail!("--client-secret-file is not for private_key_jwt"),
     };
     let upstream = checked(provider, wanted)?;
-    let (id, callback) = (
-        upstream.id.clone(),
-        upstream.callback(&provider.config.issuer),
+    let id = upstream.id.clone();
+    let ours = &provider.config.issuer;
+    let (callback, by_server, by_frame) = (
+        upstream.callback(ours),
+        upstream.backchannel_logout_uri(ours),
+        upstream.frontchannel_logout_uri(ours),
     );
     match known::add(provider, upstream, secret.as_ref()).await? {
         Ok(()) => show::say(format!(
-            "People can sign in through {id}. Its redirect URI for us is {callback}"
+            "People can sign in through {id}. Its redirect URI for us is {callback}\n\
+             For who signs out there: backchannel_logout_uri {by_server}\n\
+             or, where it has none, frontchannel_logout_uri {by_frame}"
         )),
         Err(NotDone::Declared) => Err(lives_in_the_file(&id)),
         Err(NotDone::StillLeaving) => bail!(
@@ -147,9 +154,11 @@ async fn list(provider: &Provider, output: Output) -> anyhow::Result<()> {
 }
 
 fn shown(provider: &Provider, known: KnownUpstream) -> Shown {
-    let upstream = known.upstream;
+    let (upstream, ours) = (known.upstream, &provider.config.issuer);
     Shown {
-        redirect_uri: upstream.callback(&provider.config.issuer),
+        redirect_uri: upstream.callback(ours),
+        backchannel_logout_uri: upstream.backchannel_logout_uri(ours),
+        frontchannel_logout_uri: upstream.frontchannel_logout_uri(ours),
         first_sign_in: upstream.admits.as_str(),
         id: upstream.id,
         issuer: upstream.issuer,

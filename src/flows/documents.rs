@@ -172,6 +172,18 @@ impl<T: Send + Sync + 'static> Documents<T> {
         Ok(found.filter(|found| !Arc::ptr_eq(found, old)))
     }
 
+    /// Whether the document that is held was asked for at that moment or later: what is not in it by then was not
+    /// published.
+    pub(super) async fn is_since<'a>(
+        &self,
+        publisher: impl Into<Publisher<'a>>,
+        url: &str,
+        moment: Timestamp,
+    ) -> bool {
+        let entry = self.entry(publisher.into(), url).lock_owned().await;
+        entry.failed_at.is_none() && entry.asked_at.is_some_and(|at| at >= moment)
+    }
+
     async fn get(
         self: &Arc<Self>,
         provider: &Provider,

@@ -1,6 +1,7 @@
 //! The only code that ends sessions, whatever the cause. In one transaction: the session is marked,
 //! its tokens are revoked, and one delivery row is written for each application that took part.
 
+mod from_upstream;
 mod notices;
 mod orders;
 
@@ -22,6 +23,7 @@ use crate::store::participants;
 use crate::store::sessions::{self, Over, Session};
 use crate::store::{self, Transaction};
 
+pub use from_upstream::{Left, end_from_upstream};
 use notices::tell;
 pub(super) use orders::order;
 pub use orders::{carry_out_orders, end_many};
@@ -49,7 +51,7 @@ pub async fn end_session(
 ) -> Result<bool, FlowError> {
     let at_once = AtOnce::begin(provider, cause).await?;
     let ended = end_in(provider, &at_once.tx, &[session_id], at_once.ending).await?;
-    at_once.finish(ended).await
+    Ok(at_once.finish(ended).await? == 1)
 }
 
 /// Ends one application's part in a session. False when it had none.
@@ -65,7 +67,7 @@ pub async fn end_participation(
     let at_once = AtOnce::begin(provider, cause).await?;
     let (tx, ending) = (&at_once.tx, at_once.ending);
     let ended = end_participation_in(provider, tx, &[session_id], client_id, ending).await?;
-    at_once.finish(ended).await
+    Ok(at_once.finish(ended).await? == 1)
 }
 
 /// Ends this session and every other of its person. False when this one's end was recorded before.
@@ -87,7 +89,7 @@ pub async fn end_everywhere(
         is_more: true,
         ..ended
     };
-    at_once.finish(ended).await
+    Ok(at_once.finish(ended).await? == 1)
 }
 
 /// An end that somebody waits for: its notices are held by this server's dispatcher from the first, where there is a
@@ -117,8 +119,8 @@ impl AtOnce {
         })
     }
 
-    /// Commits, and sends the notices on their way. False when there was nothing to end.
-    async fn finish(self, ended: Ended) -> Result<bool, FlowError> {
+    /// Commits, and sends the notices on their way. Answers how many sessions, or parts in them, ended.
+    async fn finish(self, ended: Ended) -> Result<usize, FlowError> {
         // Apart from this request: who hangs up between the two would leave notices that nobody sends before their
         // lease is over.
         let committed = tokio::spawn(async move {
@@ -131,7 +133,7 @@ impl AtOnce {
             } else {
                 self.work.taken_back();
             }
-            Ok(ended.count == 1)
+            Ok(ended.count)
         });
         committed.await?
     }

@@ -6,6 +6,7 @@ use chrono::TimeDelta;
 use tokio_util::sync::CancellationToken;
 
 use super::logos::UNSEEN;
+use super::upstream::told::REMEMBER;
 use super::{FlowError, Provider, end_session, keys, registered, revocations};
 use crate::store::{
     client_assertions, codes, exchanged_tokens, initial_access_tokens, interactions, leavings,
@@ -13,7 +14,7 @@ use crate::store::{
 };
 use crate::store::{
     parked_requests, refresh_tokens, registrations, retention, revocations as log, service_keys,
-    status_entries, throttles, upstream_requests,
+    status_entries, throttles, upstream_logouts, upstream_requests,
 };
 
 /// How soon a change that another process made is noticed.
@@ -91,6 +92,7 @@ async fn forget(provider: &Provider, stop: &CancellationToken) -> Result<(), Flo
     parked_requests::purge(&work.tx, now).await?;
     leavings::purge(&work.tx, now).await?;
     upstream_requests::purge(&work.tx, now).await?;
+    upstream_logouts::purge(&work.tx, now - REMEMBER).await?;
     client_assertions::purge(&work.tx, now).await?;
     exchanged_tokens::purge(&work.tx, now - revocations::SLACK).await?;
     throttles::purge(&work.tx, now).await?;

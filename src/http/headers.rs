@@ -4,8 +4,8 @@ use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, EntityTag, Header as _, HeaderMap, HeaderName,
-    HeaderValue, IF_NONE_MATCH, IfNoneMatch, PRAGMA, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY,
-    X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+    HeaderValue, IF_NONE_MATCH, IfNoneMatch, InvalidHeaderValue, PRAGMA, REFERRER_POLICY,
+    STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpRequest, HttpResponse, web};
@@ -31,6 +31,30 @@ pub(super) fn framing_policy(origins: &[String]) -> String {
 /// by mistake.
 const FRAMED_POLICY: &str =
     "default-src 'none'; script-src 'self'; base-uri 'none'; form-action 'none'";
+
+/// Lets pages of this one origin frame this page, which frames `origins` itself, exactly.
+///
+/// # Errors
+/// When they can't stand in a header.
+pub(super) fn let_be_framed_by(
+    ancestor: &str,
+    origins: &[String],
+    response: &mut HttpResponse,
+) -> Result<(), InvalidHeaderValue> {
+    let frames = match origins {
+        [] => "'none'".to_owned(),
+        _ => origins.join(" "),
+    };
+    let policy = format!(
+        "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; frame-src {frames}; \
+         frame-ancestors {ancestor}"
+    );
+    response
+        .headers_mut()
+        .insert(CONTENT_SECURITY_POLICY, policy.parse()?);
+    response.extensions_mut().insert(MayBeFramed);
+    Ok(())
+}
 
 /// An answer that others' pages may frame.
 struct MayBeFramed;

@@ -33,6 +33,7 @@ mod span;
 mod status_list;
 mod token;
 mod upstream;
+mod upstream_logouts;
 mod userinfo;
 mod visitor;
 
@@ -153,6 +154,11 @@ impl Routes {
                 .route(web::post().to(upstream::post))
                 .route(web::head().to(upstream::head)),
             )
+            .service(
+                methods(&upstream_logouts::frontchannel_path(), "GET, HEAD")
+                    .route(web::get().to(upstream_logouts::frontchannel))
+                    .route(web::head().to(upstream_logouts::head)),
+            )
             .configure(account::configure)
             .configure(checked)
             .service(get_and_head("/", landing::get))
@@ -206,6 +212,11 @@ impl Routes {
                     .route(cors::preflight())
                     .wrap(from_fn(body::of_programs))
                     .wrap(from_fn(cors::any_origin)),
+            )
+            .service(
+                methods_for_programs(&upstream_logouts::backchannel_path(), "POST")
+                    .route(web::post().to(upstream_logouts::backchannel))
+                    .wrap(from_fn(body::of_programs)),
             )
             .configure(|all| self.registration(all))
             .service(pages);

@@ -16,6 +16,7 @@ mod landing;
 mod leaving;
 mod sign_in;
 mod sign_out;
+mod signed_out_elsewhere;
 #[cfg(test)]
 mod tests;
 mod ui;
@@ -37,6 +38,7 @@ pub use landing::Landing;
 pub use leaving::{Framed, Here, Leaving, LeavingStatus, MANY, SignedOut};
 pub use sign_in::{SignIn, SignInNotice, UpstreamButton};
 pub use sign_out::{ConfirmSignOut, Participation, SignOutNotice};
+pub use signed_out_elsewhere::SignedOutElsewhere;
 
 pub use ui::{Ui, languages, negotiate_language};
 

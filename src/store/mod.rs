@@ -39,6 +39,7 @@ pub mod sessions;
 pub mod signing_keys;
 pub mod status_entries;
 pub mod throttles;
+pub mod upstream_logouts;
 pub mod upstream_requests;
 pub mod upstreams;
 pub mod users;

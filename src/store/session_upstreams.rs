@@ -1,10 +1,10 @@
 //! `session_upstreams`: the sessions that came from another provider, and under which name it knows them.
 
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::OnConflict;
-use sea_orm::{ActiveValue::Set, ConnectionTrait};
+use sea_orm::sea_query::{Condition, OnConflict};
+use sea_orm::{ActiveValue::Set, ConnectionTrait, QueryOrder as _, QuerySelect as _};
 
-use super::StoreError;
+use super::{StoreError, sessions};
 
 #[derive(Debug, Clone, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "session_upstreams")]
@@ -79,4 +79,85 @@ pub async fn save(db: &impl ConnectionTrait, known: &SessionUpstream) -> Result<
         .exec_without_returning(db)
         .await?;
     Ok(())
+}
+
+/// Sessions, as another provider names them: by the person, by the session, or by both.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Named<'a> {
+    /// The upstream's issuer.
+    pub issuer: &'a str,
+    /// The person's `sub` there.
+    pub subject: Option<&'a str>,
+    /// The session's `sid` there.
+    pub sid: Option<&'a str>,
+}
+
+impl Named<'_> {
+    fn condition(self) -> Condition {
+        Condition::all()
+            .add(Column::Issuer.eq(self.issuer))
+            .add_option(self.subject.map(|subject| Column::Subject.eq(subject)))
+            .add_option(self.sid.map(|sid| Column::Sid.eq(sid)))
+    }
+}
+
+/// At most `limit` of the sessions that came from there under these names and whose end nobody has recorded.
+///
+/// # Errors
+/// When the database fails.
+pub async fn unended(
+    db: &impl ConnectionTrait,
+    named: Named<'_>,
+    limit: u64,
+) -> Result<Vec<Uuid>, StoreError> {
+    let session_id = Expr::col((Entity, Column::SessionId));
+    find_some(db, named, limit, Some(sessions::is_unended(session_id))).await
+}
+
+/// At most `limit` of those that came from there, ended or not, the newest first.
+///
+/// # Errors
+/// When the database fails.
+pub async fn came(
+    db: &impl ConnectionTrait,
+    named: Named<'_>,
+    limit: u64,
+) -> Result<Vec<Uuid>, StoreError> {
+    find_some(db, named, limit, None).await
+}
+
+async fn find_some(
+    db: &impl ConnectionTrait,
+    named: Named<'_>,
+    limit: u64,
+    and: Option<Expr>,
+) -> Result<Vec<Uuid>, StoreError> {
+    Ok(Entity::find()
+        .select_only()
+        .column(Column::SessionId)
+        .filter(named.condition().add_option(and))
+        .order_by_desc(Column::SessionId)
+        .limit(limit)
+        .into_tuple()
+        .all(db)
+        .await?)
+}
+
+/// Whether a session is known there under this `sid` that is somebody else's than `subject`'s.
+///
+/// # Errors
+/// When the database fails.
+pub async fn is_of_another(
+    db: &impl ConnectionTrait,
+    issuer: &str,
+    subject: &str,
+    sid: &str,
+) -> Result<bool, StoreError> {
+    let named = Named {
+        issuer,
+        subject: None,
+        sid: Some(sid),
+    };
+    let other = named.condition().add(Column::Subject.ne(subject));
+    Ok(Entity::find().filter(other).one(db).await?.is_some())
 }

@@ -301,6 +301,17 @@ pub(super) fn of_user(user_id: Uuid) -> SelectStatement {
         .to_owned()
 }
 
+/// "Nobody has recorded the end of this session", for queries on what belongs to sessions.
+pub(super) fn is_unended(session_id: Expr) -> Expr {
+    let unended = Query::select()
+        .expr(Expr::value(1))
+        .from(Entity)
+        .and_where(ExprTrait::eq(Expr::col((Entity, Column::Id)), session_id))
+        .and_where(Column::EndedAt.is_null())
+        .to_owned();
+    Expr::exists(unended)
+}
+
 /// "The person of this session", for queries on what belongs to sessions.
 pub(super) fn user_of(session_id: Expr) -> SelectStatement {
     Query::select()

@@ -10,6 +10,7 @@ use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
 use serde_json::json;
 
 use super::Spec;
+use super::upstream::Elsewhere;
 use crate::process::{micros, obey};
 
 /// The role of this program.
@@ -24,22 +25,35 @@ struct Tally {
     hanging: AtomicU64,
 }
 
-/// Listens until nobody needs it; answers `tally`, and forgets with `reset`.
+/// Listens until nobody needs it; answers `tally`, forgets with `reset`, and signs as another provider with `token`.
 pub async fn serve(folder: &Path) {
     let spec = Spec::read(folder);
     let tally = web::Data::from(Arc::new(Tally::default()));
     let data = tally.clone();
+    let bind = |_| TcpListener::bind("127.0.0.1:0").unwrap();
+    let listeners: Vec<_> = (0..spec.applications).map(bind).collect();
+    let ports: Vec<u16> = listeners
+        .iter()
+        .map(|listener| listener.local_addr().unwrap().port())
+        .collect();
+    // Another provider lives at the first one's port.
+    let elsewhere = Elsewhere::at(ports[0]);
+    let (metadata, jwks) = (elsewhere.metadata().to_string(), elsewhere.jwks());
     let mut server = HttpServer::new(move || {
-        let app = App::new().app_data(data.clone());
-        app.route("/backchannel", web::post().to(hear))
+        let send = |text: &String| {
+            let text = text.clone();
+            web::get().to(move || std::future::ready(HttpResponse::Ok().body(text.clone())))
+        };
+        App::new()
+            .app_data(data.clone())
+            .route("/backchannel", web::post().to(hear))
+            .route("/.well-known/openid-configuration", send(&metadata))
+            .route("/jwks", send(&jwks))
     })
     .workers(1)
     .disable_signals()
     .shutdown_timeout(0);
-    let mut ports = Vec::new();
-    for _ in 0..spec.applications {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        ports.push(listener.local_addr().unwrap().port());
+    for listener in listeners {
         server = server.listen(listener).unwrap();
     }
     let server = server.run();
@@ -47,6 +61,9 @@ pub async fn serve(folder: &Path) {
     let server = tokio::spawn(server);
     obey(&json!({ "ports": ports }), async |request| {
         let last = |value: &AtomicU64| value.load(Ordering::SeqCst);
+        if request["do"] == "token" {
+            return json!({ "token": elsewhere.token(request["sid"].as_str().unwrap()) });
+        }
         if request["do"] == "reset" {
             for value in [&tally.count, &tally.first, &tally.last] {
                 value.store(0, Ordering::SeqCst);

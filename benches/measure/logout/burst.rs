@@ -62,7 +62,7 @@ pub async fn measure(name: &str, stage: &mut Stage) -> Vec<Row> {
 }
 
 /// Zero when it came in before whoever ended the session was told that it had.
-fn millis(from: u64, to: u64) -> f64 {
+pub fn millis(from: u64, to: u64) -> f64 {
     to.saturating_sub(from) as f64 / 1000.0
 }
 

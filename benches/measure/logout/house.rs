@@ -21,7 +21,7 @@ use futures_util::stream::FuturesUnordered;
 use secrecy::SecretString;
 use serde_json::{Value, json};
 
-use super::{Spec, client_id};
+use super::{Spec, client_id, upstream};
 use crate::process::{micros, obey};
 use crate::servers::{CLIENT_SECRET, PASSWORD, REDIRECT_URI};
 
@@ -166,6 +166,7 @@ fn config(folder: &Path, port: u16, spec: &Spec) -> Config {
             place: Place::Program,
         });
     }
+    config.upstreams.push(upstream::declared(spec.ports[0]));
     config.users.push(DeclaredUser {
         username: "ada".to_owned(),
         password: Some(Credential::Plain(SecretString::from(PASSWORD))),

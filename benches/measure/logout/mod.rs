@@ -6,6 +6,7 @@ mod burst;
 pub mod floor;
 pub mod house;
 mod storm;
+mod upstream;
 
 use std::path::Path;
 
@@ -142,6 +143,10 @@ pub async fn measure(only_storm: bool) -> Vec<Row> {
             rows.extend(backlog::measure(name, &mut stage).await);
             eprintln!("{name}: bursts ...");
             rows.extend(burst::measure(name, &mut stage).await);
+            eprintln!("{name}: an upstream's logout tokens ...");
+            drop(stage);
+            let mut stage = Stage::set(is_postgres, MANY).await;
+            rows.push(upstream::measure(name, &mut stage).await);
         }
         eprintln!("{name}: a storm ...");
         rows.extend(storm::measure(name, is_postgres).await);

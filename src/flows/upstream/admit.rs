@@ -10,9 +10,9 @@ use crate::metrics::SignInResult;
 use crate::oidc::upstream::answer::Problem;
 use crate::oidc::upstream::{Upstream, person};
 use crate::store::identities::{self, Identity};
-use crate::store::session_upstreams::{self, SessionUpstream};
+use crate::store::session_upstreams::{self, Named, SessionUpstream};
 use crate::store::users::{self, User};
-use crate::store::{self, Transaction, passwords};
+use crate::store::{self, Transaction, passwords, upstream_logouts};
 
 /// The longest name, in bytes: that of the configuration's people too.
 const LONGEST_USERNAME: usize = 255;
@@ -59,6 +59,20 @@ async fn try_to_admit(
     let now = provider.clock.now();
     let vouched = &identified.vouched;
     let tx = provider.database.begin().await?;
+    let named = Named {
+        issuer: &upstream.issuer,
+        subject: Some(&vouched.subject),
+        sid: vouched.sid.as_deref(),
+    };
+    // A sign-out there that comes at this moment finds the session that begins here, or is found here (attack 61).
+    upstream_logouts::take_turn(&tx, named).await?;
+    if upstream_logouts::is_over(&tx, named, identified.sent_at).await? {
+        tracing::info!(
+            upstream = upstream.id,
+            "somebody signed out there on the way here"
+        );
+        return Ok(Err(Problem::SignedOut));
+    }
     let known = identities::find(&tx, &upstream.issuer, &vouched.subject).await?;
     let user_id = match known {
         Some(identity) => match returning(&tx, upstream, identified, &identity, now).await? {

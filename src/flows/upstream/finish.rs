@@ -51,6 +51,8 @@ pub struct Identified {
     pub vouched: Vouched,
     /// Since when they have proved it, as far as it counts here.
     pub auth_time: Timestamp,
+    /// When they were sent there.
+    pub sent_at: Timestamp,
     /// Whether it is said of their sign-in there that it is older than our question.
     pub is_older: bool,
     /// The token that says so.
@@ -167,6 +169,7 @@ async fn identify(
     let said = vouched.auth_time;
     Ok(Ok(Identified {
         auth_time: request::auth_time(said, kept.asked_at, now),
+        sent_at: kept.asked_at,
         is_older: said.is_some_and(|said| request::is_older(said, kept.asked_at)),
         vouched,
         id_token: tokens.id_token,

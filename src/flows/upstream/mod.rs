@@ -1,11 +1,12 @@
 //! Signing in through other providers: a person is sent there ([`start`]), comes back ([`finish`]), and is let in
-//! ([`admit`]) or linked ([`link`]). Which upstreams there are, [`known`] knows.
+//! ([`admit`]) or linked ([`link`]). Which upstreams there are, [`known`] knows. [`told`] hears of sign-outs there.
 
 pub mod admit;
 pub mod finish;
 pub mod known;
 pub mod link;
 pub mod start;
+pub mod told;
 
 use std::sync::Arc;
 

@@ -250,6 +250,7 @@ impl Account {
                 Problem::NotAdmitted => "account-link-not-admitted",
                 Problem::NotFresh => "account-link-not-fresh",
                 Problem::LinkedElsewhere => "sign-in-upstream-linked-elsewhere",
+                Problem::SignedOut => "sign-in-upstream-signed-out",
             }),
             AccountNotice::OnlyWayIn => ui.text("account-only-way-in"),
         }

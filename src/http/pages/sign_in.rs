@@ -83,6 +83,7 @@ impl SignIn {
                 // Said of links alone: an older sign-in is one, as old as it is.
                 Problem::NotFresh => "account-link-not-fresh",
                 Problem::LinkedElsewhere => "sign-in-upstream-linked-elsewhere",
+                Problem::SignedOut => "sign-in-upstream-signed-out",
             }),
         })
     }

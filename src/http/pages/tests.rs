@@ -241,6 +241,11 @@ fn every_page() -> Vec<String> {
         form: form(),
     };
     pages.push(form_post.render());
+    let elsewhere = SignedOutElsewhere {
+        ui: ui(),
+        frames: vec![framed()],
+    };
+    pages.push(elsewhere.render());
     pages.extend([None, Some(EVIL.to_owned())].map(|account| {
         let sign_out = form();
         let page = Landing {

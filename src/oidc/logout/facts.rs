@@ -40,11 +40,13 @@ pub enum Cause {
     Expired,
     /// The database was put back from a copy, which can't know what ended since.
     Restored,
+    /// The provider through which the person had signed in said that they are signed out there.
+    Upstream,
 }
 
 impl Cause {
     /// Every cause.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Logout,
         Self::OneSession,
         Self::OneApplication,
@@ -63,6 +65,7 @@ impl Cause {
         Self::Idle,
         Self::Expired,
         Self::Restored,
+        Self::Upstream,
     ];
 
     /// The name it is kept under.
@@ -86,6 +89,7 @@ impl Cause {
             Self::Idle => "idle",
             Self::Expired => "expired",
             Self::Restored => "restored",
+            Self::Upstream => "upstream",
         }
     }
 

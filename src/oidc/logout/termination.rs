@@ -140,6 +140,8 @@ pub fn termination(cause: Cause) -> Termination {
         Cause::Idle => (Session, Survives, Survives),
         Cause::Expired => (Session, Survives, Survives),
         Cause::Restored => (Everyone, Dies, Survives),
+        // Of the person's sessions those that came from there, and no other.
+        Cause::Upstream => (Session, Survives, Survives),
     };
     Termination {
         reach,

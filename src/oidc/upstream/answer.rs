@@ -45,6 +45,8 @@ pub enum Problem {
     NotFresh,
     /// They are somebody else here already.
     LinkedElsewhere,
+    /// They signed out there while they came here.
+    SignedOut,
 }
 
 /// Why an answer can't be believed, for our log. It quotes nothing that was received.

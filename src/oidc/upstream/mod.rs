@@ -1,9 +1,10 @@
 //! Signing in through other providers: what we know of one, what is asked of it ([`request`]), what its answers mean
-//! ([`answer`]), and who may come in ([`person`]).
+//! ([`answer`]), who may come in ([`person`]), and what it says when somebody signs out there ([`logout_token`]).
 //!
 //! Somebody is known there by issuer and subject (Core §2, §5.7). An address says nothing about who somebody is.
 
 pub mod answer;
+pub mod logout_token;
 pub mod metadata;
 pub mod person;
 pub mod request;
@@ -257,6 +258,16 @@ impl Upstream {
     /// Where its answers come in at us: an address of its own.
     pub fn callback(&self, our_issuer: &crate::oidc::issuer::Issuer) -> String {
         our_issuer.endpoint(&format!("{CALLBACKS}/{}/callback", self.id))
+    }
+
+    /// Where its server tells us that somebody signed out there (Back-Channel Logout 1.0 §2.2).
+    pub fn backchannel_logout_uri(&self, our_issuer: &crate::oidc::issuer::Issuer) -> String {
+        our_issuer.endpoint(&format!("{CALLBACKS}/{}/backchannel_logout", self.id))
+    }
+
+    /// The page of ours that its page frames then (Front-Channel Logout 1.0 §2).
+    pub fn frontchannel_logout_uri(&self, our_issuer: &crate::oidc::issuer::Issuer) -> String {
+        our_issuer.endpoint(&format!("{CALLBACKS}/{}/frontchannel_logout", self.id))
     }
 
     /// Whether the owner of this address is sent there.

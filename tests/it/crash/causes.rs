@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
+use exeunt::clock::{Clock as _, SystemClock};
 use exeunt::oidc::logout::Cause;
+use exeunt::random::{OsRandom, Random};
 use futures_util::FutureExt as _;
 use futures_util::future::LocalBoxFuture;
 use serde_json::Value;
@@ -57,6 +59,7 @@ pub const WAYS: &[Way] = &[
     way(Cause::Everywhere, Reach::Session, end_everything),
     way(Cause::ConsentWithdrawn, Reach::OwnApplication, withdraw),
     way(Cause::PasswordChanged, Reach::Session, change_password),
+    way(Cause::Upstream, Reach::Session, sign_out_elsewhere),
 ];
 
 /// An application sends the browser, with a hint.
@@ -284,6 +287,19 @@ fn change_password<'a>(house: &'a House, guest: &'a Guest) -> LocalBoxFuture<'a,
         ];
         let answer = elsewhere.try_submit(&page, &page.form(), &fields).await;
         answer.is_some_and(|answer| answer.status == 303)
+    }
+    .boxed_local()
+}
+
+/// They sign out at the other provider, which signs a token for each time that it tells it.
+fn sign_out_elsewhere<'a>(house: &'a House, guest: &'a Guest) -> LocalBoxFuture<'a, bool> {
+    async {
+        let random: &dyn Random = &OsRandom;
+        let (named, jti) = ([("sub", &*guest.username)], random.identifier().to_string());
+        let claims = house.elsewhere.logout_at(SystemClock.now(), &named, &jti);
+        let token = house.elsewhere.sign(&claims);
+        let told = house.elsewhere.try_tell(&house.issuer, &token).await;
+        told.is_some_and(|answer| answer.status == 200)
     }
     .boxed_local()
 }

@@ -12,10 +12,11 @@ use tempfile::TempDir;
 use tokio::io::{AsyncWriteExt as _, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 
+use crate::support::elsewhere::Elsewhere;
 use crate::support::eventually;
 use crate::support::fixtures::Side;
 use crate::support::process::free_port;
-use crate::support::provider::database;
+use crate::support::provider::{SECRET, database};
 use crate::support::visitor::http_client;
 
 /// Nobody in particular.
@@ -30,6 +31,8 @@ const IDLE: &str = "10s";
 pub struct House {
     /// The issuer's URL: the door's.
     pub issuer: String,
+    /// Another provider, which tells of sign-outs there.
+    pub elsewhere: Elsewhere,
     database: DatabaseUrl,
     folder: TempDir,
     nodes: Vec<Node>,
@@ -88,6 +91,7 @@ impl House {
         tokio::spawn(open(listener, Arc::clone(&door)));
         let house = Self {
             issuer,
+            elsewhere: Elsewhere::open().await,
             database,
             folder,
             nodes,
@@ -115,10 +119,17 @@ impl House {
             [logout]
             retry_first = "50ms"
             retry_max = "500ms"
+            [[upstreams]]
+            id = "{}"
+            issuer = "{}"
+            client_id = "exeunt"
+            client_secret = "{SECRET}"
             "#,
             self.issuer,
             self.database.as_str(),
             ABSOLUTE.as_secs(),
+            self.elsewhere.id,
+            self.elsewhere.issuer(),
         );
         std::fs::write(self.config(), text).unwrap();
     }
@@ -201,6 +212,17 @@ impl House {
             .unwrap();
         // What it remembers itself may be a little ahead of what was kept: the processes were killed.
         std::fs::write(&marker, format!("{}\n", kept + 60_000)).unwrap();
+    }
+
+    /// Everybody who is here came from the other provider, where they have the same names.
+    pub async fn came_from_elsewhere(&self, side: &mut Side) {
+        let issuer = self.elsewhere.issuer();
+        side.execute(&format!(
+            "INSERT INTO session_upstreams (session_id, issuer, subject, sealed_id_token) \
+             SELECT sessions.id, '{issuer}', users.username, '' FROM sessions JOIN users ON users.id = sessions.user_id \
+             WHERE NOT EXISTS (SELECT 1 FROM session_upstreams WHERE session_id = sessions.id)"
+        ))
+        .await;
     }
 
     /// A connection past the provider.

@@ -215,6 +215,7 @@ impl Run {
             async move { Guest::sign_in(house, format!("guest-{serial}"), shared, &own).await }
         });
         let mut guests = join_all(guests).await;
+        house.came_from_elsewhere(&mut side).await;
         for (count, guest) in guests.iter_mut().take(LEAVING).enumerate() {
             guest.way = Some(&WAYS[(number * LEAVING + count) % WAYS.len()]);
             let moment = self.fate.within(Duration::from_millis(600));

@@ -4,6 +4,7 @@ pub mod admin;
 pub mod browser;
 pub mod client_key;
 pub mod demo;
+pub mod elsewhere;
 pub mod exchange;
 pub mod fixtures;
 pub mod guarded;

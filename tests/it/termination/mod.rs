@@ -17,6 +17,7 @@ use secrecy::SecretString;
 use url::Url;
 use uuid::Uuid;
 
+use crate::support::elsewhere::Elsewhere;
 use crate::support::exchange::{asked, client_rule, token_of};
 use crate::support::people::{change_password, press, sign_in_here};
 use crate::support::provider::{PASSWORD, SECRET};
@@ -35,6 +36,8 @@ const OFFLINE: &str = "openid email offline_access";
 /// Bob in two browsers: in one of them he has everything that there is at ledger, the other is beside it.
 struct Stage {
     scene: Scene,
+    /// Through which bob came in in the reached browser, where that is the cause.
+    elsewhere: Elsewhere,
     ledger: Application,
     reached: Visitor,
     beside: Visitor,
@@ -54,6 +57,7 @@ struct Stage {
 
 impl Stage {
     async fn set(cause: Cause) -> Self {
+        let elsewhere = Elsewhere::open().await;
         let scene = Scene::with(
             &["atlas"],
             |_, ear| by_server(ear),
@@ -61,6 +65,7 @@ impl Stage {
                 wish.manual_clock().configure(|config| {
                     config.exchange.rules.push(client_rule("ledger", API));
                     match cause {
+                        Cause::Upstream => elsewhere.declare(config),
                         Cause::Idle => config.session.idle = Some(LIFE),
                         Cause::Expired => config.session.absolute = LIFE,
                         Cause::TokenRevoked => config.tokens.revocation_ends_participation = true,
@@ -101,6 +106,11 @@ impl Stage {
         let (reached, beside) = (Visitor::default(), Visitor::default());
         for visitor in [&beside, &reached] {
             sign_in_here(&scene, visitor, "bob").await;
+        }
+        if cause == Cause::Upstream {
+            come_in_from(&elsewhere, &scene, &reached).await;
+        }
+        for visitor in [&beside, &reached] {
             scene.applications[0].tokens(visitor, &[]).await;
         }
         let online = consent(&ledger, &reached, issuer, "openid email").await;
@@ -127,6 +137,7 @@ impl Stage {
             sid: claims["sid"].as_str().unwrap().to_owned(),
             cookie: reached.cookie("exeunt-session").unwrap(),
             scene,
+            elsewhere,
             ledger,
             reached,
             beside,
@@ -207,6 +218,11 @@ impl Stage {
             Cause::Idle | Cause::Expired => {
                 scene.provider.advance(LIFE + TimeDelta::milliseconds(1));
             }
+            Cause::Upstream => {
+                let named = [("sid", "session-there")];
+                let told = self.elsewhere.tell_of(&scene.provider, &named, "j1");
+                assert_eq!(told.await.status, 200);
+            }
             Cause::Restored => panic!("nothing is served meanwhile"),
         }
         // What begins in the millisecond of an order is meant too; and workers look again.
@@ -274,6 +290,25 @@ async fn consent(ledger: &Application, visitor: &Visitor, issuer: &str, scope: &
     let answer = ledger.redeem(&code, &[]).await;
     assert_eq!(answer.status, 200, "{answer:?}");
     Tokens { all: answer.json() }
+}
+
+/// Bob links the other provider, and comes in by it in the same browser.
+async fn come_in_from(elsewhere: &Elsewhere, scene: &Scene, visitor: &Visitor) {
+    let (provider, there) = (&scene.provider, ("bob-there", "session-there"));
+    let account = visitor.get(&provider.url("/account")).await;
+    let form = account.form_of("#link-house").expect("there is a button");
+    let sent = elsewhere.sent(&visitor.submit(&account, &form, &[]).await);
+    let linked = elsewhere.send_back(provider, visitor, &sent, there).await;
+    assert!(linked.has("#links .link"), "{linked:?}");
+    // What was done in the millisecond of a request would answer it.
+    provider.advance(TimeDelta::seconds(1));
+    let url = scene.applications[0].authorize_url(&[("prompt", "login")]);
+    let page = visitor
+        .follow(visitor.get(&url).await, &provider.issuer)
+        .await;
+    let sent = elsewhere.leave_for(visitor, &page).await;
+    let back = elsewhere.send_back(provider, visitor, &sent, there).await;
+    assert!(back.parameter("code").is_some(), "{back:?}");
 }
 
 /// The row of a cause. P2: the application hears of it. P3: what died stays dead.
@@ -368,7 +403,7 @@ const BY_THE_PERSON: [Cause; 7] = [
     Cause::ConsentWithdrawn,
 ];
 
-const BY_OTHERS: [Cause; 11] = [
+const BY_OTHERS: [Cause; 12] = [
     Cause::Administrator,
     Cause::UserDisabled,
     Cause::UserDeleted,
@@ -380,6 +415,7 @@ const BY_OTHERS: [Cause; 11] = [
     Cause::Idle,
     Cause::Expired,
     Cause::Restored,
+    Cause::Upstream,
 ];
 
 #[test]

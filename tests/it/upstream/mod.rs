@@ -3,6 +3,7 @@
 mod accounts;
 mod id_token;
 mod signing_in;
+mod told;
 mod written_by_others;
 
 use exeunt::config::{DeclaredUpstream, Place};
