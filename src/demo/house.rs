@@ -49,16 +49,17 @@ impl House {
     /// What it has to know of the first provider, which has this issuer: a client that hears of sign-outs in the browser, so
     /// that the first can frame there what only a browser can tell. (Of two ways to be told a server's would be taken.)
     pub fn client(&self, issuer: &Issuer) -> DeclaredClient {
-        let at = |door: &str| issuer.endpoint(&format!("{CALLBACKS}/{ID}/{door}"));
+        let upstream = self.upstream();
+        let back = format!("{CALLBACKS}/{ID}/signed_out");
         DeclaredClient {
             client_id: CLIENT_ID.to_owned(),
             client_secret: self.secret.clone(),
             metadata: ClientMetadata {
                 client_name: Some(CLIENT_NAME.to_owned()),
                 client_uri: Some(issuer.endpoint("/")),
-                redirect_uris: vec![self.upstream().callback(issuer)],
-                post_logout_redirect_uris: vec![at("signed_out")],
-                frontchannel_logout_uri: Some(at("frontchannel_logout")),
+                redirect_uris: vec![upstream.callback(issuer)],
+                post_logout_redirect_uris: vec![issuer.endpoint(&back)],
+                frontchannel_logout_uri: Some(upstream.frontchannel_logout_uri(issuer)),
                 frontchannel_logout_session_required: true,
                 skip_consent: true,
                 ..ClientMetadata::default()
