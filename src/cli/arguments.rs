@@ -255,7 +255,8 @@ pub enum KeysCommand {
 pub struct DemoArguments {
     /// Perform the whole journey without a person; exits 0 only if all goes as it should
     ///
-    /// Every application must be told of the sign-out, and the service must refuse the tokens that it took before.
+    /// Every application must be told of each sign-out, there and at the other house, and the service must refuse the
+    /// tokens that it took before.
     #[arg(long)]
     pub rehearse: bool,
     /// The provider's port
@@ -273,11 +274,14 @@ pub struct DemoArguments {
     /// The port of Almanac, the service that the applications call
     #[arg(long, value_name = "PORT", default_value_t = 8084)]
     pub almanac_port: u16,
+    /// The port of the other house, a second provider through which people sign in at the first
+    #[arg(long, value_name = "PORT", default_value_t = 8085)]
+    pub house_port: u16,
     /// Run the applications and the service alone, against the provider of this issuer
     ///
     /// They are then http://ledger.localhost, atlas.localhost, gallery.localhost and almanac.localhost at their ports,
     /// with the public secrets that docs/compose/exeunt.toml declares.
-    #[arg(long, value_name = "URL", conflicts_with_all = ["rehearse", "port"])]
+    #[arg(long, value_name = "URL", conflicts_with_all = ["rehearse", "port", "house_port"])]
     pub issuer: Option<String>,
     /// The address on which the applications listen
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
@@ -356,7 +360,7 @@ mod tests {
             "keys list --json",
             "keys rotate --now --algorithm ES256",
             "keys retire -abc",
-            "demo --rehearse --port 1 --ledger-port 2 --atlas-port 3 --gallery-port 4 --almanac-port 5",
+            "demo --rehearse --port 1 --ledger-port 2 --atlas-port 3 --gallery-port 4 --almanac-port 5 --house-port 6",
             "demo --issuer http://exeunt.localhost:8080 --bind 0.0.0.0",
             "demo --config exeunt.toml --rehearse",
             "healthcheck",

@@ -1,4 +1,7 @@
-//! `exeunt demo`: the provider, three applications and their service on this machine, or all but the provider.
+//! `exeunt demo`: the provider, three applications, their service and another house to sign in through, on this machine;
+//! or the applications and the service alone.
+
+mod houses;
 
 use std::io::Write as _;
 use std::sync::Arc;
@@ -8,14 +11,10 @@ use secrecy::SecretString;
 use super::arguments::DemoArguments;
 use super::serve::stop_signal;
 use crate::clock::{Clock, SystemClock};
-use crate::config::{
-    Config, Credential, DatabaseUrl, DeclaredClient, DeclaredService, DeclaredUser, Place,
-};
-use crate::demo::{self, Applications, Options, Person};
-use crate::oidc::claims::UserClaims;
+use crate::config::Config;
+use crate::demo::{self, Applications, House, Options, Person};
 use crate::oidc::issuer::Issuer;
 use crate::random::{OsRandom, Random};
-use crate::server::{self, Seams};
 
 /// Runs until Ctrl-C or SIGTERM, or until the rehearsal is over; on these settings as far as they are not the demo's own.
 pub(super) async fn run(arguments: DemoArguments, settings: Option<Config>) -> anyhow::Result<()> {
@@ -33,7 +32,7 @@ async fn applications_alone(arguments: &DemoArguments, issuer: String) -> anyhow
         base_url: Some(format!("http://{name}.localhost:{port}")),
         secret: SecretString::from(format!("{name}-demo-secret-for-trying-out")),
     };
-    let applications = Applications::start(options(arguments, issuer.clone(), place))?;
+    let applications = Applications::start(options(arguments, issuer.clone(), None, place))?;
     announce(&issuer, &applications, None)?;
     stop.await;
     applications.stop().await;
@@ -43,90 +42,61 @@ async fn applications_alone(arguments: &DemoArguments, issuer: String) -> anyhow
 async fn everything(arguments: &DemoArguments, settings: Option<Config>) -> anyhow::Result<()> {
     let stop = stop_signal()?;
     let random: &dyn Random = &OsRandom;
-    let issuer = Issuer::parse(&format!("http://localhost:{}", arguments.port))?;
+    let at = |port| Issuer::parse(&format!("http://localhost:{port}"));
+    let (issuer, at_house) = (at(arguments.port)?, at(arguments.house_port)?);
     let folder = tempfile::Builder::new().prefix("exeunt-demo-").tempdir()?;
     let place = |_: &str, port: u16| demo::Place {
         port,
         base_url: None,
         secret: SecretString::from(random.secret()),
     };
-    let applications = Applications::start(options(arguments, issuer.as_str().to_owned(), place))?;
+    let [asked, around] = [&issuer, &at_house].map(|issuer| issuer.as_str().to_owned());
+    let applications = Applications::start(options(arguments, asked, Some(around), place))?;
     let person = Person {
         username: "ada".to_owned(),
         password: SecretString::from("analytical engine"),
     };
-
-    let mut config = Config::for_issuer(issuer.clone());
-    if let Some(settings) = settings {
-        // How things go, and nothing of who one is, where it is kept and who is known.
-        config.outbound = settings.outbound;
-        config.session = settings.session;
-        config.tokens = settings.tokens;
-        config.logout = settings.logout;
-    }
-    let database = folder.path().join("exeunt.db");
-    config.database = DatabaseUrl::parse(&format!("sqlite://{}", database.display()))
-        .map_err(anyhow::Error::msg)?;
-    config.master_key_file = folder.path().join("exeunt.key");
-    let loopback: [ipnet::IpNet; 2] = ["127.0.0.0/8".parse()?, "::1/128".parse()?];
-    config.outbound.allow_private_networks.extend(loopback);
-    config.clients = applications
-        .clients()
-        .into_iter()
-        .map(|client| DeclaredClient {
-            client_id: client.client_id,
-            secret: Some(Credential::Plain(client.client_secret)),
-            metadata: client.metadata,
-            place: Place::Program,
-        })
-        .collect();
-    let service = applications.service();
-    config.services = vec![DeclaredService {
-        service: service.service,
-        secret: Some(Credential::Plain(service.secret)),
-        jwks: Vec::new(),
-        place: Place::Program,
-    }];
-    config.users = vec![DeclaredUser {
-        username: person.username.clone(),
-        password: Some(Credential::Plain(person.password.clone())),
-        claims: UserClaims {
-            name: Some("Ada Lovelace".to_owned()),
-            ..UserClaims::default()
+    let house = House {
+        issuer: at_house.as_str().to_owned(),
+        person: Person {
+            username: "grace".to_owned(),
+            password: SecretString::from("nanosecond of wire"),
         },
-        place: Place::Program,
-    }];
-    let running = server::start(config, Seams::default())
-        .await
-        .map_err(|error| match error {
-            server::StartError::Listen { .. } => {
-                anyhow::anyhow!("{error}; --port chooses another port")
-            }
-            error => error.into(),
-        })?;
+        secret: SecretString::from(random.secret()),
+    };
 
+    let (folder, settings) = (folder.path(), settings.as_ref());
+    let first = houses::first(&issuer, folder, &person, &applications, &house, settings)?;
+    let first = houses::start(first, "--port").await?;
+    let other = houses::other(&at_house, folder, &house, &issuer, settings)?;
+    let other = houses::start(other, "--house-port").await?;
     let played = if arguments.rehearse {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        demo::rehearse(&applications, &person, clock, &mut std::io::stdout()).await
+        let out = &mut std::io::stdout();
+        demo::rehearse(&applications, &person, Some(&house), clock, out).await
     } else {
-        let announced = announce(issuer.as_str(), &applications, Some(&person));
+        let known = Some((&person, &house));
+        let announced = announce(issuer.as_str(), &applications, known);
         if announced.is_ok() {
             stop.await;
         }
         announced
     };
     applications.stop().await;
-    running.stop().await;
+    first.stop().await;
+    other.stop().await;
     played
 }
 
 fn options(
     arguments: &DemoArguments,
     issuer: String,
+    house: Option<String>,
     place: impl Fn(&str, u16) -> demo::Place,
 ) -> Options {
     Options {
         issuer,
+        house,
         bind: arguments.bind,
         ledger: place("ledger", arguments.ledger_port),
         atlas: place("atlas", arguments.atlas_port),
@@ -140,13 +110,13 @@ fn options(
 fn announce(
     issuer: &str,
     applications: &Applications,
-    person: Option<&Person>,
+    known: Option<(&Person, &House)>,
 ) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
     write!(
         out,
         "{}",
-        demo::playbill(issuer, &applications.addresses(), person)
+        demo::playbill(issuer, &applications.addresses(), known)
     )?;
     Ok(out.flush()?)
 }

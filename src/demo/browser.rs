@@ -39,6 +39,11 @@ impl Page {
         html::form_with(&self.body, field)
     }
 
+    /// The form that the button with this `id` sends.
+    pub(super) fn form_of(&self, button: &str) -> Option<Form> {
+        html::form_of(&self.body, button)
+    }
+
     /// The addresses of the page's frames.
     pub(super) fn frames(&self) -> Result<Vec<Url>, anyhow::Error> {
         let frames = html::frames(&self.body);

@@ -1,6 +1,7 @@
 //! What the handlers of one application share, and how every page of the demo is sent.
 
 use std::fmt::Display;
+use std::iter;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use actix_web::cookie::{Cookie, SameSite};
@@ -9,6 +10,7 @@ use actix_web::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, LOCATION};
 use actix_web::middleware::DefaultHeaders;
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, Responder};
 use askama::Template;
+use url::Url;
 
 use super::memory::Memory;
 use super::pages::Message;
@@ -18,7 +20,7 @@ use crate::clock::{Clock, Timestamp};
 use crate::random::Random;
 
 /// No `form-action`: browsers would check it along the whole way to the provider and back.
-pub(super) const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
                                  img-src data:; base-uri 'none'; frame-ancestors ";
 
 /// The address of another's page.
@@ -39,6 +41,8 @@ pub(super) struct Door {
     clock: Arc<dyn Clock>,
     pub(super) random: Arc<dyn Random>,
     home: String,
+    /// Whose pages may frame those that are for it.
+    ancestors: String,
 }
 
 impl Door {
@@ -60,6 +64,7 @@ impl Door {
             clock: Arc::clone(&options.clock),
             random: Arc::clone(&options.random),
             home: format!("{base_url}/"),
+            ancestors: ancestors(options),
         }
     }
 
@@ -74,6 +79,11 @@ impl Door {
     /// The address of its page.
     pub(super) fn home(&self) -> &str {
         &self.home
+    }
+
+    /// The policy of a page that the provider frames: every page around it must be named.
+    pub(super) fn framed_policy(&self) -> String {
+        format!("{POLICY}{}", self.ancestors)
     }
 
     pub(super) fn now(&self) -> Timestamp {
@@ -103,6 +113,14 @@ impl Door {
         };
         show(&message, status)
     }
+}
+
+/// The origins of the provider and of the other house, if there is one.
+fn ancestors(options: &Options) -> String {
+    let origins = iter::once(&options.issuer).chain(&options.house);
+    let origins = origins.filter_map(|issuer| Some(Url::parse(issuer).ok()?.origin()));
+    let origins: Vec<String> = origins.map(|origin| origin.ascii_serialization()).collect();
+    origins.join(" ")
 }
 
 /// What every answer says beside its content.

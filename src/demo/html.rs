@@ -16,33 +16,58 @@ impl Form {
     }
 }
 
+/// A form with its buttons: the `id` of each, and what it adds to the fields if it has a name.
+struct Whole {
+    form: Form,
+    buttons: Vec<(String, Option<(String, String)>)>,
+}
+
 /// The first form that has a field called `field`.
 pub(super) fn form_with(page: &str, field: &str) -> Option<Form> {
-    let mut open: Option<Form> = None;
+    let mut forms = forms(page).into_iter().map(|whole| whole.form);
+    forms.find(|form| form.fields.iter().any(|(name, _)| name == field))
+}
+
+/// The form that the button with this `id` sends, as it does.
+pub(super) fn form_of(page: &str, id: &str) -> Option<Form> {
+    forms(page)
+        .into_iter()
+        .find_map(|Whole { mut form, buttons }| {
+            let (_, adds) = buttons.into_iter().find(|(known, _)| known == id)?;
+            form.fields.extend(adds);
+            Some(form)
+        })
+}
+
+/// The forms that are closed.
+fn forms(page: &str) -> Vec<Whole> {
+    let mut forms = Vec::new();
+    let mut open: Option<Whole> = None;
     for tag in Tags(page) {
+        let field = || {
+            let value = tag.attribute("value").unwrap_or_default();
+            Some((tag.attribute("name")?, value))
+        };
         match (tag.name.as_str(), &mut open) {
             ("form", _) => {
-                open = Some(Form {
-                    action: tag.attribute("action").unwrap_or_default(),
-                    fields: Vec::new(),
+                open = Some(Whole {
+                    form: Form {
+                        action: tag.attribute("action").unwrap_or_default(),
+                        fields: Vec::new(),
+                    },
+                    buttons: Vec::new(),
                 });
             }
-            ("input", Some(form)) => {
-                if let Some(name) = tag.attribute("name") {
-                    let value = tag.attribute("value").unwrap_or_default();
-                    form.fields.push((name, value));
-                }
+            ("input", Some(whole)) => whole.form.fields.extend(field()),
+            ("button", Some(whole)) => {
+                let id = tag.attribute("id").unwrap_or_default();
+                whole.buttons.push((id, field()));
             }
-            ("/form", Some(form)) => {
-                if form.fields.iter().any(|(name, _)| name == field) {
-                    return open;
-                }
-                open = None;
-            }
+            ("/form", _) => forms.extend(open.take()),
             _ => {}
         }
     }
-    None
+    forms
 }
 
 /// Where the page's frames lead.
@@ -193,6 +218,9 @@ mod tests {
             <input type="hidden" name="interaction" value="a &gt; b &#34;c&#x27;">
             <input name="username" title="1 > 0" required><input name="password" type="password"/>
         </FORM>
+        <form action="/sign-in"><input name="csrf" value="two">
+            <button id="plain">Go</button><button id="upstream-house" name="upstream" value="house">There</button>
+        </form>
         <a href="/elsewhere">x</a> <a id="continue" class="button" href="/on?x=1&amp;y=2">Continue</a>
         <iframe src="http://localhost:1/out?iss=i&amp;sid=s" title="t"></iframe><iframe></iframe>"#;
 
@@ -218,6 +246,16 @@ mod tests {
         form.fill("no such field", "x");
         assert_eq!(form.fields[1], ("username".to_owned(), "ada".to_owned()));
         assert_eq!(form.fields.len(), 3);
+    }
+
+    #[test]
+    fn a_button_sends_its_form_with_what_it_adds_itself() {
+        let fields = |id| form_of(PAGE, id).unwrap().fields;
+        let csrf = ("csrf".to_owned(), "two".to_owned());
+        let upstream = ("upstream".to_owned(), "house".to_owned());
+        assert_eq!(fields("plain"), [csrf.clone()]);
+        assert_eq!(fields("upstream-house"), [csrf, upstream]);
+        assert_eq!(form_of(PAGE, "upstream-stable"), None);
     }
 
     #[test]

@@ -1,14 +1,16 @@
-//! Three example relying parties, a service that they call, the bill that announces them, and the rehearsal that plays a
-//! person's part.
+//! Three example relying parties, a service that they call, another house to sign in through, the bill that announces
+//! them, and the rehearsal that plays a person's part.
 //!
 //! What belongs here: applications as their own developers would write them, on the `openidconnect` crate, and a service
 //! on `exeunt-guard`, that know of the provider only what it says over HTTP. What does not: anything that the provider
-//! needs. Of its modules only the clock and randomness are used, and the words in which clients and services are declared.
+//! needs. Of its modules only the clock and randomness are used, and the words in which clients, services and upstreams
+//! are declared.
 
 mod application;
 mod asking;
 mod browser;
 mod door;
+mod house;
 mod html;
 mod memory;
 mod notices;
@@ -28,6 +30,7 @@ use actix_web::{App, HttpServer};
 use anyhow::Context as _;
 use secrecy::SecretString;
 
+pub use self::house::House;
 pub use self::place::Place;
 pub use self::playbill::{Person, playbill};
 pub use self::rehearsal::rehearse;
@@ -92,6 +95,9 @@ static GALLERY: Part = Part {
 pub struct Options {
     /// The provider's issuer. The provider may start later: it is first asked when somebody signs in.
     pub issuer: String,
+    /// The other house's issuer, if there is one: when somebody leaves there its page frames the provider's, and
+    /// Gallery's within.
+    pub house: Option<String>,
     /// The address to listen on.
     pub bind: IpAddr,
     /// Back-channel logout.

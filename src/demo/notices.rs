@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::json;
 use url::Url;
 
-use super::door::{Door, POLICY, show};
+use super::door::{Door, show};
 use super::memory::Event;
 use super::pages::LetGo;
 use super::relying_party::Unheard;
@@ -63,7 +63,7 @@ pub(super) struct Framed {
     sid: Option<String>,
 }
 
-/// Front-Channel Logout 1.0 §2: framed by the provider, and by nobody else. The session is found by `sid`, because
+/// Front-Channel Logout 1.0 §2: framed by the provider, and by nobody else that it was not told of. The session is found by `sid`, because
 /// many browsers give a framed page no cookies.
 pub(super) async fn frontchannel(door: Data<Door>, framed: web::Query<Framed>) -> HttpResponse {
     let is_ours = framed.iss.as_deref() == Some(door.relying_party.issuer());
@@ -87,7 +87,7 @@ pub(super) async fn frontchannel(door: Data<Door>, framed: web::Query<Framed>) -
         provider: &provider,
     };
     let mut response = show(&page, StatusCode::OK);
-    if let Ok(policy) = format!("{POLICY}{provider}").parse() {
+    if let Ok(policy) = door.framed_policy().parse() {
         response
             .headers_mut()
             .insert(CONTENT_SECURITY_POLICY, policy);

@@ -2,6 +2,8 @@
 
 use secrecy::{ExposeSecret as _, SecretString};
 
+use super::House;
+
 /// Columns between the block's two borders. With them and the margin it fits 80.
 const WIDTH: usize = 74;
 
@@ -14,22 +16,37 @@ pub struct Person {
     pub password: SecretString,
 }
 
-/// The framed block: where everything is, who may sign in (nobody is named if they are not known), and what to try.
-/// `applications` are names and addresses, the service's among them.
-pub fn playbill(issuer: &str, applications: &[(&str, &str)], person: Option<&Person>) -> String {
+/// The framed block: where everything is, who may sign in there and at the other house (nobody is named, and no other
+/// house, if they are not known), and what to try. `applications` are names and addresses, the service's among them.
+pub fn playbill(
+    issuer: &str,
+    applications: &[(&str, &str)],
+    known: Option<(&Person, &House)>,
+) -> String {
     let mut lines = vec![String::new(), "[Exeunt]".to_owned(), String::new()];
     for (name, address) in applications {
         lines.push(format!("{name:<12}{address}"));
     }
     lines.push(format!("{:<12}{issuer}", "Provider"));
+    if let Some((_, house)) = known {
+        lines.push(format!("{:<12}{}", "Other house", house.issuer));
+    }
     lines.push(String::new());
-    if let Some(person) = person {
-        lines.push(format!("{:<12}{}", "Username", person.username));
-        lines.push(format!(
-            "{:<12}{}",
-            "Password",
-            person.password.expose_secret()
-        ));
+    if let Some((person, house)) = known {
+        for (what, here, there) in [
+            (
+                "Username",
+                person.username.as_str(),
+                format!("{} at the other house", house.person.username),
+            ),
+            (
+                "Password",
+                person.password.expose_secret(),
+                house.person.password.expose_secret().to_owned(),
+            ),
+        ] {
+            lines.push(format!("{what:<12}{here:<23}{there}"));
+        }
         lines.push(String::new());
     }
     lines.extend(
@@ -41,12 +58,19 @@ pub fn playbill(issuer: &str, applications: &[(&str, &str)], person: Option<&Per
             "   it refuses the very same token, and has asked nobody about it.",
             "4. Sign in again, let Atlas pretend to be down, sign out, and see",
             "   the provider try again until Atlas is back up.",
-            "",
-            "Ctrl-C ends it.",
-            "",
         ]
         .map(str::to_owned),
     );
+    if known.is_some() {
+        lines.extend(
+            [
+                "5. Sign in with the other house, as somebody who lives there. Sign",
+                "   out at the other house, and watch everyone leave here, too.",
+            ]
+            .map(str::to_owned),
+        );
+    }
+    lines.extend(["", "Ctrl-C ends it.", ""].map(str::to_owned));
     framed(&lines)
 }
 
@@ -75,16 +99,26 @@ mod tests {
         ("Almanac", "http://localhost:8084/"),
     ];
 
-    fn ada() -> Person {
+    fn person(username: &str, password: &str) -> Person {
         Person {
-            username: "ada".to_owned(),
-            password: "analytical-engine".into(),
+            username: username.to_owned(),
+            password: password.into(),
         }
+    }
+
+    fn block() -> String {
+        let house = House {
+            issuer: "http://localhost:8085".to_owned(),
+            person: person("grace", "nanosecond of wire"),
+            secret: "nobody reads it".into(),
+        };
+        let known = (&person("ada", "analytical engine"), &house);
+        playbill("http://localhost:8080", &APPLICATIONS, Some(known))
     }
 
     #[test]
     fn the_block_says_where_who_and_what_to_try() {
-        insta::assert_snapshot!(playbill("http://localhost:8080", &APPLICATIONS, Some(&ada())), @"
+        insta::assert_snapshot!(block(), @"
         ┌──────────────────────────────────────────────────────────────────────────┐
         │                                                                          │
         │   [Exeunt]                                                               │
@@ -94,9 +128,10 @@ mod tests {
         │   Gallery     http://localhost:8083/                                     │
         │   Almanac     http://localhost:8084/                                     │
         │   Provider    http://localhost:8080                                      │
+        │   Other house http://localhost:8085                                      │
         │                                                                          │
-        │   Username    ada                                                        │
-        │   Password    analytical-engine                                          │
+        │   Username    ada                    grace at the other house            │
+        │   Password    analytical engine      nanosecond of wire                  │
         │                                                                          │
         │   Try this:                                                              │
         │   1. Open the three applications and sign in at each: one password.      │
@@ -105,6 +140,8 @@ mod tests {
         │      it refuses the very same token, and has asked nobody about it.      │
         │   4. Sign in again, let Atlas pretend to be down, sign out, and see      │
         │      the provider try again until Atlas is back up.                      │
+        │   5. Sign in with the other house, as somebody who lives there. Sign     │
+        │      out at the other house, and watch everyone leave here, too.         │
         │                                                                          │
         │   Ctrl-C ends it.                                                        │
         │                                                                          │
@@ -114,8 +151,7 @@ mod tests {
 
     #[test]
     fn the_block_fits_eighty_columns_with_even_borders() {
-        let block = playbill("http://localhost:8080", &APPLICATIONS, Some(&ada()));
-        for line in block.lines() {
+        for line in block().lines() {
             assert_eq!(line.chars().count(), 78, "{line}");
         }
     }
@@ -134,5 +170,6 @@ mod tests {
     fn nobody_is_named_where_the_person_is_not_known() {
         let block = playbill("http://localhost:8080", &APPLICATIONS, None);
         assert!(!block.contains("Password"));
+        assert!(!block.contains("other house"));
     }
 }

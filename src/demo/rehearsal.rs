@@ -1,5 +1,7 @@
 //! The whole journey without a person: one password, three applications and a service that they call, one sign-out,
-//! everyone told, and the access tokens good no more.
+//! everyone told, and the access tokens good no more; and once more through the other house.
+
+mod other_house;
 
 use std::io::Write;
 use std::sync::Arc;
@@ -12,7 +14,7 @@ use url::Url;
 
 use super::browser::{Browser, Page};
 use super::html::Form;
-use super::{Application, Applications, Person};
+use super::{Application, Applications, House, Person};
 use crate::clock::{Clock, Timestamp};
 
 /// How long an application that is up may take to be told.
@@ -25,12 +27,13 @@ const PAUSE: TimeDelta = TimeDelta::milliseconds(50);
 /// Between two calls of the service while somebody signs out.
 const CALLS: TimeDelta = TimeDelta::milliseconds(5);
 
-/// Plays the journey through the same doors as a browser, printing each step with its time. Fails at the first step
-/// that does not go as it should; success means that every application was told, and that the service refused the very
-/// tokens that it had taken.
+/// Plays the journey through the same doors as a browser, printing each step with its time; that of somebody who comes
+/// in through another house, too, where there is one. Fails at the first step that does not go as it should; success
+/// means that every application was told of each sign-out, and that the service refused the very tokens that it had taken.
 pub async fn rehearse(
     applications: &Applications,
     person: &Person,
+    house: Option<&House>,
     clock: Arc<dyn Clock>,
     out: &mut (dyn Write + Send),
 ) -> Result<(), anyhow::Error> {
@@ -116,6 +119,13 @@ pub async fn rehearse(
         rehearsal.browser.open(onward).await?;
         play.done("Continued from the leaving page", rehearsal.clock.now())?;
     }
+    if let Some(house) = house {
+        let mut rehearsal = Rehearsal {
+            browser: Browser::new()?,
+            clock: Arc::clone(&rehearsal.clock),
+        };
+        other_house::play(&mut rehearsal, applications, house, &mut play).await?;
+    }
     play.since = began;
     play.done("Every application was told", rehearsal.clock.now())
 }
@@ -169,13 +179,21 @@ impl Rehearsal {
         person: &Person,
     ) -> Result<(), anyhow::Error> {
         let page = self.browser.open(address(application, "/sign-in")?).await?;
+        let page = self.enter_password(&page, person).await?;
+        self.check_arrival(application, &page).await
+    }
+
+    async fn enter_password(
+        &mut self,
+        page: &Page,
+        person: &Person,
+    ) -> Result<Page, anyhow::Error> {
         let mut form = page
             .form_with("password")
             .with_context(|| format!("{} shows no sign-in form", page.url))?;
         form.fill("username", &person.username);
         form.fill("password", person.password.expose_secret());
-        let page = self.browser.submit(&page, &form).await?;
-        self.check_arrival(application, &page).await
+        self.browser.submit(page, &form).await
     }
 
     async fn sign_in_without_password(
@@ -255,14 +273,17 @@ impl Rehearsal {
     }
 
     async fn load_frames(&mut self, leaving: &Page) -> Result<usize, anyhow::Error> {
-        let frames = leaving.frames()?;
+        let mut frames = leaving.frames()?;
         ensure!(
             !frames.is_empty(),
             "the page after signing out frames no application"
         );
-        let count = frames.len();
-        for frame in frames {
-            self.browser.open(frame).await?;
+        let mut count = 0;
+        while let Some(frame) = frames.pop() {
+            let framed = self.browser.open(frame).await?;
+            // Another provider's frame has its own applications in frames in turn.
+            frames.extend(framed.frames()?);
+            count += 1;
         }
         Ok(count)
     }

@@ -20,6 +20,7 @@ fn options() -> Options {
     Options {
         // Nobody answers there.
         issuer: "http://127.0.0.1:9".to_owned(),
+        house: None,
         bind: Ipv4Addr::LOCALHOST.into(),
         ledger: place.clone(),
         atlas: place.clone(),
@@ -154,6 +155,20 @@ async fn the_front_channel_page_may_be_framed_by_the_provider_alone_and_heeds_no
         assert_eq!(answer.status(), StatusCode::BAD_REQUEST);
     }
     assert_eq!(gallery.heard(), 1);
+}
+
+/// A browser looks at every page around the framed one (CSP 3 §6.4.2).
+#[tokio::test]
+async fn where_there_is_another_house_the_front_channel_page_may_stand_in_its_page_too() {
+    let mut options = options();
+    options.house = Some("http://127.0.0.1:10".to_owned());
+    let gallery = Applications::start(options).unwrap().gallery;
+    let path = "/frontchannel?iss=http%3A%2F%2F127.0.0.1%3A9&sid=s1";
+    let answer = get(&gallery, path).await;
+    let policy = answer.headers()["content-security-policy"].to_str();
+    let policy = policy.unwrap();
+    let both = "frame-ancestors http://127.0.0.1:9 http://127.0.0.1:10";
+    assert!(policy.ends_with(both), "{policy}");
 }
 
 #[tokio::test]

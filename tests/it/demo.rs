@@ -8,7 +8,7 @@ use exeunt::demo::{Application, Applications, Person, rehearse};
 use url::Url;
 
 use crate::support::admin::metrics;
-use crate::support::demo::{at, demo, demo_with};
+use crate::support::demo::{Houses, at, demo, demo_with};
 use crate::support::eventually;
 use crate::support::ledger::{open, sign_in};
 use crate::support::provider::{PASSWORD, Provider};
@@ -32,7 +32,8 @@ fn ada(password: &str) -> Person {
 
 async fn rehearsed(applications: &Applications, person: &Person) -> (Result<(), String>, String) {
     let mut out = Vec::new();
-    let result = rehearse(applications, person, Arc::new(SystemClock), &mut out).await;
+    let clock = Arc::new(SystemClock);
+    let result = rehearse(applications, person, None, clock, &mut out).await;
     let result = result.map_err(|error| format!("{error:#}"));
     (result, String::from_utf8(out).unwrap())
 }
@@ -50,6 +51,29 @@ async fn the_rehearsal_ends_well_when_every_application_was_told() {
     }
     applications.stop().await;
     provider.stop().await;
+}
+
+/// Issue: leaving at the other house is seen everywhere.
+#[actix_web::test]
+async fn the_rehearsal_goes_through_the_other_house_too_and_everyone_is_told_of_leaving_there() {
+    let houses = Houses::open().await;
+    let Houses {
+        applications,
+        house,
+        ..
+    } = &houses;
+    let mut out = Vec::new();
+    let clock = Arc::new(SystemClock);
+    let result = rehearse(applications, &ada(PASSWORD), Some(house), clock, &mut out).await;
+    let out = String::from_utf8(out).unwrap();
+    assert!(result.is_ok(), "{result:?} {out}");
+    let there = out.find("Signed out at the other house").expect(&out);
+    for application in applications.all() {
+        let told = format!("{} was told", application.name);
+        assert!(out[there..].contains(&told), "{out}");
+        assert_eq!(application.signed_in_sessions(), 0, "{}", application.name);
+    }
+    houses.close().await;
 }
 
 /// P7: that everyone was told is said of nobody who can't be reached. It takes ten seconds: the rehearsal is patient.

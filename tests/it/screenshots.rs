@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use tempfile::TempDir;
 
 use crate::support::browser::Page;
-use crate::support::demo::{DEMO_PAGES, visit_the_demo};
+use crate::support::demo::{DEMO_PAGES, HOUSE_PAGES, visit_both_houses, visit_the_demo};
 use crate::support::environment;
 use crate::support::tour::{PAGES, visit_every_page};
 
@@ -71,4 +71,12 @@ async fn every_page_of_the_demo_has_its_picture_too() {
     let album = Album::open();
     visit_the_demo(async |name, page| album.take(name, page).await).await;
     album.assert_has(&DEMO_PAGES);
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium: run scripts/test"]
+async fn every_page_that_speaks_of_the_other_house_has_its_picture_too() {
+    let album = Album::open();
+    visit_both_houses(async |name, page| album.take(name, page).await).await;
+    album.assert_has(&HOUSE_PAGES);
 }

@@ -1,5 +1,6 @@
 //! `exeunt demo` with a configuration: how things go is the file's, who one is the demo's own.
 
+use std::net::TcpListener;
 use std::process::{Command, Stdio};
 
 use super::{Answer, Stage, client};
@@ -20,14 +21,21 @@ fn stage() -> Stage {
 
 /// `demo` at ports that are free when we look.
 fn demo(stage: &Stage, line: &str) -> (Command, String) {
-    let ports = [(); 5].map(|()| free_port().to_string());
+    demo_beside(stage, free_port(), line)
+}
+
+/// The same, with the other house at this port.
+fn demo_beside(stage: &Stage, house: u16, line: &str) -> (Command, String) {
+    let port = free_port();
     let mut command = stage.command("demo");
-    let options = ["--port", "--ledger-port", "--atlas-port", "--gallery-port"];
-    for (option, port) in options.iter().chain(&["--almanac-port"]).zip(&ports) {
-        command.args([option, port.as_str()]);
+    command.arg("--port").arg(port.to_string());
+    command.arg("--house-port").arg(house.to_string());
+    for application in ["ledger", "atlas", "gallery", "almanac"] {
+        command.arg(format!("--{application}-port"));
+        command.arg(free_port().to_string());
     }
     command.args(line.split_whitespace());
-    (command, format!("http://localhost:{}", ports[0]))
+    (command, format!("http://localhost:{port}"))
 }
 
 #[tokio::test]
@@ -64,7 +72,22 @@ fn the_rehearsal_takes_a_configuration_too_and_everyone_is_told() {
     let (mut command, _) = demo(&stage, "--rehearse");
     let answer: Answer = command.output().unwrap().into();
     assert_eq!(answer.code, Some(0), "{answer:?}");
+    assert!(answer.out.contains("through the other house"));
     assert!(answer.out.contains("Every application was told"));
+}
+
+#[test]
+fn a_busy_port_of_the_other_house_is_named_with_the_option_that_changes_it() {
+    let stage = stage();
+    let busy = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let port = busy.local_addr().unwrap().port();
+    let (mut command, _) = demo_beside(&stage, port, "--rehearse");
+    let answer: Answer = command.output().unwrap().into();
+    assert_eq!(answer.code, Some(1), "{answer:?}");
+    let option = "--house-port chooses another port";
+    for said in [port.to_string().as_str(), option] {
+        assert!(answer.err.contains(said), "{answer:?}");
+    }
 }
 
 #[test]

@@ -8,3 +8,4 @@ mod leaving;
 mod messages;
 pub mod pages;
 mod receipts;
+mod upstream;

@@ -1,7 +1,7 @@
 //! Every page for everybody: in both themes, on a small screen and a large one, under its own policy.
 
 use crate::support::browser::Page;
-use crate::support::demo::{DEMO_PAGES, visit_the_demo};
+use crate::support::demo::{DEMO_PAGES, HOUSE_PAGES, visit_both_houses, visit_the_demo};
 use crate::support::tour::{PAGES, visit_every_page};
 
 #[tokio::test]
@@ -29,6 +29,21 @@ async fn the_example_applications_are_accessible_fit_their_screen_and_keep_their
     })
     .await;
     assert_eq!(seen, DEMO_PAGES);
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium: run scripts/test"]
+async fn pages_that_speak_of_the_other_house_are_accessible_fit_their_screen_and_keep_their_policy()
+{
+    let mut faults = Vec::new();
+    let mut seen = Vec::new();
+    visit_both_houses(async |name, page| {
+        faults.extend(faults_of(name, page).await);
+        seen.push(name.to_owned());
+    })
+    .await;
+    assert_eq!(seen, HOUSE_PAGES);
     assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
 

@@ -11,6 +11,9 @@ use chromiumoxide::cdp::browser_protocol::emulation::{
     MediaFeature, SetDeviceMetricsOverrideParams, SetScriptExecutionDisabledParams,
     SetTimezoneOverrideParams,
 };
+use chromiumoxide::cdp::browser_protocol::fetch::{
+    ContinueRequestParams, EnableParams, EventRequestPaused, RequestPattern,
+};
 use chromiumoxide::cdp::browser_protocol::log::{EventEntryAdded, LogEntryLevel};
 use chromiumoxide::cdp::browser_protocol::network::{Cookie, CookieParam};
 use chromiumoxide::cdp::browser_protocol::target::{
@@ -256,6 +259,27 @@ impl Page {
         let mut cookie = CookieParam::new(name, value);
         cookie.url = Some(url.to_owned());
         self.tab.set_cookies(vec![cookie]).await.unwrap();
+    }
+
+    /// From now on requests to addresses that begin so, and have a query, have this in it too; the page sees nothing of it.
+    pub async fn add_to_query(&self, beginning: &str, more: &'static str) {
+        let mut asked = self
+            .tab
+            .event_listener::<EventRequestPaused>()
+            .await
+            .unwrap();
+        let pattern = RequestPattern::builder().url_pattern(format!("{beginning}\\?*"));
+        let enabled = EnableParams::builder().pattern(pattern.build()).build();
+        self.tab.execute(enabled).await.unwrap();
+        let tab = self.tab.clone();
+        tokio::spawn(async move {
+            while let Some(event) = asked.next().await {
+                let mut goes_on = ContinueRequestParams::new(event.request_id.clone());
+                goes_on.url = Some(format!("{}&{more}", event.request.url));
+                // A tab that was closed meanwhile asks for nothing any more.
+                let _ = tab.execute(goes_on).await;
+            }
+        });
     }
 
     /// Waits until a script expression is true.

@@ -57,6 +57,11 @@ impl Process {
         self.child.try_wait().unwrap()
     }
 
+    /// What one that has ended logged.
+    pub fn last_words(mut self) -> String {
+        self.log.take().unwrap().join().unwrap()
+    }
+
     /// Asks it to stop; answers its exit code and what it logged.
     pub fn stop(mut self) -> (Option<i32>, String) {
         let asked = Command::new("kill")

@@ -14,6 +14,7 @@ mod signing_in;
 pub mod stub;
 mod taken_back;
 mod told;
+mod written_by_others;
 
 use exeunt::config::{DeclaredUpstream, Place};
 use exeunt::oidc::client::ClientMetadata;

@@ -1,0 +1,204 @@
+//! Signing in through a provider that others wrote: `oidc-provider`, which runs on Node.
+//!
+//! `EXEUNT_TEST_NODE_MODULES` names the folder in which `node_modules` has what node/package-lock.json says.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use exeunt::config::{DeclaredUpstream, Place};
+use exeunt::oidc::upstream::{AuthMethod, Upstream};
+use serde_json::{Value, json};
+
+use super::house;
+use crate::support::ledger::{is_signed_in, open};
+use crate::support::process::{Process, free_port};
+use crate::support::provider::{Provider, provider};
+use crate::support::relying_party::{Ear, RelyingParty, verify};
+use crate::support::scene::by_server;
+use crate::support::visitor::{Answer, Visitor, http_client};
+use crate::support::{environment, eventually, repository};
+
+/// What it gives us: no character of it means the same in a header, in a form and in a URL.
+const SECRET: &str = "of+many%20characters:/&=?~and-more-than-24";
+
+/// The one that others wrote.
+struct Stranger {
+    process: Process,
+    issuer: String,
+    wish: Value,
+}
+
+impl Stranger {
+    async fn start(wish: Value) -> Self {
+        let folder = environment("EXEUNT_TEST_NODE_MODULES");
+        let folder = folder.expect("EXEUNT_TEST_NODE_MODULES names a folder: run scripts/test");
+        let folder = Path::new(&folder).parent().unwrap();
+        let script = repository().join("tests/it/upstream/node/provider.mjs");
+        let mut command = Command::new("node");
+        command.arg(script).arg(wish.to_string());
+        command.current_dir(folder).stdout(Stdio::null());
+        let mut stranger = Self {
+            process: Process::spawn(&mut command),
+            issuer: format!("http://localhost:{}", wish["port"]),
+            wish,
+        };
+        let discovery = format!("{}/.well-known/openid-configuration", stranger.issuer);
+        let up = eventually(async || match stranger.process.ended() {
+            Some(status) => Some(Err(status)),
+            None => http_client().get(&discovery).send().await.ok().map(Ok),
+        });
+        let up = up.await.expect("it starts");
+        if let Err(status) = up {
+            panic!("{status}: {}", stranger.process.last_words());
+        }
+        stranger
+    }
+
+    /// Ends it, and starts it at the same address: with new keys, and knowing nobody.
+    async fn start_again(self) -> Self {
+        let Self { process, wish, .. } = self;
+        process.stop();
+        Self::start(wish).await
+    }
+}
+
+/// An application of ours, which hears; our provider; and the other one, through which people sign in.
+struct Chain {
+    ear: Ear,
+    party: RelyingParty,
+    ours: Provider,
+    stranger: Stranger,
+}
+
+impl Chain {
+    async fn open(method: AuthMethod, algorithm: &str, more: Value) -> Self {
+        let ear = Ear::open().await;
+        let wish = provider().await.client("ledger", by_server(&ear));
+        let ours = wish.issuer();
+        let at = |door: &str| format!("{ours}/upstreams/house/{door}");
+        let mut client = json!({
+            "client_id": "exeunt",
+            "client_secret": SECRET,
+            "token_endpoint_auth_method": method.as_str(),
+            "redirect_uris": [at("callback")],
+            "post_logout_redirect_uris": [at("signed_out")],
+            "backchannel_logout_uri": at("backchannel_logout"),
+            "backchannel_logout_session_required": true,
+        });
+        if !method.uses_secret() {
+            client["jwks_uri"] = format!("{ours}/jwks").into();
+            client["token_endpoint_auth_signing_alg"] = "RS256".into();
+            client.as_object_mut().unwrap().remove("client_secret");
+        }
+        let port = free_port();
+        let mut asked = json!({ "port": port, "algorithm": algorithm, "client": client });
+        for (name, value) in more.as_object().into_iter().flatten() {
+            asked[name] = value.clone();
+        }
+        let upstream = Upstream {
+            auth_method: method,
+            ..house(&format!("http://localhost:{port}"))
+        };
+        let declared = DeclaredUpstream {
+            upstream,
+            secret: method.uses_secret().then(|| SECRET.into()),
+            place: Place::Program,
+        };
+        let wish = wish.configure(|config| config.upstreams.push(declared));
+        // It asks for our keys when we first sign something for it.
+        let ours = wish.start().await;
+        Self {
+            party: RelyingParty::of(&ours, "ledger"),
+            ear,
+            ours,
+            stranger: Stranger::start(asked).await,
+        }
+    }
+
+    /// The way from the application to the other provider's answer, which is still to come to us.
+    async fn ask_there(&self, visitor: &Visitor) -> Answer {
+        let page = open(visitor, &self.party.authorize_url(&[])).await;
+        let button = page.form_of("#upstream-house").expect("there is a button");
+        let sent = visitor.submit(&page, &button, &[]).await;
+        let page = visitor.follow(sent, &self.stranger.issuer).await;
+        if !page.has("input[name=login]") {
+            return page;
+        }
+        let fields = [("login", "ada"), ("password", "whatever")];
+        let sent = visitor.submit(&page, &page.form(), &fields).await;
+        visitor.follow(sent, &self.stranger.issuer).await
+    }
+
+    /// The claims of the ID token that the application gets for what comes to us.
+    async fn arrive(&self, visitor: &Visitor, back: Answer) -> Value {
+        let answer = visitor.follow(back, &self.ours.issuer).await;
+        let code = answer.parameter("code");
+        let code = code.unwrap_or_else(|| panic!("no code: {answer:?}"));
+        let tokens = self.party.redeem(&code, &[]).await.json();
+        let id_token = tokens["id_token"].as_str().unwrap().to_owned();
+        verify(&self.ours.issuer, &id_token).await.1
+    }
+
+    async fn sign_in(&self, visitor: &Visitor) -> Value {
+        let back = self.ask_there(visitor).await;
+        self.arrive(visitor, back).await
+    }
+
+    async fn close(self) {
+        self.ours.stop().await;
+    }
+}
+
+/// Each way to prove who we are, and each kind of signature that we take and it makes.
+#[actix_web::test]
+#[ignore = "needs Node and oidc-provider: run scripts/test"]
+async fn people_come_in_through_a_provider_that_others_wrote() {
+    for (method, algorithm) in [
+        (AuthMethod::ClientSecretBasic, "RS256"),
+        (AuthMethod::ClientSecretPost, "ES256"),
+        (AuthMethod::PrivateKeyJwt, "PS256"),
+        (AuthMethod::ClientSecretBasic, "EdDSA"),
+    ] {
+        let chain = Chain::open(method, algorithm, json!({})).await;
+        let ada = Visitor::default();
+        let claims = chain.sign_in(&ada).await;
+        assert!(is_signed_in(&chain.party, &ada).await, "{method:?}");
+        // The same person from another browser.
+        let again = chain.sign_in(&Visitor::default()).await;
+        assert_eq!(again["sub"], claims["sub"], "{method:?} {algorithm}");
+        assert!(chain.ear.notices().is_empty(), "nobody has left");
+        chain.close().await;
+    }
+}
+
+#[actix_web::test]
+#[ignore = "needs Node and oidc-provider: run scripts/test"]
+async fn an_answer_by_a_form_of_a_provider_that_others_wrote_is_taken() {
+    let options = json!({ "answers_by_form": true });
+    let chain = Chain::open(AuthMethod::ClientSecretBasic, "RS256", options).await;
+    let ada = Visitor::default();
+    let page = chain.ask_there(&ada).await;
+    let form = page.form();
+    assert!(form.action.ends_with("/callback"), "{page:?}");
+    let fields: Vec<(&str, &str)> = form
+        .fields
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str()))
+        .collect();
+    // A browser leaves our cookies at home here.
+    let parked = ada.post_from_elsewhere(&form.action, &fields).await;
+    chain.arrive(&ada, parked).await;
+    assert!(is_signed_in(&chain.party, &ada).await);
+    chain.close().await;
+}
+
+#[actix_web::test]
+#[ignore = "needs Node and oidc-provider: run scripts/test"]
+async fn new_keys_of_a_provider_that_others_wrote_are_found() {
+    let mut chain = Chain::open(AuthMethod::ClientSecretBasic, "RS256", json!({})).await;
+    let before = chain.sign_in(&Visitor::default()).await;
+    chain.stranger = chain.stranger.start_again().await;
+    let after = chain.sign_in(&Visitor::default()).await;
+    assert_eq!(before["sub"], after["sub"]);
+    chain.close().await;
+}
