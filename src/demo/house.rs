@@ -7,6 +7,7 @@ use secrecy::SecretString;
 use super::{DeclaredClient, Person};
 use crate::oidc::client::ClientMetadata;
 use crate::oidc::issuer::Issuer;
+use crate::oidc::upstream::leaving::SignOut;
 use crate::oidc::upstream::{Admits, AuthMethod, CALLBACKS, SCOPE, Upstream};
 
 /// What it is called at the first provider: in addresses, and on the button.
@@ -43,6 +44,8 @@ impl House {
             refreshes_claims: true,
             claims: BTreeMap::new(),
             private_networks: Vec::new(),
+            sign_out: SignOut::default(),
+            oauth2: None,
         }
     }
 

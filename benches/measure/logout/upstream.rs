@@ -8,6 +8,7 @@ use exeunt::config::{DeclaredUpstream, Place};
 use exeunt::jose::{self, KeyRing, MasterKey, Schedule, StoredKey};
 use exeunt::oidc::algorithm::SigningAlgorithm;
 use exeunt::oidc::logout::logout_token::{EVENT, TYPE};
+use exeunt::oidc::upstream::leaving::SignOut;
 use exeunt::oidc::upstream::{Admits, AuthMethod, SCOPE, Upstream};
 use exeunt::random::{OsRandom, Random};
 use secrecy::SecretString;
@@ -93,6 +94,8 @@ pub fn declared(port: u16) -> DeclaredUpstream {
         refreshes_claims: false,
         claims: std::collections::BTreeMap::new(),
         private_networks: Vec::new(),
+        sign_out: SignOut::default(),
+        oauth2: None,
     };
     DeclaredUpstream {
         upstream,
