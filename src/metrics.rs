@@ -6,7 +6,7 @@
 //! identifiers of clients, of which at most [`MOST_CLIENTS`] are told apart.
 
 mod taken_back;
-mod upstreams;
+mod upstream_logouts;
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -22,7 +22,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
 pub use taken_back::TakenBack;
-pub use upstreams::{UpstreamSaid, Upstreams};
+pub use upstream_logouts::{UpstreamLogouts, UpstreamSaid};
 
 use crate::clock::Timestamp;
 use crate::oidc::logout::{Cause, DeliveryState};
@@ -67,8 +67,8 @@ pub struct Metrics {
     requests: Counters<2>,
     /// Of what was taken back, and how services hear it.
     pub taken_back: TakenBack,
-    /// Of what other providers tell us.
-    pub upstreams: Upstreams,
+    /// Of sign-outs that other providers tell us of.
+    pub upstream_logouts: UpstreamLogouts,
 }
 
 /// What the database says of the deliveries at one moment.
@@ -144,7 +144,7 @@ impl Metrics {
             tokens: Counters::default(),
             requests: Counters::default(),
             taken_back: TakenBack::default(),
-            upstreams: Upstreams::default(),
+            upstream_logouts: UpstreamLogouts::default(),
             registry: Registry::default(),
         };
         registry.register(
@@ -213,7 +213,7 @@ impl Metrics {
             metrics.requests.clone(),
         );
         metrics.taken_back.register(&mut registry);
-        metrics.upstreams.register(&mut registry);
+        metrics.upstream_logouts.register(&mut registry);
         if has_bus {
             metrics.taken_back.register_bus(&mut registry);
         }

@@ -47,7 +47,7 @@ pub async fn by_server(
         Told::Unfit(why) => (UpstreamSaid::Refused, why.0),
         Told::Unprovable => (UpstreamSaid::Unprovable, "its keys can't be had"),
     };
-    provider.metrics.upstreams.said(&upstream.id, said);
+    provider.metrics.upstream_logouts.said(&upstream.id, said);
     tracing::warn!(
         upstream = upstream.id,
         why,
@@ -130,7 +130,7 @@ pub async fn by_frame(
         Ok(sid) => sid,
         Err(why) => {
             let said = UpstreamSaid::Refused;
-            provider.metrics.upstreams.said(&upstream.id, said);
+            provider.metrics.upstream_logouts.said(&upstream.id, said);
             tracing::warn!(upstream = upstream.id, %why, "a frame signs nobody out");
             return Ok(Err(why));
         }
@@ -158,7 +158,7 @@ fn done(provider: &Provider, upstream: &Upstream, channel: &'static str, session
         0 => UpstreamSaid::Nobody,
         _ => UpstreamSaid::Ended,
     };
-    provider.metrics.upstreams.said(&upstream.id, said);
+    provider.metrics.upstream_logouts.said(&upstream.id, said);
     let upstream = &upstream.id;
     tracing::info!(
         upstream,

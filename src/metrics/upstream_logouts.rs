@@ -1,4 +1,4 @@
-//! What other providers tell us.
+//! Sign-outs that other providers tell us of.
 
 use prometheus_client::registry::Registry;
 
@@ -30,16 +30,16 @@ impl UpstreamSaid {
 
 /// The counters.
 #[derive(Default)]
-pub struct Upstreams {
-    logouts: Counters<2>,
+pub struct UpstreamLogouts {
+    said: Counters<2>,
 }
 
-impl Upstreams {
+impl UpstreamLogouts {
     pub(super) fn register(&self, registry: &mut Registry) {
         registry.register(
             "upstream_logouts",
             "Sign-outs that upstreams told us of, by what came of each",
-            self.logouts.clone(),
+            self.said.clone(),
         );
     }
 
@@ -49,6 +49,6 @@ impl Upstreams {
             ("upstream", upstream.to_owned().into()),
             ("result", said.as_str().into()),
         ];
-        self.logouts.get_or_create(&labels).inc();
+        self.said.get_or_create(&labels).inc();
     }
 }
