@@ -153,6 +153,21 @@ pub async fn remove(db: &impl ConnectionTrait, id: Uuid) -> Result<bool, StoreEr
     Ok(Entity::delete_by_id(id).exec(db).await?.rows_affected == 1)
 }
 
+/// Takes back those to come in through an upstream of that name.
+///
+/// # Errors
+/// When the database fails.
+pub async fn remove_of_upstream(
+    db: &impl ConnectionTrait,
+    upstream_id: &str,
+) -> Result<(), StoreError> {
+    Entity::delete_many()
+        .filter(Column::UpstreamId.eq(upstream_id))
+        .exec(db)
+        .await?;
+    Ok(())
+}
+
 /// Takes every invitation back.
 ///
 /// # Errors

@@ -9,7 +9,7 @@ use crate::flows::people::NotDone;
 use crate::flows::{FlowError, Provider};
 use crate::oidc::upstream::Upstream;
 use crate::store::upstreams::{self, KnownUpstream};
-use crate::store::{self, Transaction};
+use crate::store::{self, Transaction, upstream_invitations};
 
 /// Makes an upstream known.
 ///
@@ -43,7 +43,7 @@ pub async fn add(
     Ok(Ok(()))
 }
 
-/// Forgets an upstream. One that the configuration declared may be forgotten when it has left it. Sessions that came
+/// Forgets an upstream, and who was invited to come in through it. One that the configuration declared may be forgotten when it has left it. Sessions that came
 /// from there go on.
 ///
 /// # Errors
@@ -58,6 +58,7 @@ pub async fn remove(provider: &Provider, id: &str) -> Result<Result<(), NotDone>
         Some(_) => {}
     }
     upstreams::remove(&tx, id).await?;
+    upstream_invitations::remove_of_upstream(&tx, id).await?;
     store::commit(tx).await?;
     Ok(Ok(()))
 }
