@@ -9,3 +9,4 @@ mod messages;
 mod pages;
 mod receipts;
 mod upstream;
+mod upstream_leaving;
