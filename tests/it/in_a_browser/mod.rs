@@ -9,3 +9,4 @@ mod messages;
 pub mod pages;
 mod receipts;
 mod upstream;
+mod upstream_leaving;

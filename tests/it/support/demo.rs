@@ -51,6 +51,17 @@ impl Houses {
         Self::with("127.0.0.1", |_| {}).await
     }
 
+    /// As that, and the other house's server tells ours when somebody leaves there.
+    pub async fn that_tell_each_other() -> Self {
+        Self::with("127.0.0.1", |first| {
+            let framed = first.frontchannel_logout_uri.take().unwrap();
+            first.backchannel_logout_uri = Some(framed.replace("frontchannel", "backchannel"));
+            first.backchannel_logout_session_required = true;
+            first.frontchannel_logout_session_required = false;
+        })
+        .await
+    }
+
     async fn with(host: &str, change: impl FnOnce(&mut ClientMetadata)) -> Self {
         let (ours, other) = (provider().await, provider().await);
         let other = other.configure(|config| {

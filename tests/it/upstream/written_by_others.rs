@@ -5,6 +5,7 @@
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use chrono::TimeDelta;
 use exeunt::config::{DeclaredUpstream, Place};
 use exeunt::oidc::upstream::{AuthMethod, Upstream};
 use serde_json::{Value, json};
@@ -12,7 +13,7 @@ use serde_json::{Value, json};
 use super::house;
 use crate::support::ledger::{is_signed_in, open};
 use crate::support::process::{Process, free_port};
-use crate::support::provider::{Provider, provider};
+use crate::support::provider::{Provider, Wish, provider};
 use crate::support::relying_party::{Ear, RelyingParty, verify};
 use crate::support::scene::by_server;
 use crate::support::visitor::{Answer, Visitor, http_client};
@@ -72,8 +73,17 @@ struct Chain {
 
 impl Chain {
     async fn open(method: AuthMethod, algorithm: &str, more: Value) -> Self {
+        Self::with(method, algorithm, more, |wish| wish).await
+    }
+
+    async fn with(
+        method: AuthMethod,
+        algorithm: &str,
+        more: Value,
+        change: impl FnOnce(Wish) -> Wish,
+    ) -> Self {
         let ear = Ear::open().await;
-        let wish = provider().await.client("ledger", by_server(&ear));
+        let wish = change(provider().await.client("ledger", by_server(&ear)));
         let ours = wish.issuer();
         let at = |door: &str| format!("{ours}/upstreams/house/{door}");
         let mut client = json!({
@@ -195,10 +205,42 @@ async fn an_answer_by_a_form_of_a_provider_that_others_wrote_is_taken() {
 #[actix_web::test]
 #[ignore = "needs Node and oidc-provider: run scripts/test"]
 async fn new_keys_of_a_provider_that_others_wrote_are_found() {
-    let mut chain = Chain::open(AuthMethod::ClientSecretBasic, "RS256", json!({})).await;
+    let by_secret = AuthMethod::ClientSecretBasic;
+    let mut chain = Chain::with(by_secret, "RS256", json!({}), Wish::manual_clock).await;
     let before = chain.sign_in(&Visitor::default()).await;
     chain.stranger = chain.stranger.start_again().await;
+    // Keys that were just fetched are not asked for again at once.
+    chain.ours.advance(TimeDelta::minutes(2));
     let after = chain.sign_in(&Visitor::default()).await;
     assert_eq!(before["sub"], after["sub"]);
     chain.close().await;
+}
+
+/// Signs out on the other provider's page.
+async fn leave_there(visitor: &Visitor, stranger: &Stranger) -> Answer {
+    let end = format!("{}/session/end", stranger.issuer);
+    let page = visitor.get(&end).await;
+    let yes = [("logout", "yes")];
+    visitor.submit(&page, &page.form(), &yes).await
+}
+
+/// Issue: its logout token ends the session that came from there, and the application hears of it.
+#[actix_web::test]
+#[ignore = "needs Node and oidc-provider: run scripts/test"]
+async fn who_leaves_at_a_provider_that_others_wrote_leaves_here_and_at_the_application() {
+    for algorithm in ["RS256", "ES256"] {
+        let chain = Chain::open(AuthMethod::ClientSecretBasic, algorithm, json!({})).await;
+        let (ada, elsewhere) = (Visitor::default(), Visitor::default());
+        let claims = chain.sign_in(&ada).await;
+        chain.sign_in(&elsewhere).await;
+        leave_there(&ada, &chain.stranger).await;
+        let notice = chain.ear.wait_for(1).await.remove(0);
+        let told = notice.claims(&chain.ours.issuer).await;
+        assert_eq!(told["sid"], claims["sid"], "{told}");
+        assert!(!is_signed_in(&chain.party, &ada).await);
+        // Her other session there goes on, and so does the one here that came of it.
+        assert!(is_signed_in(&chain.party, &elsewhere).await);
+        assert_eq!(chain.ear.notices().len(), 1);
+        chain.close().await;
+    }
 }

@@ -1,0 +1,65 @@
+//! Who leaves at the other house leaves here, too.
+
+use super::upstream::assert_everyone_left;
+use crate::support::browser::{Browser, Page};
+use crate::support::demo::{Houses, sign_in_through_the_other_house};
+use crate::support::eventually;
+
+async fn leave_there(page: &Page, houses: &Houses) {
+    page.goto(&houses.other.url("/end_session")).await;
+    page.click("#sign-out").await;
+    page.wait_for("#page-leaving, #page-signed-out").await;
+}
+
+/// Issue: leaving there is seen everywhere. Its page frames ours, and ours Gallery's; no cookie of ours comes along.
+#[tokio::test]
+#[ignore = "needs Chromium: run scripts/test"]
+async fn who_leaves_at_the_other_house_leaves_every_application_here() {
+    for scripts in [true, false] {
+        let houses = Houses::on_two_sites().await;
+        let browser = Browser::launch().await;
+        let page = browser.page("about:blank").await;
+        let watching = browser.page("about:blank").await;
+        if !scripts {
+            page.disable_javascript().await;
+        }
+        sign_in_through_the_other_house(&page, &houses).await;
+        watching.goto(&houses.applications.atlas.base_url).await;
+        watching.wait_for("#state[data-signed-in=true]").await;
+        leave_there(&page, &houses).await;
+        // Nobody touches this tab.
+        watching.wait_for("#state[data-signed-in=false]").await;
+        assert_everyone_left(&page, &houses).await;
+        for application in houses.applications.all() {
+            assert_eq!(application.heard(), 1, "{}", application.name);
+        }
+        page.goto(&houses.provider.url("/")).await;
+        let here = page.text("main").await;
+        assert!(here.contains("Nobody is signed in"), "{here}");
+        assert_eq!(page.console_errors(), [""; 0]);
+        houses.close().await;
+    }
+}
+
+/// P7: and who can only be told in the browser is not said to have been.
+#[tokio::test]
+#[ignore = "needs Chromium: run scripts/test"]
+async fn where_its_server_tells_ours_those_who_hear_on_theirs_leave_at_once() {
+    let houses = Houses::that_tell_each_other().await;
+    let browser = Browser::launch().await;
+    let page = browser.page("about:blank").await;
+    sign_in_through_the_other_house(&page, &houses).await;
+    leave_there(&page, &houses).await;
+    page.wait_for("[data-state=confirmed]").await;
+    let applications = &houses.applications;
+    for application in [&applications.ledger, &applications.atlas] {
+        let over = eventually(async || (application.signed_in_sessions() == 0).then_some(()));
+        assert!(over.await.is_some(), "{}", application.name);
+    }
+    assert_eq!(applications.gallery.signed_in_sessions(), 1);
+    page.goto(&houses.provider.url("/")).await;
+    let here = page.text("main").await;
+    assert!(here.contains("Nobody is signed in"), "{here}");
+    assert_eq!(page.console_errors(), [""; 0]);
+    houses.close().await;
+}
