@@ -32,7 +32,8 @@ async fn the_example_applications_are_accessible_fit_their_screen_and_keep_their
     assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
 
-async fn faults_of(name: &str, page: &Page) -> Vec<String> {
+/// What is wrong with the page that is open, in both themes and on both screens.
+pub(super) async fn faults_of(name: &str, page: &Page) -> Vec<String> {
     let mut faults = Vec::new();
     for (width, height) in [(1100, 800), (320, 640)] {
         page.viewport(width, height).await;
