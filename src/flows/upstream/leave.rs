@@ -11,11 +11,12 @@ use super::admit::id_token_sealed_for;
 use super::metadata_of;
 use crate::flows::{FlowError, Provider};
 use crate::jose::HashPurpose;
+use crate::oidc::logout::Cause;
 use crate::oidc::upstream::Upstream;
 use crate::oidc::upstream::leaving::{self, SignOut};
 use crate::oidc::upstream::metadata::Metadata;
 use crate::store::session_upstreams::SessionUpstream;
-use crate::store::{self, leavings, session_upstreams, upstreams};
+use crate::store::{self, leavings, session_upstreams, sessions, upstreams};
 
 /// How long a person waits for what an upstream says of itself, where that is not known already.
 const GRACE: TimeDelta = TimeDelta::milliseconds(500);
@@ -37,7 +38,7 @@ pub struct Way {
 }
 
 /// Where the session came from, and whether its person is to leave there too. None where they signed in here, where the
-/// upstream is not in use any more, and where its policy is to let them stay.
+/// upstream is not in use any more or has told us itself that they left there, and where its policy is to let them stay.
 ///
 /// # Errors
 /// When the database fails.
@@ -49,6 +50,10 @@ pub async fn elsewhere(
     let Some(from) = session_upstreams::find(db, session_id).await? else {
         return Ok(None);
     };
+    let session = sessions::find(db, session_id).await?;
+    if session.is_some_and(|session| session.end_cause == Some(Cause::Upstream)) {
+        return Ok(None);
+    }
     let mut enabled = upstreams::list_enabled(db).await?.into_iter();
     let Some(upstream) = enabled.find(|known| known.issuer == from.issuer) else {
         return Ok(None);

@@ -1,6 +1,7 @@
 //! `exeunt user`, and people whom the file declares.
 
 use super::{Stage, client};
+use crate::support::fixtures::Side;
 use crate::support::provider::PASSWORD;
 use crate::support::relying_party::RelyingParty;
 use crate::support::visitor::Visitor;
@@ -109,4 +110,25 @@ async fn a_password_set_here_is_not_undone_by_the_file() {
     let answer = ada.follow(answer, &stage.issuer()).await;
     assert!(answer.parameter("code").is_some(), "{answer:?}");
     drop(server.stop());
+}
+
+/// Attack 89: who was in somebody's account may have linked somebody of their own.
+#[tokio::test]
+async fn a_new_password_may_forget_who_somebody_is_elsewhere() {
+    let stage = Stage::new("");
+    assert_eq!(stage.run("user add bob --no-password").code, Some(0));
+    let database = stage.folder.path().join("exeunt.db");
+    let mut side = Side::open(&format!("sqlite://{}", database.display())).await;
+    let link = "INSERT INTO identities (issuer, subject, user_id, created_at, last_used_at) \
+                SELECT 'https://id.house.example', 'mallory', id, 0, 0 FROM users";
+    assert_eq!(side.execute(link).await, 1);
+    let kept = stage.tell("user set-password bob", "another password\n");
+    assert_eq!(kept.code, Some(0), "{kept:?}");
+    let words = "still come in through https://id.house.example";
+    assert!(kept.out.contains(words), "{kept:?}");
+    let forgotten = stage.tell("user set-password bob --unlink", "another password\n");
+    assert_eq!(forgotten.code, Some(0), "{forgotten:?}");
+    assert!(!forgotten.out.contains("still come in"), "{forgotten:?}");
+    let left = "UPDATE identities SET last_used_at = 1";
+    assert_eq!(side.execute(left).await, 0);
 }

@@ -266,4 +266,7 @@ fn an_invitation_is_made_listed_and_taken_back() {
     assert!(other.err.contains("first_sign_in is not"), "{other:?}");
     let unknown = stage.run("upstream invite attic");
     assert!(unknown.err.contains("no upstream attic"), "{unknown:?}");
+    // Who was invited to a house that is gone is not invited to the next of that name.
+    assert_eq!(stage.run("upstream remove house").code, Some(0));
+    assert_eq!(stage.run("upstream invites --json").json(), json!([]));
 }

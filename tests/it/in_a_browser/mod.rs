@@ -3,6 +3,7 @@
 mod check_session;
 mod cross_site;
 mod implicit;
+mod invitation;
 mod journey;
 mod leaving;
 mod messages;

@@ -20,7 +20,7 @@ pub async fn assert_everyone_left(page: &Page, houses: &Houses) {
 }
 
 /// Whether the other house asks for the password when somebody comes through it.
-async fn is_asked_there(page: &Page, houses: &Houses) -> bool {
+pub async fn is_asked_there(page: &Page, houses: &Houses) -> bool {
     page.goto(&houses.applications.ledger.base_url).await;
     page.click("#sign-in").await;
     page.click("#upstream-house").await;

@@ -1,6 +1,6 @@
 //! Who leaves at the other house leaves here, too.
 
-use super::upstream::assert_everyone_left;
+use super::upstream::{assert_everyone_left, is_asked_there};
 use crate::support::browser::{Browser, Page};
 use crate::support::demo::{Houses, sign_in_through_the_other_house};
 use crate::support::eventually;
@@ -62,4 +62,30 @@ async fn where_its_server_tells_ours_those_who_hear_on_theirs_leave_at_once() {
     assert!(here.contains("Nobody is signed in"), "{here}");
     assert_eq!(page.console_errors(), [""; 0]);
     houses.close().await;
+}
+
+/// Who signs out here is offered to leave there, too, and comes back to where they were going.
+#[tokio::test]
+#[ignore = "needs Chromium: run scripts/test"]
+async fn who_takes_the_offer_leaves_at_the_other_house_and_comes_back() {
+    for scripts in [true, false] {
+        let houses = Houses::on_two_sites().await;
+        let browser = Browser::launch().await;
+        let page = browser.page("about:blank").await;
+        if !scripts {
+            page.disable_javascript().await;
+        }
+        sign_in_through_the_other_house(&page, &houses).await;
+        let ledger = &houses.applications.ledger;
+        page.goto(&ledger.base_url).await;
+        page.click("#sign-out").await;
+        page.click("#sign-out-elsewhere").await;
+        page.wait_for("#continue").await;
+        page.click("#continue").await;
+        page.wait_for_url(|url| url.starts_with(&ledger.base_url))
+            .await;
+        assert_everyone_left(&page, &houses).await;
+        assert!(is_asked_there(&page, &houses).await);
+        houses.close().await;
+    }
 }

@@ -244,3 +244,28 @@ async fn who_leaves_at_a_provider_that_others_wrote_leaves_here_and_at_the_appli
         chain.close().await;
     }
 }
+
+/// RP-Initiated Logout 1.0 §2: who signs out here and takes the offer leaves there, too, and comes back.
+#[actix_web::test]
+#[ignore = "needs Node and oidc-provider: run scripts/test"]
+async fn who_signs_out_here_leaves_at_a_provider_that_others_wrote_too() {
+    let chain = Chain::open(AuthMethod::ClientSecretBasic, "RS256", json!({})).await;
+    let ada = Visitor::default();
+    chain.sign_in(&ada).await;
+    let page = open(&ada, &chain.ours.url("/end_session")).await;
+    let sent = ada
+        .submit(&page, &page.form_of("#sign-out").unwrap(), &[])
+        .await;
+    let page = ada.follow(sent, &chain.ours.issuer).await;
+    let offer = page.form_of("#sign-out-elsewhere").expect("it is offered");
+    let sent = ada.submit(&page, &offer, &[]).await;
+    let there = ada.follow(sent, &chain.stranger.issuer).await;
+    let sent = ada
+        .submit(&there, &there.form(), &[("logout", "yes")])
+        .await;
+    let back = ada.follow(sent, &chain.stranger.issuer).await;
+    let page = ada.follow(back, &chain.ours.issuer).await;
+    assert_eq!(page.status, 200, "{page:?}");
+    assert!(page.url.starts_with(&chain.ours.issuer), "{page:?}");
+    chain.close().await;
+}
