@@ -17,7 +17,7 @@
 //! | feature | |
 //! |---|---|
 //! | `feed` | the guard learns the issuer's keys by discovery, and what is revoked from the issuer's feed |
-//! | `redis` | the same out of the issuer's Redis, where there is one |
+//! | `redis` | the same out of the issuer's Redis, where there is one, followed or asked about each token |
 //! | `actix` | middleware and extractor for actix-web |
 //! | `tower` | middleware for tower and axum |
 //!

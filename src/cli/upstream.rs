@@ -44,9 +44,9 @@ struct Shown {
     declared: bool,
     created_at: Timestamp,
     disabled_at: Option<Timestamp>,
-    redirect_uri: String,
-    backchannel_logout_uri: String,
-    frontchannel_logout_uri: String,
+    sign_out: &'static str,
+    #[serde(flatten)]
+    register: trial::Register,
 }
 
 pub(super) async fn run(provider: &Provider, command: UpstreamCommand) -> anyhow::Result<()> {
@@ -90,15 +90,14 @@ async fn list(provider: &Provider, output: Output) -> anyhow::Result<()> {
 }
 
 fn shown(provider: &Provider, known: KnownUpstream) -> Shown {
-    let (upstream, ours) = (known.upstream, &provider.config.issuer);
+    let upstream = known.upstream;
     let (claim, claim_value) = match &upstream.admits {
         Admits::Claim { name, value } => (Some(name.clone()), Some(value.clone())),
         _ => (None, None),
     };
     Shown {
-        redirect_uri: upstream.callback(ours),
-        backchannel_logout_uri: upstream.backchannel_logout_uri(ours),
-        frontchannel_logout_uri: upstream.frontchannel_logout_uri(ours),
+        register: trial::Register::at(provider, &upstream),
+        sign_out: upstream.sign_out.as_str(),
         first_sign_in: upstream.admits.as_str(),
         kind: match upstream.oauth2 {
             Some(_) => "oauth2",

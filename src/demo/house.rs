@@ -8,7 +8,7 @@ use super::{DeclaredClient, Person};
 use crate::oidc::client::ClientMetadata;
 use crate::oidc::issuer::Issuer;
 use crate::oidc::upstream::leaving::SignOut;
-use crate::oidc::upstream::{Admits, AuthMethod, CALLBACKS, SCOPE, Upstream};
+use crate::oidc::upstream::{Admits, AuthMethod, SCOPE, Upstream};
 
 /// What it is called at the first provider: in addresses, and on the button.
 const ID: &str = "house";
@@ -53,7 +53,6 @@ impl House {
     /// that the first can frame there what only a browser can tell. (Of two ways to be told a server's would be taken.)
     pub fn client(&self, issuer: &Issuer) -> DeclaredClient {
         let upstream = self.upstream();
-        let back = format!("{CALLBACKS}/{ID}/signed_out");
         DeclaredClient {
             client_id: CLIENT_ID.to_owned(),
             client_secret: self.secret.clone(),
@@ -61,7 +60,7 @@ impl House {
                 client_name: Some(CLIENT_NAME.to_owned()),
                 client_uri: Some(issuer.endpoint("/")),
                 redirect_uris: vec![upstream.callback(issuer)],
-                post_logout_redirect_uris: vec![issuer.endpoint(&back)],
+                post_logout_redirect_uris: vec![upstream.signed_out(issuer)],
                 frontchannel_logout_uri: Some(upstream.frontchannel_logout_uri(issuer)),
                 frontchannel_logout_session_required: true,
                 skip_consent: true,

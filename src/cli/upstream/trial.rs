@@ -8,8 +8,8 @@ use crate::cli::show;
 use crate::flows::Provider;
 use crate::flows::upstream::trial::{self, Trial};
 use crate::oidc::discovery::JWKS;
+use crate::oidc::upstream::Upstream;
 use crate::oidc::upstream::metadata::{ALGORITHMS, Metadata};
-use crate::oidc::upstream::{CALLBACKS, Upstream};
 use crate::store::upstreams;
 
 #[derive(Serialize)]
@@ -95,7 +95,7 @@ impl Supports {
 
 /// What to register there, under the names of registration.
 #[derive(Serialize)]
-struct Register {
+pub(super) struct Register {
     redirect_uri: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     jwks_uri: Option<String>,
@@ -112,16 +112,15 @@ struct RegisterLogout {
 }
 
 impl Register {
-    fn at(provider: &Provider, upstream: &Upstream) -> Self {
+    pub(super) fn at(provider: &Provider, upstream: &Upstream) -> Self {
         let ours = &provider.config.issuer;
-        let below = |name: &str| ours.endpoint(&format!("{CALLBACKS}/{}/{name}", upstream.id));
         Self {
             redirect_uri: upstream.callback(ours),
             jwks_uri: (!upstream.auth_method.uses_secret()).then(|| ours.endpoint(JWKS)),
             logout: upstream.oauth2.is_none().then(|| RegisterLogout {
-                backchannel_logout_uri: below("backchannel_logout"),
-                frontchannel_logout_uri: below("frontchannel_logout"),
-                post_logout_redirect_uri: below("signed_out"),
+                backchannel_logout_uri: upstream.backchannel_logout_uri(ours),
+                frontchannel_logout_uri: upstream.frontchannel_logout_uri(ours),
+                post_logout_redirect_uri: upstream.signed_out(ours),
             }),
         }
     }

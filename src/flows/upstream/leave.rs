@@ -58,7 +58,8 @@ pub async fn elsewhere(
     let Some(upstream) = enabled.find(|known| known.issuer == from.issuer) else {
         return Ok(None);
     };
-    if upstream.sign_out == SignOut::Stay {
+    // Without ID tokens there is no way there that anybody knows of.
+    if upstream.sign_out == SignOut::Stay || upstream.oauth2.is_some() {
         return Ok(None);
     }
     let way = way(provider, &upstream, &from).await;

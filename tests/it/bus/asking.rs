@@ -73,6 +73,14 @@ async fn while_redis_knows_nothing_the_policy_of_the_service_decides() {
     let ada = Person::signed_in(&provider).await;
     comes_to_say(&strict, &ada.token, None).await;
     let token = ada.token.clone();
+    // A connection that was cut off meanwhile is no reason to know nothing.
+    let mut connection = redis.connection().await;
+    redis::cmd("CLIENT")
+        .arg(&["KILL", "TYPE", "normal", "SKIPME", "yes"])
+        .query_async::<redis::Value>(&mut connection)
+        .await
+        .unwrap();
+    assert_eq!(strict.check(&token).await.err(), None);
     redis.is_killed();
     comes_to_say(&strict, &token, Some(Refused::Stale)).await;
     comes_to_say(&lenient, &token, None).await;
@@ -92,4 +100,14 @@ async fn while_redis_knows_nothing_the_policy_of_the_service_decides() {
     comes_to_say(&strict, &other, Some(Refused::Stale)).await;
     assert_eq!(lenient.check(&other).await.err(), None);
     assert_eq!(lenient.check(&token).await.err(), Some(Refused::Revoked));
+    // Another issuer's list vouches for nobody, and denies nobody.
+    connection
+        .hset::<_, _, _, ()>(
+            format!("exeunt:{{{API}}}:state"),
+            "issuer",
+            "https://other.example",
+        )
+        .await
+        .unwrap();
+    assert_eq!(lenient.check(&token).await.err(), None);
 }

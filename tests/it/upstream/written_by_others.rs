@@ -125,12 +125,17 @@ impl Chain {
         }
     }
 
-    /// The way from the application to the other provider's answer, which is still to come to us.
-    async fn ask_there(&self, visitor: &Visitor) -> Answer {
+    /// The way from the application to the other provider's page, or to its answer where it has nothing to ask.
+    async fn go_there(&self, visitor: &Visitor) -> Answer {
         let page = open(visitor, &self.party.authorize_url(&[])).await;
         let button = page.form_of("#upstream-house").expect("there is a button");
         let sent = visitor.submit(&page, &button, &[]).await;
-        let page = visitor.follow(sent, &self.stranger.issuer).await;
+        visitor.follow(sent, &self.stranger.issuer).await
+    }
+
+    /// The way from the application to the other provider's answer, which is still to come to us.
+    async fn ask_there(&self, visitor: &Visitor) -> Answer {
+        let page = self.go_there(visitor).await;
         if !page.has("input[name=login]") {
             return page;
         }
@@ -267,5 +272,8 @@ async fn who_signs_out_here_leaves_at_a_provider_that_others_wrote_too() {
     let page = ada.follow(back, &chain.ours.issuer).await;
     assert_eq!(page.status, 200, "{page:?}");
     assert!(page.url.starts_with(&chain.ours.issuer), "{page:?}");
+    // She is out there, too: it asks who comes next.
+    let asked = chain.go_there(&ada).await;
+    assert!(asked.has("input[name=login]"), "{asked:?}");
     chain.close().await;
 }

@@ -61,7 +61,7 @@ impl Asking {
             names = self.names(token, claims, kids);
             shared.judge(token, claims, kids)
         })?;
-        match self.ask(&names, claims.iat).await {
+        match self.ask(&shared.expected.issuer, &names, claims.iat).await {
             Said::Denied => Err(Refused::Revoked),
             Said::NotDenied => Ok(claims),
             Said::Nothing => shared.is_fresh().map(|()| claims),
@@ -96,31 +96,44 @@ impl Asking {
         names
     }
 
-    async fn ask(&self, names: &[String], issued: i64) -> Said {
-        let Some(mut connection) = self.connection().await else {
-            return Said::Nothing;
-        };
-        let mut command = redis::cmd("MGET");
-        for name in names {
-            command.arg(name);
-        }
-        let answer: Result<Vec<Option<String>>, _> = command.query_async(&mut connection).await;
-        match answer {
-            Ok(values) => said(&values, issued),
-            Err(_unheard) => {
-                *self.connection.lock().await = Connection {
-                    is_there: None,
-                    failed: Some(Instant::now()),
-                };
-                Said::Nothing
+    async fn ask(&self, issuer: &str, names: &[String], issued: i64) -> Said {
+        loop {
+            let Some((mut connection, is_new)) = self.connection().await else {
+                return Said::Nothing;
+            };
+            let answer: Result<(Option<String>, Vec<Option<String>>), _> = redis::pipe()
+                .hget(format!("{}state", self.prefix), "issuer")
+                .cmd("MGET")
+                .arg(names)
+                .query_async(&mut connection)
+                .await;
+            let error = match answer {
+                Ok((whose, values)) => {
+                    return said(whose.map(|whose| whose == issuer), &values, issued);
+                }
+                Err(error) => error,
+            };
+            let is_over =
+                error.is_timeout() || error.is_io_error() || error.is_connection_dropped();
+            if !is_over {
+                // It says no, and it will over another connection.
+                return Said::Nothing;
+            }
+            let mut known = self.connection.lock().await;
+            known.is_there = None;
+            // One that was kept may have been cut off long ago: another one is worth a try.
+            if is_new || error.is_timeout() {
+                known.failed = Some(Instant::now());
+                return Said::Nothing;
             }
         }
     }
 
-    async fn connection(&self) -> Option<MultiplexedConnection> {
+    /// A connection, and whether it was made for this question.
+    async fn connection(&self) -> Option<(MultiplexedConnection, bool)> {
         let mut known = self.connection.lock().await;
         if let Some(connection) = &known.is_there {
-            return Some(connection.clone());
+            return Some((connection.clone(), false));
         }
         if known.failed.is_some_and(|failed| failed.elapsed() < PAUSE) {
             return None;
@@ -133,7 +146,7 @@ impl Asking {
             .get_multiplexed_async_connection_with_config(&config)
             .await;
         match made {
-            Ok(connection) => Some(known.is_there.insert(connection).clone()),
+            Ok(connection) => Some((known.is_there.insert(connection).clone(), true)),
             Err(_away) => {
                 known.failed = Some(Instant::now());
                 None
@@ -142,12 +155,14 @@ impl Asking {
     }
 }
 
-/// What these values say of a token that was issued then. One that is not understood denies it.
-fn said(values: &[Option<String>], issued: i64) -> Said {
+/// What these values say of a token that was issued then, the first of which vouches for the others. One that is not
+/// understood denies it. `is_ours`: whether the list is of the token's issuer, if it says whose it is.
+fn said(is_ours: Option<bool>, values: &[Option<String>], issued: i64) -> Said {
     let denies = |value: &String| value.parse().map_or(true, |before: i64| issued < before);
-    match values.split_first() {
-        Some((_, rest)) if rest.iter().flatten().any(denies) => Said::Denied,
-        Some((Some(_alive), _)) => Said::NotDenied,
+    match (is_ours, values.split_first()) {
+        (Some(false), _) | (_, None) => Said::Nothing,
+        (_, Some((_, rest))) if rest.iter().flatten().any(denies) => Said::Denied,
+        (Some(true), Some((Some(_alive), _))) => Said::NotDenied,
         _ => Said::Nothing,
     }
 }
@@ -181,14 +196,27 @@ mod tests {
             (Some("later"), Said::Denied),
         ] {
             let all = values(&[Some("7"), None, value]);
-            assert_eq!(said(&all, 100), expected, "{value:?}");
+            assert_eq!(said(Some(true), &all, 100), expected, "{value:?}");
         }
     }
 
     #[test]
     fn what_nobody_vouches_for_may_deny_and_not_let_in() {
-        assert_eq!(said(&values(&[None, None]), 100), Said::Nothing);
-        assert_eq!(said(&values(&[None, Some("*")]), 100), Said::Denied);
-        assert_eq!(said(&[], 100), Said::Nothing);
+        for (is_ours, all, expected) in [
+            (Some(true), &[None, None][..], Said::Nothing),
+            (Some(true), &[None, Some("*")], Said::Denied),
+            (Some(true), &[], Said::Nothing),
+            (None, &[Some("7"), None], Said::Nothing),
+            (None, &[Some("7"), Some("*")], Said::Denied),
+            // Another issuer's list says nothing of ours.
+            (Some(false), &[Some("7"), None], Said::Nothing),
+            (Some(false), &[Some("7"), Some("*")], Said::Nothing),
+        ] {
+            assert_eq!(
+                said(is_ours, &values(all), 100),
+                expected,
+                "{is_ours:?} {all:?}"
+            );
+        }
     }
 }
