@@ -94,11 +94,18 @@ pub struct Named<'a> {
 }
 
 impl Named<'_> {
+    /// A session of the person's of which the provider told no `sid` may be any of theirs there.
     fn condition(self) -> Condition {
+        let of_session = self.sid.map(|sid| {
+            let unnamed = self.subject.map(|_| Column::Sid.is_null());
+            Condition::any()
+                .add(Column::Sid.eq(sid))
+                .add_option(unnamed)
+        });
         Condition::all()
             .add(Column::Issuer.eq(self.issuer))
             .add_option(self.subject.map(|subject| Column::Subject.eq(subject)))
-            .add_option(self.sid.map(|sid| Column::Sid.eq(sid)))
+            .add_option(of_session)
     }
 }
 
@@ -144,7 +151,7 @@ async fn find_some(
         .await?)
 }
 
-/// Whether a session is known there under this `sid` that is somebody else's than `subject`'s.
+/// Whether a session that goes on is known there under this `sid` and is somebody else's than `subject`'s.
 ///
 /// # Errors
 /// When the database fails.
@@ -159,6 +166,10 @@ pub async fn is_of_another(
         subject: None,
         sid: Some(sid),
     };
-    let other = named.condition().add(Column::Subject.ne(subject));
+    let session_id = Expr::col((Entity, Column::SessionId));
+    let other = named
+        .condition()
+        .add(Column::Subject.ne(subject))
+        .add(sessions::is_unended(session_id));
     Ok(Entity::find().filter(other).one(db).await?.is_some())
 }

@@ -105,11 +105,13 @@ pub async fn is_over(
     sent_at: Timestamp,
 ) -> Result<bool, StoreError> {
     let of_session = named.sid.map(|sid| Column::Sid.eq(sid));
+    // Who brings no `sid` may be in any session of theirs there.
+    let of_all = named.sid.map(|_| Column::Sid.is_null());
     let of_person = named.subject.map(|subject| {
         Condition::all()
-            .add(Column::Sid.is_null())
             .add(Column::Subject.eq(subject))
             .add(Column::ToldAt.gte(millis(sent_at)))
+            .add_option(of_all)
     });
     let over = Condition::any()
         .add_option(of_session)

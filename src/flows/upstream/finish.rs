@@ -173,7 +173,7 @@ async fn identify(
         id_token,
         refresh_token: tokens
             .refresh_token
-            .filter(|_| upstream.asks_for_refresh_tokens())
+            .filter(|_| upstream.asks_for_refresh_tokens() && upstream.oauth2.is_none())
             .map(SecretString::from),
     }))
 }

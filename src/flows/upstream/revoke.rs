@@ -157,9 +157,11 @@ async fn look(provider: &Provider) -> Result<bool, FlowError> {
 /// Those of them that no other node tries.
 async fn claim(
     provider: &Provider,
-    due: Vec<UpstreamToken>,
+    mut due: Vec<UpstreamToken>,
     now: Timestamp,
 ) -> Result<Vec<UpstreamToken>, FlowError> {
+    // In one order on every node, or two of them would wait for each other.
+    due.sort_by_key(|token| token.id);
     let mut claimed = Vec::with_capacity(due.len());
     let work = provider.begin_work().await?;
     for token in due {
@@ -226,6 +228,10 @@ async fn attempt(provider: &Provider, token: &UpstreamToken) -> Result<Outcome, 
     let Ok(answer) = answer else {
         return Ok(Outcome::Again(None));
     };
+    if matches!(answer.status, 401 | 403) {
+        // Our secret there is wrong, and may be right again.
+        return Ok(Outcome::Again(None));
+    }
     let now = provider.clock.now();
     let wait = |after: RetryAfter| after.moment(now) - now;
     // What statuses mean is the same as with notices.

@@ -125,7 +125,8 @@ impl Elsewhere {
         }
     }
 
-    /// Sends them back as this person in this session of there; answers what we say to that.
+    /// Sends them back as this person in this session of there, of which nothing is told where its name is empty; answers
+    /// what we say to that.
     pub async fn send_back(
         &self,
         provider: &Provider,
@@ -134,10 +135,13 @@ impl Elsewhere {
         (sub, sid): (&str, &str),
     ) -> Answer {
         let now = provider.flows().clock.now().timestamp();
-        let claims = json!({
+        let mut claims = json!({
             "iss": self.issuer(), "sub": sub, "aud": "exeunt", "iat": now, "exp": now + 300, "auth_time": now,
-            "nonce": sent.nonce, "sid": sid,
+            "nonce": sent.nonce,
         });
+        if !sid.is_empty() {
+            claims["sid"] = sid.into();
+        }
         let id_token = self.key.sign(&self.key.header(), &claims);
         let tokens = json!({ "access_token": "a", "token_type": "Bearer", "id_token": id_token });
         self.publish("/token", &tokens);

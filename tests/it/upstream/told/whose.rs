@@ -30,6 +30,45 @@ async fn a_token_that_names_a_session_ends_that_one_alone() {
     stage.close().await;
 }
 
+/// Attack 62: an upstream that names sessions in its logout tokens alone is not told in vain that all is over.
+#[actix_web::test]
+async fn a_session_of_which_no_sid_was_told_ends_by_a_token_that_names_its_person_too() {
+    let stage = Stage::set().await;
+    let (unnamed, other, grace) = (Visitor::default(), Visitor::default(), Visitor::default());
+    stage.sign_in(&unnamed, (ADA, "")).await;
+    stage.sign_in(&other, (ADA, "s-2")).await;
+    stage.sign_in(&grace, ("grace-there", "")).await;
+    let told = stage.tell_of(&[("sid", "s-1")], "j1").await;
+    assert_eq!(told.status, 200, "{told:?}");
+    assert!(stage.is_in(&unnamed).await);
+    let told = stage.tell_of(&[("sid", "s-1"), ("sub", ADA)], "j2").await;
+    assert_eq!(told.status, 200, "{told:?}");
+    assert!(!stage.is_in(&unnamed).await);
+    assert!(stage.is_in(&other).await && stage.is_in(&grace).await);
+    stage.close().await;
+}
+
+/// A name that the upstream gave to somebody's session before is no reason to refuse whose it is now.
+#[actix_web::test]
+async fn a_sid_that_is_used_again_ends_the_session_that_it_names_now() {
+    let stage = Stage::set().await;
+    let (ada, grace) = (Visitor::default(), Visitor::default());
+    stage.sign_in(&ada, (ADA, "s-1")).await;
+    let left = ada.get(&stage.scene.provider.url("/end_session")).await;
+    let left = ada
+        .submit(&left, &left.form_of("#sign-out").unwrap(), &[])
+        .await;
+    ada.follow(left, &stage.scene.provider.issuer).await;
+    assert!(!stage.is_in(&ada).await);
+    stage.sign_in(&grace, ("grace-there", "s-1")).await;
+    let told = stage
+        .tell_of(&[("sid", "s-1"), ("sub", "grace-there")], "j1")
+        .await;
+    assert_eq!(told.status, 200, "{told:?}");
+    assert!(!stage.is_in(&grace).await);
+    stage.close().await;
+}
+
 /// Attack 57, attack 62: of the person's sessions those that came from there, all of them; one that began here is another
 /// matter, though she has shown in it who she is there.
 #[actix_web::test]
