@@ -129,7 +129,6 @@ async fn p2_who_holds_an_application_joins_it_before_it_is_shut_out_and_is_named
             .await
             .unwrap()
     };
-    let now = provider.clock.now();
     let tx = provider.database.begin().await.unwrap();
     let held = clients::hold_enabled(&tx, "visiting").await.unwrap();
     assert!(held.is_some());
@@ -148,6 +147,8 @@ async fn p2_who_holds_an_application_joins_it_before_it_is_shut_out_and_is_named
         soon.await.is_err(),
         "it waits for whoever holds the application"
     );
+    // They join after it was asked for, and before it counts.
+    let now = provider.clock.now();
     let part = Participant {
         sid: provider.random.identifier(),
         session_id,

@@ -32,9 +32,12 @@ pub(in crate::flows) async fn order(
         }
         OrderScope::User(_) | OrderScope::OthersOf { .. } | OrderScope::All => None,
     };
+    let mut now = now;
     if let Some((user_id, client_id)) = at_client {
         // Nobody joins between our look at what there is and the order's commit.
         clients::lock(tx, client_id).await?;
+        // Who joined while we waited for that is meant too.
+        now = now.max(provider.clock.now());
         let of = Of::UnredeemedAtClient { user_id, client_id };
         grants::revoke(tx, &[of], now).await?;
     }
