@@ -10,6 +10,7 @@ use super::section::{Mistake, Section};
 use crate::oidc::issuer::Issuer;
 use crate::oidc::registration::Networks;
 use crate::oidc::upstream::leaving::SignOut;
+use crate::oidc::upstream::metadata;
 use crate::oidc::upstream::oauth2::{self, OAuth2};
 use crate::oidc::upstream::{self, Admits, AuthMethod, SCOPE, Upstream};
 
@@ -234,7 +235,7 @@ fn kind(text: &str) -> Result<bool, Mistake> {
 fn oauth2(table: &Section<'_, '_>, is_oauth2: bool) -> Option<OAuth2> {
     let endpoint = |key| {
         let mend = "Write the whole address, as its documentation has it.";
-        let read = table.text(key, checked(oauth2::check_endpoint, mend));
+        let read = table.text(key, checked(metadata::check_endpoint, mend));
         match (table.is_set(key), is_oauth2) {
             (false, true) => table.refuse(
                 key,

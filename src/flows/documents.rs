@@ -86,32 +86,64 @@ struct Known<T> {
 struct Used<T> {
     at: u64,
     entry: Arc<tokio::sync::Mutex<Entry<T>>>,
+    shelf: Arc<Shelf<T>>,
 }
 
+/// Locked while the server is asked.
 struct Entry<T> {
     /// When the server was last asked.
     asked_at: Option<Timestamp>,
     /// Likewise, if nothing came of it.
     failed_at: Option<Timestamp>,
-    held: Option<Held<T>>,
+    shelf: Arc<Shelf<T>>,
 }
+
+/// What is held, for whoever does not wait until the server has answered.
+struct Shelf<T>(Mutex<Option<Held<T>>>);
 
 struct Held<T> {
     document: Arc<T>,
     fresh_until: Timestamp,
 }
 
-impl<T> Entry<T> {
-    /// The document, if it is fresh or nearly so.
-    fn usable(&self, now: Timestamp) -> Option<Arc<T>> {
-        let held = self.held.as_ref();
-        held.filter(|held| now < held.fresh_until + GRACE)
+impl<T> Shelf<T> {
+    /// The document, if it was fresh less than `grace` ago.
+    fn within(&self, grace: TimeDelta, now: Timestamp) -> Option<Arc<T>> {
+        let held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let held = held.as_ref();
+        held.filter(|held| now < held.fresh_until + grace)
             .map(|held| Arc::clone(&held.document))
     }
 
-    fn is_fresh(&self, now: Timestamp) -> bool {
-        let held = self.held.as_ref();
-        held.is_some_and(|held| now < held.fresh_until)
+    /// Whether there is another document than this.
+    fn is_other(&self, than: &Arc<T>) -> bool {
+        let held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let held = held.as_ref();
+        held.is_some_and(|held| !Arc::ptr_eq(&held.document, than))
+    }
+
+    fn put(&self, held: Held<T>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(held);
+    }
+}
+
+impl<T> Entry<T> {
+    /// The document, if it is fresh or nearly so.
+    fn usable(&self, now: Timestamp) -> Option<Arc<T>> {
+        self.shelf.within(GRACE, now)
+    }
+
+    /// Whether the server is not asked again, for what came of the last time still counts.
+    fn is_settled(&self, wanted: &Wanted<'_, T>, now: Timestamp) -> bool {
+        match wanted {
+            Wanted::Current => {
+                let is_fresh = self.shelf.within(TimeDelta::zero(), now).is_some();
+                is_fresh || is_within(AGAIN, self.failed_at, now)
+            }
+            Wanted::NewerThan(old) => {
+                self.shelf.is_other(old) || is_within(SELDOM, self.asked_at, now)
+            }
+        }
     }
 }
 
@@ -172,6 +204,30 @@ impl<T: Send + Sync + 'static> Documents<T> {
         Ok(found.filter(|found| !Arc::ptr_eq(found, old)))
     }
 
+    /// The document that is held, at once and whatever its server does, if it was fresh less than a day ago. A newer one is
+    /// asked for where it is time, for those who come after.
+    ///
+    /// # Errors
+    /// As [`Documents::current`].
+    pub(super) fn held<'a>(
+        self: &Arc<Self>,
+        provider: &Provider,
+        publisher: impl Into<Publisher<'a>>,
+        url: &str,
+    ) -> Result<Option<Arc<T>>, FlowError> {
+        let publisher = publisher.into();
+        let now = provider.clock.now();
+        let (entry, shelf) = self.entry(publisher, url);
+        // Where it is locked somebody asks.
+        if let Ok(entry) = entry.try_lock_owned()
+            && !entry.is_settled(&Wanted::Current, now)
+        {
+            let outbound = provider.outbound.within(publisher.private_networks)?;
+            tokio::spawn(Arc::clone(self).fetch(entry, outbound, url.to_owned(), now));
+        }
+        Ok(shelf.within(LONGEST, now))
+    }
+
     /// Whether the document that is held was asked for at that moment or later: what is not in it by then was not
     /// published.
     pub(super) async fn is_since<'a>(
@@ -180,7 +236,8 @@ impl<T: Send + Sync + 'static> Documents<T> {
         url: &str,
         moment: Timestamp,
     ) -> bool {
-        let entry = self.entry(publisher.into(), url).lock_owned().await;
+        let (entry, _) = self.entry(publisher.into(), url);
+        let entry = entry.lock_owned().await;
         entry.failed_at.is_none() && entry.asked_at.is_some_and(|at| at >= moment)
     }
 
@@ -193,16 +250,9 @@ impl<T: Send + Sync + 'static> Documents<T> {
     ) -> Result<Option<Arc<T>>, FlowError> {
         let now = provider.clock.now();
         // Held while the server is asked, so that who comes meanwhile waits for that answer.
-        let entry = self.entry(publisher, url).lock_owned().await;
-        let settled = match wanted {
-            Wanted::Current => entry.is_fresh(now) || is_within(AGAIN, entry.failed_at, now),
-            Wanted::NewerThan(old) => {
-                let held = entry.held.as_ref();
-                let other = held.is_some_and(|held| !Arc::ptr_eq(&held.document, old));
-                other || is_within(SELDOM, entry.asked_at, now)
-            }
-        };
-        if settled {
+        let (entry, _) = self.entry(publisher, url);
+        let entry = entry.lock_owned().await;
+        if entry.is_settled(wanted, now) {
             return Ok(entry.usable(now));
         }
         let outbound = provider.outbound.within(publisher.private_networks)?;
@@ -224,7 +274,7 @@ impl<T: Send + Sync + 'static> Documents<T> {
         match self.ask(&outbound, &url).await {
             Ok((document, fresh_for)) => {
                 let fresh_for = fresh_for.unwrap_or(self.kind.unsaid);
-                entry.held = Some(Held {
+                entry.shelf.put(Held {
                     document: Arc::new(document),
                     fresh_until: now + fresh_for.clamp(self.kind.least, LONGEST),
                 });
@@ -252,14 +302,18 @@ impl<T: Send + Sync + 'static> Documents<T> {
         Ok((document, answer.fresh_for))
     }
 
-    fn entry(&self, publisher: Publisher<'_>, url: &str) -> Arc<tokio::sync::Mutex<Entry<T>>> {
+    fn entry(
+        &self,
+        publisher: Publisher<'_>,
+        url: &str,
+    ) -> (Arc<tokio::sync::Mutex<Entry<T>>>, Arc<Shelf<T>>) {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         known.uses += 1;
         let at = known.uses;
         let name = (publisher.name.to_owned(), url.to_owned());
         if let Some(used) = known.entries.get_mut(&name) {
             used.at = at;
-            return Arc::clone(&used.entry);
+            return (Arc::clone(&used.entry), Arc::clone(&used.shelf));
         }
         if known.entries.len() >= MOST {
             let oldest = known.entries.iter().min_by_key(|(_, used)| used.at);
@@ -267,16 +321,18 @@ impl<T: Send + Sync + 'static> Documents<T> {
                 known.entries.remove(&name);
             }
         }
+        let shelf = Arc::new(Shelf(Mutex::new(None)));
         let entry = Arc::new(tokio::sync::Mutex::new(Entry {
             asked_at: None,
             failed_at: None,
-            held: None,
+            shelf: Arc::clone(&shelf),
         }));
         let used = Used {
             at,
             entry: Arc::clone(&entry),
+            shelf: Arc::clone(&shelf),
         };
         known.entries.insert(name, used);
-        entry
+        (entry, shelf)
     }
 }

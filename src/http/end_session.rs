@@ -13,7 +13,7 @@ use super::pages::{
 use super::upstream_leaving::{self, Left};
 use super::visitor::Visitor;
 use super::{check_session, cookies, leaving, parked};
-use crate::flows::upstream::leave::elsewhere;
+use crate::flows::upstream::leave::{deadline_there, elsewhere};
 use crate::flows::{authorize, end_session, watching};
 use crate::oidc::client::Client;
 use crate::oidc::discovery::END_SESSION;
@@ -287,12 +287,13 @@ async fn leave(
         }
         None => end_session::end_session(provider, session.id, Cause::Logout).await?,
     };
-    let deadline = provider.clock.now() + provider.config.logout.grace;
+    let now = provider.clock.now();
+    let deadline = now + provider.config.logout.grace;
     let (mut told, elsewhere) = tokio::try_join!(
         end_session::wait_for_receipts(provider, session.id, deadline),
         async {
             match only {
-                None => elsewhere(provider, session.id).await,
+                None => elsewhere(provider, session.id, Some(deadline_there(provider, now))).await,
                 Some(_) => Ok(None),
             }
         },

@@ -9,7 +9,7 @@ use super::error::{PageError, see_other, there};
 use super::pages::{self, ElsewhereState, Form};
 use super::visitor::Visitor;
 use super::{leaving, methods, upstream};
-use crate::flows::upstream::leave::{Elsewhere, come_back, elsewhere, send};
+use crate::flows::upstream::leave::{Elsewhere, come_back, deadline_there, elsewhere, send};
 use crate::flows::watching::{self, Watched};
 use crate::oidc::params::Params;
 use crate::oidc::upstream::leaving::SignOut;
@@ -148,7 +148,11 @@ async fn go(
     // Whoever has signed in here since came from there perhaps, and must not be signed out for another (attack 72).
     let elsewhere = match visitor.session().await? {
         Some(_) => None,
-        None => elsewhere(&visitor.provider, leaving.session_id).await?,
+        None => {
+            let provider = &visitor.provider;
+            let deadline = deadline_there(provider, provider.clock.now());
+            elsewhere(provider, leaving.session_id, Some(deadline)).await?
+        }
     };
     let elsewhere = elsewhere.filter(|known| is_meant(known.upstream.sign_out));
     let location = match (elsewhere, &visitor.leaving_cookie) {
@@ -201,7 +205,8 @@ async fn shown(
     leaving: &Leaving,
     leads_on: bool,
 ) -> Result<Option<pages::Elsewhere>, PageError> {
-    let Some(known) = elsewhere(&visitor.provider, leaving.session_id).await? else {
+    // A page waits for nobody (P4): it says what is known.
+    let Some(known) = elsewhere(&visitor.provider, leaving.session_id, None).await? else {
         return Ok(None);
     };
     let goes = leads_on && known.upstream.sign_out == SignOut::Go;

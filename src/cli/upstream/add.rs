@@ -14,6 +14,7 @@ use crate::cli::show;
 use crate::flows::Provider;
 use crate::flows::people::NotDone;
 use crate::flows::upstream::known;
+use crate::oidc::upstream::metadata;
 use crate::oidc::upstream::oauth2::{self, OAuth2};
 use crate::oidc::upstream::{self, Admits, SCOPE, Upstream};
 
@@ -132,7 +133,7 @@ fn endpoints(wanted: &UpstreamAdd, problems: &mut Vec<(&str, String)>) -> Option
         ("--userinfo-endpoint", &wanted.userinfo_endpoint),
     ] {
         let problem = match (endpoint, is_oauth2) {
-            (Some(text), true) => oauth2::check_endpoint(text).err(),
+            (Some(text), true) => metadata::check_endpoint(text).err(),
             (None, true) => Some("it is missing".to_owned()),
             (Some(_), false) => Some("it is for --kind oauth2".to_owned()),
             (None, false) => None,

@@ -8,18 +8,24 @@ use secrecy::{ExposeSecret as _, SecretString};
 use uuid::Uuid;
 
 use super::admit::id_token_sealed_for;
-use super::metadata_of;
+use super::{known_metadata_of, metadata_of};
+use crate::clock::Timestamp;
 use crate::flows::{FlowError, Provider};
 use crate::jose::HashPurpose;
 use crate::oidc::logout::Cause;
 use crate::oidc::upstream::Upstream;
 use crate::oidc::upstream::leaving::{self, SignOut};
-use crate::oidc::upstream::metadata::Metadata;
+use crate::oidc::upstream::metadata::{Metadata, check_endpoint};
 use crate::store::session_upstreams::SessionUpstream;
 use crate::store::{self, leavings, session_upstreams, sessions, upstreams};
 
-/// How long a person waits for what an upstream says of itself, where that is not known already.
+/// The longest that a person waits for what an upstream says of itself, where that is not known already.
 const GRACE: TimeDelta = TimeDelta::milliseconds(500);
+
+/// Until when to wait, of somebody who signs out or asks to be taken there: within the grace for receipts (P4).
+pub fn deadline_there(provider: &Provider, now: Timestamp) -> Timestamp {
+    now + provider.config.logout.grace.min(GRACE)
+}
 
 /// Where a session came from that is over.
 #[derive(Debug)]
@@ -39,12 +45,14 @@ pub struct Way {
 
 /// Where the session came from, and whether its person is to leave there too. None where they signed in here, where the
 /// upstream is not in use any more or has told us itself that they left there, and where its policy is to let them stay.
+/// Where the upstream does not say how, that is waited for no longer than to the deadline; without one, not at all.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn elsewhere(
     provider: &Provider,
     session_id: Uuid,
+    deadline: Option<Timestamp>,
 ) -> Result<Option<Elsewhere>, FlowError> {
     let db = provider.database.read();
     let Some(from) = session_upstreams::find(db, session_id).await? else {
@@ -62,12 +70,17 @@ pub async fn elsewhere(
     if upstream.sign_out == SignOut::Stay || upstream.oauth2.is_some() {
         return Ok(None);
     }
-    let way = way(provider, &upstream, &from).await;
+    let way = way(provider, &upstream, &from, deadline).await;
     Ok(Some(Elsewhere { upstream, way }))
 }
 
 /// How to leave there. What can't be had is told to our log: nobody stays signed in here for it.
-async fn way(provider: &Provider, upstream: &Upstream, from: &SessionUpstream) -> Option<Way> {
+async fn way(
+    provider: &Provider,
+    upstream: &Upstream,
+    from: &SessionUpstream,
+    deadline: Option<Timestamp>,
+) -> Option<Way> {
     let none = |why: &str| {
         tracing::warn!(
             upstream = upstream.id,
@@ -76,11 +89,12 @@ async fn way(provider: &Provider, upstream: &Upstream, from: &SessionUpstream) -
         );
         None
     };
-    let Some(metadata) = soon(provider, upstream).await else {
+    let Some(metadata) = soon(provider, upstream, deadline).await else {
         return none("it does not say how in time");
     };
     let endpoint = metadata.end_session_endpoint.clone();
-    let Some(end_session_endpoint) = endpoint.filter(|endpoint| leaving::is_fit(endpoint)) else {
+    let Some(end_session_endpoint) = endpoint.filter(|endpoint| check_endpoint(endpoint).is_ok())
+    else {
         return none("it has no end session endpoint");
     };
     let associated = id_token_sealed_for(from.session_id);
@@ -95,15 +109,23 @@ async fn way(provider: &Provider, upstream: &Upstream, from: &SessionUpstream) -
     })
 }
 
-/// What it says of itself, if that is known or comes soon. It is asked all the same: the next one knows.
-async fn soon(provider: &Provider, upstream: &Upstream) -> Option<Arc<Metadata>> {
-    tokio::select! {
-        found = metadata_of(provider, upstream) => found.unwrap_or_else(|error| {
-            tracing::error!(%error, upstream = upstream.id, "an upstream can't be asked");
-            None
-        }),
-        () = provider.clock.sleep_until(provider.clock.now() + GRACE) => None,
-    }
+/// What it says of itself, if that is known or comes in time. It is asked all the same: the next one knows.
+async fn soon(
+    provider: &Provider,
+    upstream: &Upstream,
+    deadline: Option<Timestamp>,
+) -> Option<Arc<Metadata>> {
+    let found = match (known_metadata_of(provider, upstream), deadline) {
+        (Ok(None), Some(deadline)) => tokio::select! {
+            found = metadata_of(provider, upstream) => found,
+            () = provider.clock.sleep_until(deadline) => Ok(None),
+        },
+        (known, _) => known,
+    };
+    found.unwrap_or_else(|error| {
+        tracing::error!(%error, upstream = upstream.id, "an upstream can't be asked");
+        None
+    })
 }
 
 /// Sends the browser with this handle there to leave; answers the address, which nobody else may see. None when the handle

@@ -131,14 +131,31 @@ pub(super) async fn metadata_of(
         .upstream_metadata
         .current(provider, publisher(upstream), &address)
         .await?;
-    let Some(found) = found else {
-        return Ok(None);
-    };
+    Ok(found.filter(|found| is_its_own(found, upstream)))
+}
+
+/// The same, if it is known already, be it a little old: nobody waits for it.
+fn known_metadata_of(
+    provider: &Provider,
+    upstream: &Upstream,
+) -> Result<Option<Arc<Metadata>>, FlowError> {
+    let address = metadata::address(&upstream.issuer);
+    let held = provider
+        .upstream_metadata
+        .held(provider, publisher(upstream), &address)?;
+    Ok(held.filter(|held| is_its_own(held, upstream)))
+}
+
+fn is_its_own(found: &Metadata, upstream: &Upstream) -> bool {
     if found.issuer != upstream.issuer {
         tracing::warn!(upstream = upstream.id, "its metadata name another issuer");
-        return Ok(None);
+        return false;
     }
-    Ok(Some(found))
+    let unfit = found.unfit_endpoints();
+    if !unfit.is_empty() {
+        tracing::warn!(upstream = upstream.id, ?unfit, "its metadata lead nowhere");
+    }
+    unfit.is_empty()
 }
 
 fn publisher(upstream: &Upstream) -> Publisher<'_> {

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::{END_ALL, END_SESSION, PATH, acting, to_sign_in};
 use crate::clock::Timestamp;
 use crate::flows::end_session;
-use crate::flows::upstream::leave::elsewhere;
+use crate::flows::upstream::leave::{deadline_there, elsewhere};
 use crate::flows::watching::Watched;
 use crate::http::error::{PageError, see_other};
 use crate::http::upstream_leaving::{self, Left};
@@ -77,10 +77,11 @@ async fn leave(
         Some(known) if !ended => known.ended_at.unwrap_or(began_at),
         _ => began_at,
     };
-    let deadline = provider.clock.now() + provider.config.logout.grace;
+    let now = provider.clock.now();
+    let deadline = now + provider.config.logout.grace;
     let (mut told, elsewhere) = tokio::try_join!(
         end_session::wait_for_receipts(provider, session.id, deadline),
-        elsewhere(provider, session.id),
+        elsewhere(provider, session.id, Some(deadline_there(provider, now))),
     )?;
     told.retain(|delivery| delivery.created_at >= began_at);
     let all_confirmed = told

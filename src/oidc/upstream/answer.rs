@@ -18,6 +18,7 @@ use serde_json::{Map, Value};
 
 use super::Upstream;
 use crate::clock::Timestamp;
+use crate::oidc::json;
 use crate::oidc::params::Params;
 
 /// How much their clock may differ from ours.
@@ -199,7 +200,7 @@ pub fn verify(id_token: &str, expected: &Expected<'_>) -> Result<Vouched, Unbeli
         }
     }
     let Some(claims) = payload(id_token) else {
-        return unbelievable("its ID token has no claims");
+        return unbelievable("its ID token has no claims, or one of them twice");
     };
     vouched(claims, upstream)
 }
@@ -275,11 +276,10 @@ fn is_clean(text: &str) -> bool {
     !text.chars().any(char::is_control)
 }
 
-/// The claims of a compact JWS, whoever signed it.
+/// The claims of a compact JWS, whoever signed it. Of a name that stands twice, others may have read the other value.
 fn payload(token: &str) -> Option<Map<String, Value>> {
     let payload = token.split('.').nth(1)?;
-    let json = URL_SAFE_NO_PAD.decode(payload).ok()?;
-    serde_json::from_slice(&json).ok()
+    json::object(&URL_SAFE_NO_PAD.decode(payload).ok()?)
 }
 
 /// Adds what userinfo says (Core §5.3.2), which must be about the same person; the ID token outranks it.
@@ -287,8 +287,8 @@ fn payload(token: &str) -> Option<Map<String, Value>> {
 /// # Errors
 /// When it is about somebody else, or nothing that can be read.
 pub fn with_userinfo(mut vouched: Vouched, body: &[u8]) -> Result<Vouched, Unbelievable> {
-    let Ok(mut claims) = serde_json::from_slice::<Map<String, Value>>(body) else {
-        return unbelievable("its userinfo is no JSON object");
+    let Some(mut claims) = json::object(body) else {
+        return unbelievable("its userinfo is no JSON object in which no name occurs twice");
     };
     if claims.get("sub").and_then(Value::as_str) != Some(&vouched.subject) {
         return unbelievable("its userinfo is about somebody else");

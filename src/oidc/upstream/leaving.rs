@@ -2,7 +2,6 @@
 //! and the address that the browser is sent to.
 
 use serde::{Deserialize, Serialize};
-use url::Url;
 
 use super::{CALLBACKS, Upstream};
 use crate::oidc::issuer::Issuer;
@@ -51,16 +50,8 @@ impl Upstream {
     }
 }
 
-/// Whether a browser may be sent to this end session endpoint: it gets an ID token along.
-pub fn is_fit(end_session_endpoint: &str) -> bool {
-    Url::parse(end_session_endpoint).is_ok_and(|url| match url.scheme() {
-        "https" => true,
-        "http" => uri::is_loopback(&url),
-        _ => false,
-    })
-}
-
-/// The address to send the browser to, for one that [`is_fit`]. An ID token that makes it too long is left out: who asks
+/// The address to send the browser to; the endpoint is one that [`check_endpoint`](super::metadata::check_endpoint) lets
+/// pass, for an ID token goes along. An ID token that makes it too long is left out: who asks
 /// is then asked there whether they mean it (§2).
 pub fn address(
     upstream: &Upstream,

@@ -4,6 +4,7 @@ use chrono::TimeDelta;
 use serde::Deserialize;
 
 use super::AuthMethod;
+use crate::oidc::uri;
 
 /// The part of its metadata that we use.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -43,6 +44,19 @@ pub fn address(issuer: &str) -> String {
     format!("{issuer}/.well-known/openid-configuration")
 }
 
+/// Checks an endpoint of an upstream's, where people or secrets of ours are sent: an https URL, or one of this machine.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn check_endpoint(text: &str) -> Result<(), String> {
+    let url = uri::absolute(text)?;
+    match url.scheme() {
+        "https" => Ok(()),
+        "http" if uri::is_loopback(&url) => Ok(()),
+        _ => Err("it is no https URL; plain http is for localhost alone".to_owned()),
+    }
+}
+
 /// How far apart two clocks may be before it is said.
 const APART: TimeDelta = TimeDelta::seconds(60);
 
@@ -72,9 +86,24 @@ impl Metadata {
         serde_json::from_slice(json).ok()
     }
 
+    /// What is wrong with where it sends people, and us, to sign somebody in; in words.
+    pub fn unfit_endpoints(&self) -> Vec<String> {
+        let needed = [
+            ("authorization_endpoint", Some(&self.authorization_endpoint)),
+            ("token_endpoint", Some(&self.token_endpoint)),
+            ("jwks_uri", Some(&self.jwks_uri)),
+            ("userinfo_endpoint", self.userinfo_endpoint.as_ref()),
+        ];
+        let checked = needed.into_iter().filter_map(|(name, endpoint)| {
+            let why = check_endpoint(endpoint?).err()?;
+            Some(format!("its {name}: {why}"))
+        });
+        checked.collect()
+    }
+
     /// What does not fit, so that nobody can sign in; in words.
     pub fn misfits(&self, issuer: &str, method: AuthMethod) -> Vec<String> {
-        let mut misfits = Vec::new();
+        let mut misfits = self.unfit_endpoints();
         if self.issuer != issuer {
             misfits.push(format!(
                 "it calls itself {}, not {issuer}: write that as issuer",

@@ -2,10 +2,10 @@
 //! userinfo names.
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::answer::{Unbelievable, Vouched, is_name};
-use crate::oidc::uri;
+use crate::oidc::json;
 
 /// The claim that names who somebody is, where nothing else is said.
 pub const SUBJECT: &str = "sub";
@@ -23,27 +23,15 @@ pub struct OAuth2 {
     pub subject_claim: String,
 }
 
-/// Checks an endpoint: an https URL, or one of this machine.
-///
-/// # Errors
-/// What is wrong with it.
-pub fn check_endpoint(text: &str) -> Result<(), String> {
-    let url = uri::absolute(text)?;
-    match url.scheme() {
-        "https" => Ok(()),
-        "http" if uri::is_loopback(&url) => Ok(()),
-        _ => Err("it is no https URL; plain http is for localhost alone".to_owned()),
-    }
-}
-
 /// Who somebody is, as userinfo says it. The access token that it was asked with came for our own code, so it is nobody
 /// else's. Of when and how they signed in nobody says anything, whatever the claims are called.
 ///
 /// # Errors
 /// When it names nobody, or is nothing that can be read.
 pub fn vouched(body: &[u8], provider: &OAuth2) -> Result<Vouched, Unbelievable> {
-    let Ok(claims) = serde_json::from_slice::<Map<String, Value>>(body) else {
-        return Err(Unbelievable("its userinfo is no JSON object".to_owned()));
+    let Some(claims) = json::object(body) else {
+        let why = "its userinfo is no JSON object in which no name occurs twice";
+        return Err(Unbelievable(why.to_owned()));
     };
     let subject = match claims.get(&provider.subject_claim) {
         Some(Value::String(text)) => Some(text.clone()),

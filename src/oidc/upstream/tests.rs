@@ -1,9 +1,9 @@
 use serde_json::{Value, json};
 
 use super::answer::{Brought, Problem, brought};
-use super::leaving::{self, is_fit};
-use super::metadata::{Metadata, clock_problem};
-use super::oauth2::{OAuth2, check_endpoint, vouched};
+use super::leaving;
+use super::metadata::{Metadata, check_endpoint, clock_problem};
+use super::oauth2::{OAuth2, vouched};
 use super::person::{claims, is_admitted, username};
 use super::request::{Fresh, Wanted, address, auth_time};
 use super::*;
@@ -248,26 +248,6 @@ fn an_issuer_of_others_may_end_in_a_slash_and_nothing_else_odd() {
     }
 }
 
-/// An ID token goes along, so it goes where others listen less; and no script is run by going.
-#[test]
-fn a_browser_is_sent_to_leave_over_https_or_on_its_own_machine() {
-    for fit in [
-        "https://id.house.example/logout?tenant=7",
-        "http://localhost:1/logout",
-    ] {
-        assert!(is_fit(fit), "{fit}");
-    }
-    for unfit in [
-        "http://id.house.example/logout",
-        "javascript:alert(1)",
-        "data:text/html,x",
-        "/logout",
-        "",
-    ] {
-        assert!(!is_fit(unfit), "{unfit}");
-    }
-}
-
 #[test]
 fn an_id_token_that_makes_the_address_too_long_stays_here() {
     let ours = Issuer::parse("https://id.example").unwrap();
@@ -385,6 +365,7 @@ fn who_is_no_openid_provider_is_asked_nothing_that_only_one_knows() {
     }
 }
 
+/// Codes, secrets and ID tokens go there, so they go where others listen less; and no script is run by going.
 #[test]
 fn an_endpoint_is_an_https_url_or_on_this_machine() {
     for sound in ["https://a.example/t?x=1", "http://localhost:1/t"] {
@@ -394,8 +375,11 @@ fn an_endpoint_is_an_https_url_or_on_this_machine() {
         "http://a.example/t",
         "https://a@b.example/t",
         "https://a.example/t#x",
-        "/t",
+        "javascript:alert(1)",
+        "data:text/html,x",
         "ftp://a.example/t",
+        "/t",
+        "",
     ] {
         assert!(check_endpoint(unsound).is_err(), "{unsound}");
     }

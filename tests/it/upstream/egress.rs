@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use exeunt::oidc::upstream::Upstream;
-use serde_json::json;
+use serde_json::{Value, json};
 use url::Url;
 
 use super::house;
@@ -139,6 +139,45 @@ async fn whatever_a_house_answers_people_are_told_soon_and_nothing_else_is_asked
         "{:?}",
         began.elapsed()
     );
+    ours.provider.stop().await;
+}
+
+/// Attack 79: what a house says of itself sends nobody, and none of our secrets, where others listen, or runs a script.
+#[actix_web::test]
+async fn nobody_is_sent_where_no_endpoint_may_be() {
+    let publisher = Publisher::open().await;
+    let names = [
+        "authorization_endpoint",
+        "token_endpoint",
+        "jwks_uri",
+        "userinfo_endpoint",
+    ];
+    let addresses = [
+        "http://marker.example/e",
+        "javascript:alert(1)",
+        "https://marker.example/e#x",
+    ];
+    let mut upstreams = Vec::new();
+    for name in names {
+        for (number, address) in addresses.into_iter().enumerate() {
+            let id = format!("{}-{number}", name.replace('_', "-"));
+            let Document::Text(said, _) = says(&publisher, &id) else {
+                unreachable!("it says a text");
+            };
+            let mut said: Value = serde_json::from_str(&said).unwrap();
+            said[name] = address.into();
+            let said = Document::Text(said.to_string(), "");
+            publisher.publish(&format!("/{id}/{DISCOVERY}"), said);
+            upstreams.push(at(&publisher, &id));
+        }
+    }
+    let ids: Vec<_> = upstreams.iter().map(|known| known.id.clone()).collect();
+    let ours = Ours::with(upstreams, |wish| wish).await;
+    for id in ids {
+        let answer = press(&ours, &Visitor::default(), &id).await;
+        assert_eq!(answer.status, 502, "{id}: {answer:?}");
+        assert!(notice(&answer).contains("does not answer"), "{id}");
+    }
     ours.provider.stop().await;
 }
 

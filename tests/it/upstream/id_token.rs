@@ -3,7 +3,8 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::DateTime;
-use exeunt::oidc::upstream::answer::{Expected, Unbelievable, Vouched, verify};
+use exeunt::oidc::upstream::answer::{Expected, Unbelievable, Vouched, verify, with_userinfo};
+use exeunt::oidc::upstream::oauth2::{self, OAuth2};
 use openidconnect::core::CoreJsonWebKeySet;
 use serde_json::{Value, json};
 
@@ -84,6 +85,48 @@ fn an_id_token_with_anything_wrong_with_it_is_not_believed() {
     ] {
         let why = read(&key, &token(&broken)).expect_err(&broken.to_string());
         assert!(!why.to_string().contains("marker"), "{why}");
+    }
+}
+
+/// Attack 31: of a name that stands twice, others may have read the other value.
+#[test]
+fn an_id_token_that_says_something_twice_is_not_believed() {
+    let key = ClientKey::generate();
+    let (header, once) = (key.header().to_string(), sound().to_string());
+    let token = |claims: &str| key.sign_text(&header, claims);
+    assert!(read(&key, &token(&once)).is_ok());
+    for twice in [
+        once.replacen('{', r#"{"email_verified":true,"email_verified":false,"#, 1),
+        once.replacen('{', r#"{"address":{"country":"A","country":"B"},"#, 1),
+        once.replacen('{', r#"{"sub":"ada","#, 1),
+    ] {
+        assert!(read(&key, &token(&twice)).is_err(), "{twice}");
+    }
+}
+
+/// The same of userinfo, be it beside an ID token or without one.
+#[test]
+fn userinfo_that_says_something_twice_is_not_believed() {
+    let key = ClientKey::generate();
+    let told = OAuth2 {
+        authorization_endpoint: format!("{ISSUER}/authorize"),
+        token_endpoint: format!("{ISSUER}/token"),
+        userinfo_endpoint: format!("{ISSUER}/userinfo"),
+        subject_claim: "sub".to_owned(),
+    };
+    let vouched = || read(&key, &key.sign(&key.header(), &sound())).unwrap();
+    let once = br#"{"sub":"ada","email":"ada@house.example"}"#;
+    assert!(with_userinfo(vouched(), once).is_ok());
+    assert!(oauth2::vouched(once, &told).is_ok());
+    for twice in [
+        r#"{"sub":"ada","sub":"ada"}"#,
+        r#"{"sub":"ada","email":"eve@house.example","email":"ada@house.example"}"#,
+    ] {
+        assert!(
+            with_userinfo(vouched(), twice.as_bytes()).is_err(),
+            "{twice}"
+        );
+        assert!(oauth2::vouched(twice.as_bytes(), &told).is_err(), "{twice}");
     }
 }
 

@@ -2,10 +2,12 @@
 
 use std::time::{Duration, Instant};
 
+use chrono::TimeDelta;
 use exeunt::oidc::upstream::leaving::SignOut;
 use serde_json::Value;
 
 use super::leaving::{END_SESSION, Street, home, home_with_state};
+use crate::support::eventually;
 use crate::support::front::{Instead, METADATA};
 use crate::support::ledger::{is_signed_in, open};
 use crate::support::relying_party::Tokens;
@@ -66,10 +68,34 @@ async fn p4_a_house_that_says_nothing_of_itself_does_not_keep_who_leaves() {
             let began = Instant::now();
             street.sign_out_in_vain(&tokens).await;
             let took = began.elapsed();
-            // Half a second for each page, and what a busy machine takes; what does not answer is given up after five.
+            // The grace, once, and what a busy machine takes; what does not answer is given up after five.
             assert!(took < Duration::from_secs(4), "{took:?}");
             street.close().await;
         }
+    }
+}
+
+/// P4: what it said of itself in the last day is enough, if it says nothing now.
+#[actix_web::test]
+async fn p4_a_house_that_said_yesterday_how_to_leave_it_is_left_at_once() {
+    for (hours, is_known) in [(5, true), (20, true), (72, false)] {
+        let street = Street::between(
+            |upstream| upstream.sign_out = SignOut::Go,
+            |wish| wish.manual_clock(),
+        )
+        .await;
+        let tokens = street.come(&[]).await;
+        street.front.answer(METADATA, Instead::Status(503));
+        street.houses.ours.advance(TimeDelta::hours(hours));
+        if is_known {
+            // The clock stands: whoever waited for it would wait for ever.
+            street.front.answer(METADATA, Instead::Hang);
+            let sent = street.sign_out(&tokens).await;
+            street.assert_goes_there(&sent);
+        } else {
+            street.sign_out_in_vain(&tokens).await;
+        }
+        street.close().await;
     }
 }
 
@@ -86,8 +112,15 @@ async fn a_house_that_answers_again_is_offered_again() {
     street.front.answer(METADATA, Instead::Status(503));
     street.sign_out_in_vain(&tokens).await;
     street.front.let_through(METADATA);
-    street.houses.ours.advance(chrono::TimeDelta::seconds(11));
-    let page = open(&street.ada, &street.houses.ours.url("/signed-out")).await;
+    street.houses.ours.advance(TimeDelta::seconds(11));
+    // The page waits for nobody; it asks for whoever opens it next.
+    let signed_out = street.houses.ours.url("/signed-out");
+    let page = eventually(async || {
+        let page = open(&street.ada, &signed_out).await;
+        page.has("#sign-out-elsewhere").then_some(page)
+    })
+    .await
+    .expect("it is offered");
     let sent = street.accept(&page).await;
     let back = street.leave_there(sent).await;
     let answer = street.ada.get(&back.location().unwrap()).await;
