@@ -1,5 +1,7 @@
 //! What is measured of other providers.
 
+use std::borrow::Cow;
+
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
@@ -19,6 +21,8 @@ pub enum UpstreamSaid {
 }
 
 impl UpstreamSaid {
+    const ALL: [Self; 4] = [Self::Ended, Self::Nobody, Self::Refused, Self::Unprovable];
+
     fn as_str(self) -> &'static str {
         match self {
             Self::Ended => "ended",
@@ -65,6 +69,13 @@ impl Returned {
     }
 }
 
+fn labels(upstream: &str, said: UpstreamSaid) -> [(&'static str, Cow<'static, str>); 2] {
+    [
+        ("upstream", upstream.to_owned().into()),
+        ("result", said.as_str().into()),
+    ]
+}
+
 /// Everything of other providers.
 #[derive(Default)]
 pub struct Upstreams {
@@ -99,11 +110,14 @@ impl Upstreams {
 
     /// An upstream that we know told us of a sign-out there.
     pub fn said(&self, upstream: &str, said: UpstreamSaid) {
-        let labels = [
-            ("upstream", upstream.to_owned().into()),
-            ("result", said.as_str().into()),
-        ];
-        self.logouts.get_or_create(&labels).inc();
+        self.logouts.get_or_create(&labels(upstream, said)).inc();
+    }
+
+    /// That upstream is known: its counts begin at nothing, so that the first event shows as one.
+    pub fn is_known(&self, upstream: &str) {
+        for said in UpstreamSaid::ALL {
+            let _ = self.logouts.get_or_create(&labels(upstream, said));
+        }
     }
 
     /// One was tried.

@@ -7,7 +7,7 @@ use crate::flows::Provider;
 use crate::metrics::{Breaker, CONTENT_TYPE, Queue};
 use crate::oidc::logout::DeliveryState;
 use crate::store::deliveries::listing::{self, Wanted};
-use crate::store::{StoreError, breakers, revocations, upstream_tokens};
+use crate::store::{StoreError, breakers, revocations, upstream_tokens, upstreams};
 
 /// The states whose length is watched.
 const WATCHED: [DeliveryState; 3] = [
@@ -49,7 +49,11 @@ async fn look(provider: &Provider) -> Result<Queue, StoreError> {
     let (waiting, living) = revocations::lengths(db, now).await?;
     provider.metrics.taken_back.look(waiting, living);
     let waiting = upstream_tokens::count_waiting(db).await?;
-    provider.metrics.upstreams.look(waiting);
+    let told = &provider.metrics.upstreams;
+    told.look(waiting);
+    for known in upstreams::list(db).await? {
+        told.is_known(&known.upstream.id);
+    }
     let oldest = listing::oldest_waiting(db).await?;
     let breakers = breakers::all(db)
         .await?

@@ -63,6 +63,9 @@ impl<'a> Unproved<'a> {
     /// # Errors
     /// The first thing that is wrong with it.
     pub fn read(token: &'a str, upstream: &Upstream, now: Timestamp) -> Result<Self, Unfit> {
+        if upstream.oauth2.is_some() {
+            return Err(NAMES_NONE);
+        }
         if token.len() > LONGEST {
             return Err(Unfit("the logout token is too long"));
         }
@@ -106,6 +109,9 @@ impl<'a> Unproved<'a> {
             .map(|()| &self.says)
     }
 }
+
+/// Of one without ID tokens nobody can say which sessions are meant, and no key of its is known.
+const NAMES_NONE: Unfit = Unfit("this upstream gives no ID tokens, and so names no sessions");
 
 const NO_JWS: Unfit = Unfit("the logout token is no signed JWT");
 
@@ -234,6 +240,9 @@ fn is_for(key: &CoreJsonWebKey, algorithm: &CoreJwsSigningAlgorithm) -> bool {
 /// # Errors
 /// What is missing or another's.
 pub fn framed<'a>(params: &'a Params, upstream: &Upstream) -> Result<&'a str, Unfit> {
+    if upstream.oauth2.is_some() {
+        return Err(NAMES_NONE);
+    }
     match params.get("iss") {
         None => return Err(Unfit("iss is missing")),
         Some(iss) if iss != upstream.issuer => return Err(Unfit("iss is not this upstream's")),

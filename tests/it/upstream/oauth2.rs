@@ -129,6 +129,29 @@ async fn a_sign_in_of_which_nobody_says_when_it_was_is_never_new() {
     ours.provider.stop().await;
 }
 
+/// Attacks 6, 62: one that gives no ID tokens names no sessions either, whatever is said in its name.
+#[actix_web::test]
+async fn a_house_without_id_tokens_signs_nobody_out() {
+    let (ours, stub) = houses().await;
+    let ada = Visitor::default();
+    ours.sign_in(&ada, &stub, &json!({ "id": 7, "sid": "s" }))
+        .await;
+    let url = |door: &str| ours.provider.url(&format!("/upstreams/house/{door}"));
+    let frame = format!("{}?iss={}&sid=s", url("frontchannel_logout"), stub.base);
+    assert_eq!(Visitor::default().get(&frame).await.status, 400);
+    let server = url("backchannel_logout");
+    let server = ada
+        .client()
+        .post(&server)
+        .form(&[("logout_token", "a.b.c")]);
+    let told = server.send().await.unwrap();
+    assert_eq!(told.status(), 400);
+    let why: Value = told.json().await.unwrap();
+    assert!(why.to_string().contains("gives no ID tokens"), "{why}");
+    assert!(is_signed_in(&ours.party, &ada).await);
+    ours.provider.stop().await;
+}
+
 /// Attack 14 (mix-up): an answer that names another house is none; and what was asked of the one kind is not answered by
 /// the other.
 #[actix_web::test]

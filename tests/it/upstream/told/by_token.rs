@@ -4,6 +4,7 @@ use exeunt::oidc::logout::Cause;
 use serde_json::{Value, json};
 
 use super::{Stage, assert_refused};
+use crate::support::admin::metrics;
 use crate::support::client_key::{ClientKey, sign_with_secret, unsigned};
 use crate::support::elsewhere::EVENT;
 use crate::support::provider::SECRET;
@@ -39,6 +40,33 @@ async fn who_signs_out_there_is_signed_out_here_and_the_applications_hear_of_it(
         r#"exeunt_sessions_ended_total{cause="upstream"} 1"#,
     ] {
         assert!(metrics.contains(line), "{line}\n{metrics}");
+    }
+    stage.close().await;
+}
+
+/// Whoever watches counts sees the first one: it is no new series.
+#[actix_web::test]
+async fn counts_of_what_a_house_says_begin_at_nothing() {
+    let stage = Stage::with(|wish| wish.manual_clock().with_admin()).await;
+    let provider = &stage.scene.provider;
+    let told = |count: u8| {
+        let all = ["ended", "nobody", "refused", "unprovable"];
+        all.map(|result| {
+            let count = if result == "ended" { count } else { 0 };
+            format!(
+                r#"exeunt_upstream_logouts_total{{upstream="house",result="{result}"}} {count}"#
+            )
+        })
+    };
+    let shown = metrics(provider).await;
+    for line in told(0) {
+        assert!(shown.contains(&line), "{line}\n{shown}");
+    }
+    stage.sign_in(&Visitor::default(), ADA).await;
+    assert_eq!(stage.tell_of(&[("sid", ADA.1)], "j1").await.status, 200);
+    let shown = metrics(provider).await;
+    for line in told(1) {
+        assert!(shown.contains(&line), "{line}\n{shown}");
     }
     stage.close().await;
 }
