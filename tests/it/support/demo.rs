@@ -217,11 +217,12 @@ pub async fn sign_in_through_the_other_house(page: &Page, houses: &Houses) {
 }
 
 /// The pages in the order of [`visit_both_houses`].
-pub const HOUSE_PAGES: [&str; 4] = [
+pub const HOUSE_PAGES: [&str; 5] = [
     "sign-in-upstream",
     "sign-in-upstream-declined",
     "account-upstream",
     "account-linked",
+    "signed-out-upstream",
 ];
 
 /// Opens each of [`HOUSE_PAGES`] and has `look` look at it. The page may be resized and recoloured, and must not be left.
@@ -247,6 +248,18 @@ pub async fn visit_both_houses(mut look: impl AsyncFnMut(&str, &Page)) {
     look("account-upstream", &page).await;
     link(&page, &houses).await;
     look("account-linked", &page).await;
+
+    // She is signed in there by now.
+    let ledger = &houses.applications.ledger.base_url;
+    page.goto(ledger).await;
+    page.click("#sign-out").await;
+    page.wait_for("#state[data-signed-in=false]").await;
+    page.click("#sign-in").await;
+    page.click("#upstream-house").await;
+    page.wait_for("#state[data-signed-in=true]").await;
+    page.click("#sign-out").await;
+    page.wait_for("#page-signed-out #sign-out-elsewhere").await;
+    look("signed-out-upstream", &page).await;
     houses.close().await;
 }
 
