@@ -53,7 +53,7 @@ async fn the_rehearsal_ends_well_when_every_application_was_told() {
     provider.stop().await;
 }
 
-/// Issue: leaving at the other house is seen everywhere.
+/// Leaving at the other house is seen everywhere.
 #[actix_web::test]
 async fn the_rehearsal_goes_through_the_other_house_too_and_everyone_is_told_of_leaving_there() {
     let houses = Houses::open().await;
@@ -146,7 +146,7 @@ async fn a_sign_in_that_begins_on_the_account_page_ends_at_the_application() {
     provider.stop().await;
 }
 
-/// Issue: after sign-out the very same token is refused within a moment, without the service ever having asked the
+/// After sign-out the very same token is refused within a moment, without the service ever having asked the
 /// provider about it.
 #[actix_web::test]
 async fn the_service_refuses_the_token_of_a_session_that_is_over_and_has_asked_nobody_about_it() {

@@ -2,13 +2,13 @@
 
 use chrono::TimeDelta;
 use exeunt::flows::people;
-use exeunt::oidc::client::GrantType;
+use exeunt::oidc::client::{ClientAuthMethod, ClientMetadata, GrantType};
 use futures_util::future::join_all;
 use openidconnect::{PkceCodeChallenge, PkceCodeVerifier};
 use serde_json::json;
 
 use crate::support::ledger::{HOME, json_error, ledger, ledger_with, with_refresh};
-use crate::support::provider::{Provider, SECRET, metadata};
+use crate::support::provider::{Provider, SECRET, Wish, metadata};
 use crate::support::relying_party::{RelyingParty, Tokens, verify};
 use crate::support::visitor::{Answer, Visitor};
 
@@ -32,10 +32,33 @@ fn assert_refused(answer: &Answer, error: &str) {
     assert_eq!(answer.header("cache-control"), "no-store");
 }
 
+/// Whether userinfo is told for the access token, which is refused otherwise.
+async fn is_good(party: &RelyingParty, tokens: &Tokens) -> bool {
+    let answer = party.userinfo(&tokens.get("access_token")).await;
+    assert!([200, 401].contains(&answer.status.as_u16()), "{answer:?}");
+    answer.status == 200
+}
+
 async fn start() -> (Provider, RelyingParty) {
-    let provider = ledger().await.start().await;
+    start_with(ledger().await).await
+}
+
+async fn start_with(wish: Wish) -> (Provider, RelyingParty) {
+    let provider = wish.start().await;
     let party = RelyingParty::of(&provider, "ledger");
     (provider, party)
+}
+
+async fn with(change: impl FnOnce(&mut ClientMetadata)) -> (Provider, RelyingParty) {
+    start_with(ledger_with(change).await).await
+}
+
+/// The parameters of an authorization request that is bound to [`VERIFIER`].
+fn pkce(challenge: &str) -> [(&str, &str); 2] {
+    [
+        ("code_challenge", challenge),
+        ("code_challenge_method", "S256"),
+    ]
 }
 
 #[actix_web::test]
@@ -82,33 +105,23 @@ async fn a_code_becomes_tokens_that_say_who_signed_in_when_how_and_for_whom() {
 /// Attack 12: a code that is used twice.
 #[actix_web::test]
 async fn a_code_used_twice_takes_back_what_it_gave() {
-    let provider = ledger_with(with_refresh).await.start().await;
-    let party = RelyingParty::of(&provider, "ledger");
+    let (provider, party) = with(with_refresh).await;
     let code = code(&party, &[]).await;
     let tokens = Tokens {
         all: party.redeem(&code, &[]).await.json(),
     };
-    assert_eq!(
-        party.userinfo(&tokens.get("access_token")).await.status,
-        200
-    );
+    assert!(is_good(&party, &tokens).await);
     assert_refused(&party.redeem(&code, &[]).await, "invalid_grant");
-    assert_eq!(
-        party.userinfo(&tokens.get("access_token")).await.status,
-        401
-    );
-    assert_refused(
-        &party.refresh(&tokens.get("refresh_token")).await,
-        "invalid_grant",
-    );
+    assert!(!is_good(&party, &tokens).await);
+    let refreshed = party.refresh(&tokens.get("refresh_token")).await;
+    assert_refused(&refreshed, "invalid_grant");
     provider.stop().await;
 }
 
 /// Attack 12: a code that is used many times at once.
 #[actix_web::test]
 async fn of_fifty_redemptions_of_one_code_one_wins_and_the_others_take_its_tokens_back() {
-    let provider = ledger_with(with_refresh).await.start().await;
-    let party = RelyingParty::of(&provider, "ledger");
+    let (provider, party) = with(with_refresh).await;
     let code = code(&party, &[]).await;
     let answers = join_all((0..50).map(|_| party.redeem(&code, &[]))).await;
     let (won, lost): (Vec<_>, Vec<_>) =
@@ -118,22 +131,16 @@ async fn of_fifty_redemptions_of_one_code_one_wins_and_the_others_take_its_token
         assert_refused(answer, "invalid_grant");
     }
     let tokens = Tokens { all: won[0].json() };
-    assert_eq!(
-        party.userinfo(&tokens.get("access_token")).await.status,
-        401
-    );
-    assert_refused(
-        &party.refresh(&tokens.get("refresh_token")).await,
-        "invalid_grant",
-    );
+    assert!(!is_good(&party, &tokens).await);
+    let refreshed = party.refresh(&tokens.get("refresh_token")).await;
+    assert_refused(&refreshed, "invalid_grant");
     provider.stop().await;
 }
 
 /// Attack 11 (CVE-2026-28513): an expired code.
 #[actix_web::test]
 async fn a_code_is_good_until_the_second_it_expires() {
-    let provider = ledger().await.manual_clock().start().await;
-    let party = RelyingParty::of(&provider, "ledger");
+    let (provider, party) = start_with(ledger().await.manual_clock()).await;
     let in_time = code(&party, &[]).await;
     provider.advance(TimeDelta::milliseconds(59_999));
     assert_eq!(party.redeem(&in_time, &[]).await.status, 200);
@@ -146,12 +153,8 @@ async fn a_code_is_good_until_the_second_it_expires() {
 /// Attack 11 (CVE-2026-28513, CVE-2026-55672): the code of another client.
 #[actix_web::test]
 async fn another_client_can_neither_redeem_a_code_nor_spoil_it() {
-    let provider = ledger()
-        .await
-        .client("mallory", metadata("https://mallory.example"))
-        .start()
-        .await;
-    let party = RelyingParty::of(&provider, "ledger");
+    let others = metadata("https://mallory.example");
+    let (provider, party) = start_with(ledger().await.client("mallory", others)).await;
     let mallory = RelyingParty::of(&provider, "mallory");
     let code = code(&party, &[]).await;
     let theft = [("redirect_uri", party.redirect_uri.as_str())];
@@ -160,10 +163,7 @@ async fn another_client_can_neither_redeem_a_code_nor_spoil_it() {
         all: party.redeem(&code, &[]).await.json(),
     };
     assert_refused(&mallory.redeem(&code, &theft).await, "invalid_grant");
-    assert_eq!(
-        party.userinfo(&tokens.get("access_token")).await.status,
-        200
-    );
+    assert!(is_good(&party, &tokens).await);
     provider.stop().await;
 }
 
@@ -172,11 +172,7 @@ async fn another_client_can_neither_redeem_a_code_nor_spoil_it() {
 async fn the_redirect_uri_must_be_the_one_that_the_code_was_sent_to() {
     let other = format!("{HOME}/other");
     let registered = other.clone();
-    let provider = ledger_with(|metadata| metadata.redirect_uris.push(registered))
-        .await
-        .start()
-        .await;
-    let party = RelyingParty::of(&provider, "ledger");
+    let (provider, party) = with(|metadata| metadata.redirect_uris.push(registered)).await;
     let code = code(&party, &[]).await;
     for (uri, error) in [
         (other.as_str(), "invalid_grant"),
@@ -196,11 +192,7 @@ async fn the_redirect_uri_must_be_the_one_that_the_code_was_sent_to() {
 async fn a_code_with_a_challenge_needs_its_verifier_and_one_without_takes_none() {
     let (provider, party) = start().await;
     let challenge = challenge();
-    let pkce = [
-        ("code_challenge", challenge.as_str()),
-        ("code_challenge_method", "S256"),
-    ];
-    let bound = code(&party, &pkce).await;
+    let bound = code(&party, &pkce(&challenge)).await;
     assert_refused(&party.redeem(&bound, &[]).await, "invalid_grant");
     let (short, long) = ("a".repeat(42), "a".repeat(129));
     let other = "b".repeat(43);
@@ -295,14 +287,11 @@ async fn a_client_gets_only_the_grants_that_it_registered() {
 /// Attack 16 (CVE-2024-52287): more scope at the token endpoint than was registered or granted.
 #[actix_web::test]
 async fn a_client_gets_a_token_of_its_own_for_what_it_registered_and_no_more() {
-    let provider = ledger_with(|metadata| {
+    let (provider, party) = with(|metadata| {
         metadata.grant_types.push(GrantType::ClientCredentials);
         metadata.scope = Some("openid ledger:read ledger:write".to_owned());
     })
-    .await
-    .start()
     .await;
-    let party = RelyingParty::of(&provider, "ledger");
     let ask = async |scope: &str| {
         party
             .token(&[("grant_type", "client_credentials"), ("scope", scope)])
@@ -363,20 +352,9 @@ async fn the_code_of_someone_who_has_been_shut_out_since_is_refused() {
 
 #[actix_web::test]
 async fn a_public_client_redeems_with_its_verifier_alone() {
-    use exeunt::oidc::client::ClientAuthMethod;
-    let provider = ledger_with(|metadata| {
-        metadata.token_endpoint_auth_method = ClientAuthMethod::None;
-    })
-    .await
-    .start()
-    .await;
-    let party = RelyingParty::of(&provider, "ledger");
-    let challenge = challenge();
-    let pkce = [
-        ("code_challenge", challenge.as_str()),
-        ("code_challenge_method", "S256"),
-    ];
-    let code = code(&party, &pkce).await;
+    let (provider, party) =
+        with(|metadata| metadata.token_endpoint_auth_method = ClientAuthMethod::None).await;
+    let code = code(&party, &pkce(&challenge())).await;
     let url = provider.url("/token");
     let fields = [
         ("grant_type", "authorization_code"),

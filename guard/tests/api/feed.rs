@@ -68,6 +68,13 @@ impl Issuer {
         }
     }
 
+    /// One that has published a key.
+    async fn with_key() -> (Self, SigningKey) {
+        let issuer = Self::start().await;
+        let key = issuer.key("1");
+        (issuer, key)
+    }
+
     fn with<T>(&self, work: impl FnOnce(&mut State) -> T) -> T {
         let done = work(&mut self.state.lock().unwrap());
         self.changed.send_replace(());
@@ -107,6 +114,20 @@ impl Issuer {
             ..claims()
         };
         jwt::generate(&claims, key).unwrap()
+    }
+
+    /// With a key, and a guard that has taken its list already.
+    async fn with_guard() -> (Self, SigningKey, Guard) {
+        let (issuer, key) = Self::with_key().await;
+        let guard = issuer.guard_with_list().await;
+        (issuer, key, guard)
+    }
+
+    /// A guard that is strict, and has taken the list.
+    async fn guard_with_list(&self) -> Guard {
+        let guard = self.guard(STRICT).await;
+        until("the snapshot is taken", || guard.age().is_some()).await;
+        guard
     }
 
     async fn guard(&self, staleness: Staleness) -> Guard {
@@ -224,6 +245,19 @@ async fn until(what: &str, is_so: impl Fn() -> bool) {
     }
 }
 
+/// Waits until the guard refuses the token as revoked.
+async fn until_refused(guard: &Guard, token: &str) {
+    until("it is refused", || {
+        guard.verify(token) == Err(Refused::Revoked)
+    })
+    .await;
+}
+
+/// Waits until the guard lets the token pass: its list is fresh.
+async fn until_fresh(guard: &Guard, token: &str) {
+    until("it is fresh", || guard.verify(token).is_ok()).await;
+}
+
 const STRICT: Staleness = Staleness::RefuseBeyond(Duration::from_secs(30));
 
 fn session(sid: &str) -> Value {
@@ -232,11 +266,9 @@ fn session(sid: &str) -> Value {
 
 #[tokio::test]
 async fn a_revoked_session_is_refused_a_moment_later() {
-    let issuer = Issuer::start().await;
-    let key = issuer.key("1");
+    let (issuer, key) = Issuer::with_key().await;
     issuer.revoke(session("before"));
-    let guard = issuer.guard(STRICT).await;
-    until("the snapshot is taken", || guard.age().is_some()).await;
+    let guard = issuer.guard_with_list().await;
     assert_eq!(
         guard.verify(&issuer.token(&key, "before")),
         Err(Refused::Revoked)
@@ -250,10 +282,7 @@ async fn a_revoked_session_is_refused_a_moment_later() {
     .await;
     let began = Instant::now();
     issuer.revoke(session("s1"));
-    until("it is refused", || {
-        guard.verify(&token) == Err(Refused::Revoked)
-    })
-    .await;
+    until_refused(&guard, &token).await;
     assert!(
         began.elapsed() < Duration::from_secs(1),
         "{:?}",
@@ -270,10 +299,7 @@ async fn a_revoked_session_is_refused_a_moment_later() {
 
 #[tokio::test]
 async fn a_reader_that_is_too_far_behind_takes_the_whole_list() {
-    let issuer = Issuer::start().await;
-    let key = issuer.key("1");
-    let guard = issuer.guard(STRICT).await;
-    until("the snapshot is taken", || guard.age().is_some()).await;
+    let (issuer, key, guard) = Issuer::with_guard().await;
     assert_eq!(issuer.asked("/revocations/snapshot"), 1);
     issuer.with(|state| {
         state.last += 100;
@@ -282,19 +308,13 @@ async fn a_reader_that_is_too_far_behind_takes_the_whole_list() {
         state.log.push((number, session("s1")));
     });
     let token = issuer.token(&key, "s1");
-    until("it is refused", || {
-        guard.verify(&token) == Err(Refused::Revoked)
-    })
-    .await;
+    until_refused(&guard, &token).await;
     assert_eq!(issuer.asked("/revocations/snapshot"), 2);
 }
 
 #[tokio::test]
 async fn a_part_of_what_is_new_proves_nothing_and_the_rest_is_asked_for_at_once() {
-    let issuer = Issuer::start().await;
-    let key = issuer.key("1");
-    let guard = issuer.guard(STRICT).await;
-    until("the snapshot is taken", || guard.age().is_some()).await;
+    let (issuer, key, guard) = Issuer::with_guard().await;
     until("it polls", || {
         issuer.asked("/revocations?after=0&wait=20") > 0
     })
@@ -306,10 +326,7 @@ async fn a_part_of_what_is_new_proves_nothing_and_the_rest_is_asked_for_at_once(
         state.last = 100;
     });
     let token = issuer.token(&key, "100");
-    until("it is refused", || {
-        guard.verify(&token) == Err(Refused::Revoked)
-    })
-    .await;
+    until_refused(&guard, &token).await;
     until("the rest is asked for", || {
         issuer.asked("/revocations?after=100&wait=0") == 1
     })
@@ -322,10 +339,7 @@ async fn a_part_of_what_is_new_proves_nothing_and_the_rest_is_asked_for_at_once(
 
 #[tokio::test]
 async fn a_gap_in_the_numbers_has_the_whole_list_taken() {
-    let issuer = Issuer::start().await;
-    let key = issuer.key("1");
-    let guard = issuer.guard(STRICT).await;
-    until("the snapshot is taken", || guard.age().is_some()).await;
+    let (issuer, key, guard) = Issuer::with_guard().await;
     issuer.with(|state| {
         state.last = 2;
         state.log.push((1, session("s1")));
@@ -333,41 +347,30 @@ async fn a_gap_in_the_numbers_has_the_whole_list_taken() {
         state.first.push((200, gap.to_string()));
     });
     let token = issuer.token(&key, "s1");
-    until("it is refused", || {
-        guard.verify(&token) == Err(Refused::Revoked)
-    })
-    .await;
+    until_refused(&guard, &token).await;
     assert_eq!(issuer.asked("/revocations/snapshot"), 2);
 }
 
 #[tokio::test]
 async fn an_entry_that_is_not_understood_makes_the_list_no_fresh_one() {
-    let issuer = Issuer::start().await;
-    let key = issuer.key("1");
+    let (issuer, key) = Issuer::with_key().await;
     issuer.revoke(json!({ "kind": "tenant", "tenant": "t1", "until": NOW + 600 }));
     issuer.revoke(session("s1"));
     let guard = issuer.guard(STRICT).await;
     let token = issuer.token(&key, "s1");
-    until("it is refused", || {
-        guard.verify(&token) == Err(Refused::Revoked)
-    })
-    .await;
+    until_refused(&guard, &token).await;
     let other = issuer.token(&key, "s2");
     assert_eq!(guard.verify(&other), Err(Refused::Stale));
     assert_eq!(guard.age(), None);
     // It goes on hearing all the same.
     issuer.revoke(session("s3"));
     let third = issuer.token(&key, "s3");
-    until("it is refused", || {
-        guard.verify(&third) == Err(Refused::Revoked)
-    })
-    .await;
+    until_refused(&guard, &third).await;
 }
 
 #[tokio::test]
 async fn an_issuer_that_fails_is_asked_again_and_nothing_of_another_is_believed() {
-    let issuer = Issuer::start().await;
-    let key = issuer.key("1");
+    let (issuer, key) = Issuer::with_key().await;
     issuer.revoke(session("s1"));
     issuer.with(|state| {
         let other = json!({ "issuer": "https://evil.example", "from": 0, "to": 9, "now": NOW, "entries": [] });
@@ -382,28 +385,18 @@ async fn an_issuer_that_fails_is_asked_again_and_nothing_of_another_is_believed(
     let guard = issuer.guard(STRICT).await;
     assert_eq!(guard.verify(&issuer.token(&key, "s2")), Err(Refused::Stale));
     let token = issuer.token(&key, "s1");
-    until("it is refused", || {
-        guard.verify(&token) == Err(Refused::Revoked)
-    })
-    .await;
-    until("it is fresh", || {
-        guard.verify(&issuer.token(&key, "s2")).is_ok()
-    })
-    .await;
+    until_refused(&guard, &token).await;
+    until_fresh(&guard, &issuer.token(&key, "s2")).await;
     assert_eq!(issuer.asked("/revocations/snapshot"), 6);
 }
 
 #[tokio::test]
 async fn a_snapshot_may_come_packed() {
-    let issuer = Issuer::start().await;
-    let key = issuer.key("1");
+    let (issuer, key) = Issuer::with_key().await;
     issuer.with(|state| state.packs = true);
     issuer.revoke(session("s1"));
     let guard = issuer.guard(STRICT).await;
-    until("it is fresh", || {
-        guard.verify(&issuer.token(&key, "s2")).is_ok()
-    })
-    .await;
+    until_fresh(&guard, &issuer.token(&key, "s2")).await;
     let token = issuer.token(&key, "s1");
     assert_eq!(guard.verify(&token), Err(Refused::Revoked));
     assert_eq!(issuer.asked("/revocations/snapshot"), 1);
@@ -411,8 +404,7 @@ async fn a_snapshot_may_come_packed() {
 
 #[tokio::test]
 async fn connecting_waits_for_the_list_and_not_for_ever() {
-    let issuer = Issuer::start().await;
-    let key = issuer.key("1");
+    let (issuer, key) = Issuer::with_key().await;
     issuer.revoke(session("s1"));
     let connect = || {
         Guard::builder(&issuer.address, SERVICE)

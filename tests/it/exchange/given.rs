@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 
 use super::{API, ARCHIVE, CELLAR, House, LIKE, VAULT, house, house_of, wish};
 use crate::support::exchange::{
-    ACCESS_TOKEN, ID_TOKEN, JWT, as_service, asked, changed, claims_of, service_rule, token_of,
+    ACCESS_TOKEN, ID_TOKEN, JWT, acting_by, as_service, asked, changed, claims_of, service_rule,
+    token_of,
 };
-use crate::support::relying_party::RelyingParty;
 use crate::support::visitor::http_client;
 
 /// A service that was sent a token gets one for another, which says who acts for whom.
@@ -119,18 +119,9 @@ async fn who_may_pass_for_the_person_is_not_named() {
 #[actix_web::test]
 async fn who_acts_is_whom_the_actor_token_names() {
     let house = house().await;
-    let batch = RelyingParty::of(&house.provider, "batch");
-    let own = [("grant_type", "client_credentials"), ("resource", API)];
-    let actor = token_of(&batch.token(&own).await);
+    let (_, actor) = house.batch().await;
     let token = house.token();
-    let fields = [
-        asked(&token, ARCHIVE),
-        vec![
-            ("actor_token", actor.as_str()),
-            ("actor_token_type", ACCESS_TOKEN),
-        ],
-    ]
-    .concat();
+    let fields = acting_by(&asked(&token, ARCHIVE), &actor, ACCESS_TOKEN);
     let child = token_of(&as_service(&house.provider, API, &fields).await);
     let claims = claims_of(&house.provider, &child).await;
     assert_eq!(claims["act"], json!({ "sub": "batch" }));

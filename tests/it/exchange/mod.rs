@@ -11,7 +11,7 @@ use exeunt::oidc::scope::Scope;
 use exeunt::oidc::service::Service;
 use exeunt::oidc::token::exchange::policy::Rule;
 
-use crate::support::exchange::{client_rule, service_rule, signed_in};
+use crate::support::exchange::{client_rule, own_token, service_rule, signed_in};
 use crate::support::ledger::ledger_with;
 use crate::support::provider::{Provider, SECRET, Wish, metadata};
 use crate::support::relying_party::{RelyingParty, Tokens};
@@ -125,11 +125,14 @@ impl House {
 
     /// A service of the house, to ask about tokens and to hear of them.
     fn reader(&self, identifier: &str) -> Reader {
-        Reader {
-            identifier: identifier.to_owned(),
-            secret: SECRET.to_owned(),
-            feed: self.provider.url("/revocations"),
-        }
+        Reader::of(&self.provider, identifier, SECRET)
+    }
+
+    /// Batch, and its own token for [`API`]: by that it acts where a rule admits it.
+    async fn batch(&self) -> (RelyingParty, String) {
+        let batch = RelyingParty::of(&self.provider, "batch");
+        let actor = own_token(&batch).await;
+        (batch, actor)
     }
 
     /// Whether the service would be told that the token is good.

@@ -8,8 +8,8 @@ use serde_json::json;
 
 use super::{API, ARCHIVE, BARE, House, LIKE, NOBODYS, SMALL, VAULT, house, house_of, wish};
 use crate::support::exchange::{
-    ACCESS_TOKEN, GRANT, ID_TOKEN, JWT, as_service, as_service_with, asked, changed, client_rule,
-    rule, service_rule, signed_in, token_of,
+    ACCESS_TOKEN, GRANT, ID_TOKEN, JWT, acting_by, as_service, as_service_with, asked, changed,
+    client_rule, own_token, rule, service_rule, signed_in, token_of,
 };
 use crate::support::ledger::json_error;
 use crate::support::provider::metadata;
@@ -132,12 +132,9 @@ async fn what_no_rule_allows_is_refused() {
         "invalid_request"
     );
     // Nobody acts where that is not declared.
-    let own = [("grant_type", "client_credentials"), ("resource", API)];
-    let actor = token_of(&batch.token(&own).await);
+    let actor = own_token(&batch).await;
     for audience in [LIKE, VAULT] {
-        let fields = asked(&token, audience);
-        let fields = changed(&fields, "actor_token", &actor);
-        let fields = changed(&fields, "actor_token_type", ACCESS_TOKEN);
+        let fields = acting_by(&asked(&token, audience), &actor, ACCESS_TOKEN);
         let answer = as_service(provider, API, &fields).await;
         assert_eq!(json_error(&answer), "invalid_request", "{audience}");
     }

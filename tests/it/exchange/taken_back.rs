@@ -7,8 +7,8 @@ use tokio::sync::Notify;
 
 use super::{API, ARCHIVE, CELLAR, House, VAULT, house, house_of, wish};
 use crate::support::exchange::{
-    ACCESS_TOKEN, ID_TOKEN, as_service, asked, changed, client_rule, service_rule, signed_in,
-    token_of,
+    ACCESS_TOKEN, ID_TOKEN, acting_by, as_service, asked, changed, client_rule, service_rule,
+    signed_in, token_of,
 };
 use crate::support::ledger::{json_error, ledger_with, with_refresh};
 use crate::support::provider::SECRET;
@@ -105,18 +105,9 @@ async fn p3_what_came_of_a_grant_ends_with_it() {
 #[actix_web::test]
 async fn p3_what_an_actor_token_gave_ends_with_it() {
     let house = house().await;
-    let batch = RelyingParty::of(&house.provider, "batch");
-    let own = [("grant_type", "client_credentials"), ("resource", API)];
-    let actor = token_of(&batch.token(&own).await);
+    let (batch, actor) = house.batch().await;
     let token = house.token();
-    let fields = [
-        asked(&token, ARCHIVE),
-        vec![
-            ("actor_token", actor.as_str()),
-            ("actor_token_type", ACCESS_TOKEN),
-        ],
-    ]
-    .concat();
+    let fields = acting_by(&asked(&token, ARCHIVE), &actor, ACCESS_TOKEN);
     let child = token_of(&as_service(&house.provider, API, &fields).await);
     let grandchild = token_of(&as_service(&house.provider, ARCHIVE, &asked(&child, VAULT)).await);
     let tokens = [(ARCHIVE, child), (VAULT, grandchild)];
@@ -172,11 +163,7 @@ async fn p3_what_came_of_a_grant_without_a_session_ends_with_the_person() {
     // Issued in a later second than what it came from, and in an earlier one than the order.
     provider.advance(TimeDelta::seconds(2));
     let child = token_of(&as_service(&provider, API, &asked(&token, ARCHIVE)).await);
-    let reader = Reader {
-        identifier: ARCHIVE.to_owned(),
-        secret: SECRET.to_owned(),
-        feed: provider.url("/revocations"),
-    };
+    let reader = Reader::of(&provider, ARCHIVE, SECRET);
     let told = reader.introspect(&provider, &child).await.json();
     assert_eq!(told["active"], true, "{told}");
     assert!(told.get("sid").is_none());

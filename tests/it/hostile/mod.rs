@@ -24,6 +24,7 @@ use uuid::Uuid;
 use crate::support::eventually;
 use crate::support::parts::session_with;
 use crate::support::provider::{Provider, metadata, provider};
+use crate::support::secure_site::certified;
 
 /// How a server treats a connection, each time a request has come in. False: it is done with it.
 type Behaviour = for<'a> fn(&'a mut TcpStream, &'a Counts) -> BoxFuture<'a, bool>;
@@ -169,15 +170,7 @@ impl Resolver for Names {
 
 /// A TLS server with a certificate for `app.example`, which is in PEM: its port.
 fn tls_server() -> (u16, String) {
-    let own = rcgen::generate_simple_self_signed(["app.example".to_owned()]).unwrap();
-    let key = rustls::pki_types::PrivatePkcs8KeyDer::from(own.signing_key.serialize_der());
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let config = rustls::ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(vec![own.cert.der().clone()], key.into())
-        .unwrap();
+    let (config, certificate) = certified("app.example");
     let config = Arc::new(config);
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -190,7 +183,7 @@ fn tls_server() -> (u16, String) {
             }
         }
     });
-    (port, own.cert.pem())
+    (port, certificate)
 }
 
 fn heard_at(uri: String) -> ClientMetadata {

@@ -210,7 +210,7 @@ impl House {
     }
 }
 
-/// Issue: the implicit application signs a person in in the browser, and they are signed out there when they leave elsewhere.
+/// The implicit application signs a person in in the browser, and they are signed out there when they leave elsewhere.
 #[tokio::test]
 #[ignore = "needs Chromium: run scripts/test"]
 async fn an_application_that_is_a_page_reads_its_token_and_is_told_when_the_person_leaves_elsewhere()

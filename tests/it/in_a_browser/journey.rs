@@ -4,7 +4,7 @@ use crate::support::browser::Browser;
 use crate::support::demo::{call, demo, sign_in};
 use crate::support::eventually;
 
-/// Issue: one password entry, three applications; signing out at one ends the others, and their pages show it.
+/// One password entry, three applications; signing out at one ends the others, and their pages show it.
 #[tokio::test]
 #[ignore = "needs Chromium: run scripts/test"]
 async fn one_password_opens_three_applications_and_one_sign_out_closes_them_all() {
@@ -102,7 +102,7 @@ async fn a_person_in_two_browsers_loses_only_the_one_they_left() {
     provider.stop().await;
 }
 
-/// Issue: the service's page shows live who called, and the deny-list growing as sessions end.
+/// The service's page shows live who called, and the deny-list growing as sessions end.
 #[tokio::test]
 #[ignore = "needs Chromium: run scripts/test"]
 async fn the_services_page_shows_by_itself_who_called_and_whose_tokens_are_taken_back() {

@@ -1,43 +1,34 @@
 //! Who leaves at the other house leaves here, too.
 
-use super::upstream::{assert_everyone_left, is_asked_there};
+use super::upstream::{Street, assert_everyone_left, assert_let_go, is_asked_there, sign_out_at};
 use crate::support::browser::{Browser, Page};
 use crate::support::demo::{Houses, sign_in_through_the_other_house};
-use crate::support::eventually;
 
-async fn leave_there(page: &Page, houses: &Houses) {
-    page.goto(&houses.other.url("/end_session")).await;
-    page.click("#sign-out").await;
-    page.wait_for("#page-leaving, #page-signed-out").await;
+async fn assert_nobody_is_signed_in_here(page: &Page, houses: &Houses) {
+    page.goto(&houses.provider.url("/")).await;
+    let here = page.text("main").await;
+    assert!(here.contains("Nobody is signed in"), "{here}");
 }
 
-/// Issue: leaving there is seen everywhere. Its page frames ours, and ours Gallery's; no cookie of ours comes along.
+/// Leaving there is seen everywhere. Its page frames ours, and ours Gallery's; no cookie of ours comes along.
 #[tokio::test]
 #[ignore = "needs Chromium: run scripts/test"]
 async fn who_leaves_at_the_other_house_leaves_every_application_here() {
     for scripts in [true, false] {
-        let houses = Houses::on_two_sites().await;
-        let browser = Browser::launch().await;
-        let page = browser.page("about:blank").await;
-        let watching = browser.page("about:blank").await;
-        if !scripts {
-            page.disable_javascript().await;
-        }
-        sign_in_through_the_other_house(&page, &houses).await;
+        let street = Street::with_grace(scripts).await;
+        let (houses, page) = (&street.houses, &street.page);
+        let watching = street.browser.page("about:blank").await;
         watching.goto(&houses.applications.atlas.base_url).await;
         watching.wait_for("#state[data-signed-in=true]").await;
-        leave_there(&page, &houses).await;
+        sign_out_at(page, &houses.other).await;
         // Nobody touches this tab.
         watching.wait_for("#state[data-signed-in=false]").await;
-        assert_everyone_left(&page, &houses).await;
+        assert_everyone_left(page, houses).await;
         for application in houses.applications.all() {
             assert_eq!(application.heard(), 1, "{}", application.name);
         }
-        page.goto(&houses.provider.url("/")).await;
-        let here = page.text("main").await;
-        assert!(here.contains("Nobody is signed in"), "{here}");
-        assert_eq!(page.console_errors(), [""; 0]);
-        houses.close().await;
+        assert_nobody_is_signed_in_here(page, houses).await;
+        street.close().await;
     }
 }
 
@@ -49,17 +40,14 @@ async fn where_its_server_tells_ours_those_who_hear_on_theirs_leave_at_once() {
     let browser = Browser::launch().await;
     let page = browser.page("about:blank").await;
     sign_in_through_the_other_house(&page, &houses).await;
-    leave_there(&page, &houses).await;
+    sign_out_at(&page, &houses.other).await;
     page.wait_for("[data-state=confirmed]").await;
     let applications = &houses.applications;
     for application in [&applications.ledger, &applications.atlas] {
-        let over = eventually(async || (application.signed_in_sessions() == 0).then_some(()));
-        assert!(over.await.is_some(), "{}", application.name);
+        assert_let_go(application).await;
     }
     assert_eq!(applications.gallery.signed_in_sessions(), 1);
-    page.goto(&houses.provider.url("/")).await;
-    let here = page.text("main").await;
-    assert!(here.contains("Nobody is signed in"), "{here}");
+    assert_nobody_is_signed_in_here(&page, &houses).await;
     assert_eq!(page.console_errors(), [""; 0]);
     houses.close().await;
 }
@@ -69,13 +57,8 @@ async fn where_its_server_tells_ours_those_who_hear_on_theirs_leave_at_once() {
 #[ignore = "needs Chromium: run scripts/test"]
 async fn who_takes_the_offer_leaves_at_the_other_house_and_comes_back() {
     for scripts in [true, false] {
-        let houses = Houses::on_two_sites().await;
-        let browser = Browser::launch().await;
-        let page = browser.page("about:blank").await;
-        if !scripts {
-            page.disable_javascript().await;
-        }
-        sign_in_through_the_other_house(&page, &houses).await;
+        let street = Street::with_grace(scripts).await;
+        let (houses, page) = (&street.houses, &street.page);
         let ledger = &houses.applications.ledger;
         page.goto(&ledger.base_url).await;
         page.click("#sign-out").await;
@@ -88,8 +71,8 @@ async fn who_takes_the_offer_leaves_at_the_other_house_and_comes_back() {
         }
         page.wait_for_url(|url| url.starts_with(&ledger.base_url))
             .await;
-        assert_everyone_left(&page, &houses).await;
-        assert!(is_asked_there(&page, &houses).await);
-        houses.close().await;
+        assert_everyone_left(page, houses).await;
+        assert!(is_asked_there(page, houses).await);
+        street.houses.close().await;
     }
 }

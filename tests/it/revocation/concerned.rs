@@ -12,6 +12,7 @@ use exeunt::store::{self, client_assertions};
 use serde_json::Value;
 
 use crate::support::eventually;
+use crate::support::exchange::own_token;
 use crate::support::ledger::{ledger_with, with_refresh};
 use crate::support::provider::{Provider, Wish, metadata};
 use crate::support::relying_party::{RelyingParty, Tokens};
@@ -38,11 +39,7 @@ async fn added(provider: &Provider, identifier: &str, clients: Option<&[&str]>) 
         ..service(identifier)
     };
     let added = services::add(provider.flows(), wanted, &[]).await;
-    Reader {
-        identifier: identifier.to_owned(),
-        secret: added.unwrap().unwrap().secret,
-        feed: provider.url("/revocations"),
-    }
+    Reader::of(provider, identifier, &added.unwrap().unwrap().secret)
 }
 
 async fn tokens(party: &RelyingParty, visitor: &Visitor, resources: &[&str]) -> Tokens {
@@ -85,10 +82,7 @@ async fn p3_a_service_hears_of_the_tokens_it_has_though_it_takes_their_applicati
     for visitor in &visitors {
         given.push(tokens(&party, visitor, &[API]).await);
     }
-    let own = [("grant_type", "client_credentials"), ("resource", API)];
-    let own = Tokens {
-        all: party.token(&own).await.json(),
-    };
+    let own = own_token(&party).await;
     provider
         .sql("UPDATE services SET clients = '[\"mallory\"]'")
         .await;
@@ -112,13 +106,13 @@ async fn p3_a_service_hears_of_the_tokens_it_has_though_it_takes_their_applicati
         .unwrap()
         .unwrap();
     assert!(api.hears_of(&token(3)).await);
-    assert!(!api.deny_list().await.names(&own.get("access_token")));
+    assert!(!api.deny_list().await.names(&own));
     let everything = OrderScope::Client("ledger".to_owned());
     let cause = Cause::Administrator;
     end_session::end_many(provider.flows(), everything, cause)
         .await
         .unwrap();
-    assert!(api.hears_of(&own.get("access_token")).await);
+    assert!(api.hears_of(&own).await);
     provider.stop().await;
 }
 

@@ -14,6 +14,7 @@ use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 
 use super::reader::{decode, open_cwt, open_jwe};
+use crate::support::exchange::own_token;
 use crate::support::ledger::ledger_with;
 use crate::support::provider::{Provider, Wish};
 use crate::support::relying_party::{RelyingParty, Tokens, verify};
@@ -68,12 +69,6 @@ async fn token(provider: &Provider, party: &RelyingParty) -> (String, Value) {
     let tokens = Tokens { all };
     let id = tokens.id_claims(&provider.issuer).await;
     (tokens.get("access_token"), id)
-}
-
-async fn own_token(party: &RelyingParty) -> String {
-    let fields = [("grant_type", "client_credentials"), ("resource", API)];
-    let answer = party.token(&fields).await;
-    Tokens { all: answer.json() }.get("access_token")
 }
 
 fn expected(provider: &Provider) -> Expected {

@@ -17,9 +17,10 @@ use serde_json::Value;
 use tokio::process::Command;
 
 use super::reader::decode;
+use crate::support::exchange::{own_token, signed_in};
 use crate::support::ledger::{ledger_with, with_refresh};
 use crate::support::provider::{Provider, Wish};
-use crate::support::relying_party::{RelyingParty, Tokens, verify};
+use crate::support::relying_party::{RelyingParty, verify};
 use crate::support::repository;
 use crate::support::services::{API, service};
 use crate::support::visitor::{Answer, Visitor};
@@ -40,21 +41,6 @@ fn asking() -> Service {
         claims: ["name", "status"].map(str::to_owned).to_vec(),
         ..service(API)
     }
-}
-
-async fn tokens(party: &RelyingParty, visitor: &Visitor) -> Tokens {
-    let asked = [("scope", "openid read"), ("resource", API)];
-    let answer = party.sign_in(visitor, &asked).await;
-    let code = answer.parameter("code").unwrap();
-    let answer = party.redeem(&code, &[("resource", API)]).await;
-    assert_eq!(answer.status, 200, "{answer:?}");
-    Tokens { all: answer.json() }
-}
-
-async fn own(party: &RelyingParty) -> String {
-    let fields = [("grant_type", "client_credentials"), ("resource", API)];
-    let answer = party.token(&fields).await;
-    Tokens { all: answer.json() }.get("access_token")
 }
 
 /// Where the token says that its status is.
@@ -105,13 +91,13 @@ async fn p3_the_bit_of_a_token_is_set_by_whatever_takes_it_back() {
     let visitors: Vec<_> = (0..4).map(|_| Visitor::default()).collect();
     let mut given = Vec::new();
     for visitor in &visitors {
-        given.push(tokens(&party, visitor).await);
+        given.push(signed_in(&party, visitor).await);
     }
     let mut places = Vec::new();
     for tokens in &given {
         places.push(place(&provider, &tokens.get("access_token")).await);
     }
-    let program = place(&provider, &own(&party).await).await;
+    let program = place(&provider, &own_token(&party).await).await;
     let bits = async || {
         let mut bits = Vec::new();
         for place in places.iter().chain([&program]) {
@@ -164,7 +150,7 @@ async fn p3_the_bit_of_a_token_is_set_by_whatever_takes_it_back() {
 async fn a_list_is_sent_to_whoever_asks_and_kept_by_its_tag() {
     let provider = wish(asking()).await.start().await;
     let party = RelyingParty::of(&provider, "ledger");
-    let token = tokens(&party, &Visitor::default())
+    let token = signed_in(&party, &Visitor::default())
         .await
         .get("access_token");
     let (uri, index) = place(&provider, &token).await;
@@ -207,7 +193,7 @@ async fn a_list_is_sent_to_whoever_asks_and_kept_by_its_tag() {
 async fn a_token_of_a_service_that_does_not_ask_says_nothing_of_a_status() {
     let provider = wish(service(API)).await.start().await;
     let party = RelyingParty::of(&provider, "ledger");
-    let token = own(&party).await;
+    let token = own_token(&party).await;
     let (_, claims) = verify(&provider.issuer, &token).await;
     assert_eq!(claims.get("status"), None);
     provider.stop().await;
@@ -229,7 +215,7 @@ async fn a_short_token_has_a_status_where_its_service_asks_for_it() {
     let (mac, cipher) = (&mac.try_into().unwrap(), &cipher.try_into().unwrap());
     let keys = [cwt::Key::new(made.kid, mac, cipher).unwrap()];
     let party = RelyingParty::of(&provider, "ledger");
-    let token = own(&party).await;
+    let token = own_token(&party).await;
     let now = provider.flows().clock.now().timestamp();
     let expected = Expected::new(&provider.issuer, API);
     let claims = cwt::parse(&token, &keys, &expected, now).unwrap();
@@ -249,7 +235,7 @@ async fn a_short_token_has_a_status_where_its_service_asks_for_it() {
 async fn p3_after_a_restore_no_list_of_before_is_there() {
     let provider = wish(asking()).await.start().await;
     let party = RelyingParty::of(&provider, "ledger");
-    let token = tokens(&party, &Visitor::default()).await;
+    let token = signed_in(&party, &Visitor::default()).await;
     let before = place(&provider, &token.get("access_token")).await;
     assert!(!bit(&provider, &before).await);
     let path = before.0.strip_prefix(&provider.issuer).unwrap().to_owned();
@@ -257,7 +243,7 @@ async fn p3_after_a_restore_no_list_of_before_is_there() {
     provider.advance(TimeDelta::seconds(1));
     assert_eq!(fetch(&provider.url(&path)).await.status, 404);
     let party = RelyingParty::of(&provider, "ledger");
-    let token = tokens(&party, &Visitor::default()).await;
+    let token = signed_in(&party, &Visitor::default()).await;
     let after = place(&provider, &token.get("access_token")).await;
     assert!(!bit(&provider, &after).await);
     provider.stop().await;
@@ -267,7 +253,7 @@ async fn p3_after_a_restore_no_list_of_before_is_there() {
 async fn no_two_tokens_have_one_place() {
     let provider = wish(asking()).await.start().await;
     let party = RelyingParty::of(&provider, "ledger");
-    let given = futures_util::future::join_all((0..12).map(|_| own(&party))).await;
+    let given = futures_util::future::join_all((0..12).map(|_| own_token(&party))).await;
     let mut places = Vec::new();
     for token in &given {
         places.push(place(&provider, token).await);
@@ -313,8 +299,8 @@ async fn another_implementation_reads_the_status_of_a_token() {
     let party = RelyingParty::of(&provider, "ledger");
     let ada = Visitor::default();
     let (dead, good) = (
-        tokens(&party, &ada).await.get("access_token"),
-        tokens(&party, &ada).await.get("access_token"),
+        signed_in(&party, &ada).await.get("access_token"),
+        signed_in(&party, &ada).await.get("access_token"),
     );
     let python = std::env::var("EXEUNT_TEST_PYTHON").unwrap_or_else(|_| "python3".to_owned());
     let read = async |token: &str| {

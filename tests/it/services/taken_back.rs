@@ -19,11 +19,7 @@ async fn begin(format: TokenFormat) -> (Provider, RelyingParty, Reader, String) 
         ..service(API)
     };
     let added = services::add(provider.flows(), wanted, &[]).await;
-    let reader = Reader {
-        identifier: API.to_owned(),
-        secret: added.unwrap().unwrap().secret,
-        feed: provider.url("/revocations"),
-    };
+    let reader = Reader::of(&provider, API, &added.unwrap().unwrap().secret);
     let party = RelyingParty::of(&provider, "ledger");
     let asked = [("scope", "openid profile read"), ("resource", API)];
     let answer = party.sign_in(&Visitor::default(), &asked).await;

@@ -72,6 +72,16 @@ pub fn changed<'a>(
     fields
 }
 
+/// The request with the token of who acts, of this type.
+pub fn acting_by<'a>(
+    fields: &[(&'a str, &'a str)],
+    actor: &'a str,
+    token_type: &'a str,
+) -> Vec<(&'a str, &'a str)> {
+    let acting = [("actor_token", actor), ("actor_token_type", token_type)];
+    [fields, &acting[..]].concat()
+}
+
 /// Asks as a service that has [`SECRET`].
 pub async fn as_service(provider: &Provider, identifier: &str, fields: &[(&str, &str)]) -> Answer {
     as_service_with(provider, identifier, SECRET, fields).await
@@ -95,6 +105,12 @@ pub async fn as_service_with(
 pub fn token_of(answer: &Answer) -> String {
     assert_eq!(answer.status, 200, "{answer:?}");
     Tokens { all: answer.json() }.get("access_token")
+}
+
+/// A token of the application's own for [`API`].
+pub async fn own_token(party: &RelyingParty) -> String {
+    let own = [("grant_type", "client_credentials"), ("resource", API)];
+    token_of(&party.token(&own).await)
 }
 
 /// What a token says, to an independent reader.

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
+use rustls::ServerConfig;
 use rustls::pki_types::PrivatePkcs8KeyDer;
 
 use super::provider::Wish;
@@ -49,18 +50,24 @@ struct Shelf {
     asked: Vec<String>,
 }
 
+/// What a server of this name speaks TLS with, and its certificate, in PEM, which vouches for itself.
+pub fn certified(name: &str) -> (ServerConfig, String) {
+    let own = rcgen::generate_simple_self_signed([name.to_owned()]).unwrap();
+    let key = PrivatePkcs8KeyDer::from(own.signing_key.serialize_der());
+    let cryptography = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = ServerConfig::builder_with_provider(cryptography)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![own.cert.der().clone()], key.into())
+        .unwrap();
+    (config, own.cert.pem())
+}
+
 impl SecureSite {
     /// Opens at a free port.
     pub async fn open() -> Self {
-        let own = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-        let key = PrivatePkcs8KeyDer::from(own.signing_key.serialize_der());
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let tls = rustls::ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(vec![own.cert.der().clone()], key.into())
-            .unwrap();
+        let (tls, certificate) = certified("localhost");
         let shelf: Arc<Mutex<Shelf>> = Arc::default();
         let data = web::Data::from(Arc::clone(&shelf));
         let (port, _) = serve(Some(tls), move |app| {
@@ -68,7 +75,7 @@ impl SecureSite {
         });
         Self {
             base: format!("https://localhost:{port}"),
-            certificate: own.cert.pem(),
+            certificate,
             shelf,
         }
     }

@@ -43,14 +43,19 @@ pub fn service(identifier: &str, clients: Option<&[&str]>) -> Service {
 }
 
 impl Reader {
+    /// A service that the provider knows already, with this secret.
+    pub fn of(provider: &Provider, identifier: &str, secret: &str) -> Self {
+        Self {
+            identifier: identifier.to_owned(),
+            secret: secret.to_owned(),
+            feed: provider.url("/revocations"),
+        }
+    }
+
     /// A service that the provider has just been told of.
     pub async fn added(provider: &Provider, identifier: &str, clients: Option<&[&str]>) -> Self {
         let added = services::add(provider.flows(), service(identifier, clients), &[]).await;
-        Self {
-            identifier: identifier.to_owned(),
-            secret: added.unwrap().unwrap().secret,
-            feed: provider.url("/revocations"),
-        }
+        Self::of(provider, identifier, &added.unwrap().unwrap().secret)
     }
 
     /// A request to an address of the feed.

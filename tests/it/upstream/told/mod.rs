@@ -9,10 +9,11 @@ mod once;
 mod under_way;
 mod whose;
 
+use chrono::TimeDelta;
 use serde_json::Value;
 
 use crate::support::elsewhere::Elsewhere;
-use crate::support::ledger::open;
+use crate::support::ledger::{open, sign_in};
 use crate::support::provider::Wish;
 use crate::support::relying_party::Tokens;
 use crate::support::scene::{Scene, by_server};
@@ -77,6 +78,30 @@ impl Stage {
 
     async fn tell_of(&self, named: &[(&str, &str)], jti: &str) -> Answer {
         self.house.tell_of(&self.scene.provider, named, jti).await
+    }
+
+    /// The same, and it is believed.
+    async fn told_of(&self, named: &[(&str, &str)], jti: &str) {
+        let told = self.tell_of(named, jti).await;
+        assert_eq!(told.status, 200, "{told:?}");
+    }
+
+    /// Signs ada in at ours by her password, and links her to that person.
+    async fn link(&self, visitor: &Visitor, there: (&str, &str)) {
+        let provider = &self.scene.provider;
+        let page = self.sign_in_page(visitor, &[]).await;
+        sign_in(visitor, &page).await;
+        let account = open(visitor, &provider.url("/account")).await;
+        let form = account.form_of("#link-house").expect("there is a button");
+        let sent = visitor.submit(&account, &form, &[]).await;
+        let sent = self.house.sent(&sent);
+        let linked = self.house.send_back(provider, visitor, &sent, there).await;
+        assert!(linked.has("#links .link"), "{linked:?}");
+    }
+
+    /// Moves on: what was done in the millisecond of a request would answer it.
+    fn tick(&self) {
+        self.scene.provider.advance(TimeDelta::seconds(1));
     }
 
     async fn is_in(&self, visitor: &Visitor) -> bool {

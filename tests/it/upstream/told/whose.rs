@@ -18,13 +18,11 @@ async fn a_token_that_names_a_session_ends_that_one_alone() {
     stage.sign_in(&one, (ADA, "s-1")).await;
     stage.sign_in(&other, (ADA, "s-2")).await;
     stage.sign_in(&grace, ("grace-there", "s-3")).await;
-    let told = stage.tell_of(&[("sid", "s-1"), ("sub", ADA)], "j1").await;
-    assert_eq!(told.status, 200, "{told:?}");
+    stage.told_of(&[("sid", "s-1"), ("sub", ADA)], "j1").await;
     assert!(!stage.is_in(&one).await);
     assert!(stage.is_in(&other).await);
     // By the session alone.
-    let told = stage.tell_of(&[("sid", "s-2")], "j2").await;
-    assert_eq!(told.status, 200, "{told:?}");
+    stage.told_of(&[("sid", "s-2")], "j2").await;
     assert!(!stage.is_in(&other).await);
     assert!(stage.is_in(&grace).await);
     stage.close().await;
@@ -38,11 +36,9 @@ async fn a_session_of_which_no_sid_was_told_ends_by_a_token_that_names_its_perso
     stage.sign_in(&unnamed, (ADA, "")).await;
     stage.sign_in(&other, (ADA, "s-2")).await;
     stage.sign_in(&grace, ("grace-there", "")).await;
-    let told = stage.tell_of(&[("sid", "s-1")], "j1").await;
-    assert_eq!(told.status, 200, "{told:?}");
+    stage.told_of(&[("sid", "s-1")], "j1").await;
     assert!(stage.is_in(&unnamed).await);
-    let told = stage.tell_of(&[("sid", "s-1"), ("sub", ADA)], "j2").await;
-    assert_eq!(told.status, 200, "{told:?}");
+    stage.told_of(&[("sid", "s-1"), ("sub", ADA)], "j2").await;
     assert!(!stage.is_in(&unnamed).await);
     assert!(stage.is_in(&other).await && stage.is_in(&grace).await);
     stage.close().await;
@@ -61,10 +57,9 @@ async fn a_sid_that_is_used_again_ends_the_session_that_it_names_now() {
     ada.follow(left, &stage.scene.provider.issuer).await;
     assert!(!stage.is_in(&ada).await);
     stage.sign_in(&grace, ("grace-there", "s-1")).await;
-    let told = stage
-        .tell_of(&[("sid", "s-1"), ("sub", "grace-there")], "j1")
+    stage
+        .told_of(&[("sid", "s-1"), ("sub", "grace-there")], "j1")
         .await;
-    assert_eq!(told.status, 200, "{told:?}");
     assert!(!stage.is_in(&grace).await);
     stage.close().await;
 }
@@ -74,19 +69,9 @@ async fn a_sid_that_is_used_again_ends_the_session_that_it_names_now() {
 #[actix_web::test]
 async fn a_token_that_names_the_person_ends_all_that_came_from_there_and_no_sign_in_of_ours() {
     let stage = Stage::set().await;
-    let ledger = &stage.scene.applications[0];
     let provider = &stage.scene.provider;
     let here = Visitor::default();
-    let page = sign_in_page(&ledger.party, &here).await;
-    sign_in(&here, &page).await;
-    let account = open(&here, &provider.url("/account")).await;
-    let form = account.form_of("#link-house").expect("there is a button");
-    let sent = stage.house.sent(&here.submit(&account, &form, &[]).await);
-    let linked = stage
-        .house
-        .send_back(provider, &here, &sent, (ADA, "s-0"))
-        .await;
-    assert!(linked.has("#links .link"), "{linked:?}");
+    stage.link(&here, (ADA, "s-0")).await;
     let from_there = [Visitor::default(), Visitor::default()];
     let mut subs = Vec::new();
     for (visitor, sid) in from_there.iter().zip(["s-1", "s-2"]) {
@@ -95,10 +80,8 @@ async fn a_token_that_names_the_person_ends_all_that_came_from_there_and_no_sign
     }
     assert_eq!(subs[0], subs[1]);
     // The session in which she linked the two is none that came from there.
-    let told = stage.tell_of(&[("sid", "s-0")], "j1").await;
-    assert_eq!(told.status, 200, "{told:?}");
-    let told = stage.tell_of(&[("sub", ADA)], "j2").await;
-    assert_eq!(told.status, 200, "{told:?}");
+    stage.told_of(&[("sid", "s-0")], "j1").await;
+    stage.told_of(&[("sub", ADA)], "j2").await;
     for visitor in &from_there {
         assert!(!stage.is_in(visitor).await);
     }
@@ -124,8 +107,7 @@ async fn a_token_that_names_somebody_with_very_many_sessions_ends_all_of_them() 
         &format!("{id}, '{issuer}', '{ADA}', 's-' || i, ''"),
     )
     .await;
-    let told = stage.tell_of(&[("sub", ADA)], "j1").await;
-    assert_eq!(told.status, 200, "{told:?}");
+    stage.told_of(&[("sub", ADA)], "j1").await;
     let open = "UPDATE sessions SET user_agent = 'left' WHERE ended_at IS NULL";
     assert_eq!(side.execute(open).await, 0);
     let ended = "UPDATE sessions SET user_agent = 'left' WHERE end_cause = 'upstream'";
@@ -151,8 +133,7 @@ async fn a_token_whose_person_is_not_the_sessions_ends_nothing() {
         assert_refused(&told, "of another");
     }
     // Somebody's session of which we never heard is nobody's here.
-    let told = stage.tell_of(&[("sub", ADA), ("sid", "s-9")], "j9").await;
-    assert_eq!(told.status, 200, "{told:?}");
+    stage.told_of(&[("sub", ADA), ("sid", "s-9")], "j9").await;
     assert!(stage.is_in(&ada).await);
     assert!(stage.is_in(&grace).await);
     stage.close().await;
@@ -212,41 +193,24 @@ async fn a_session_is_of_the_sign_in_there_that_was_last() {
     let ada = Visitor::default();
     stage.sign_in(&ada, (ADA, "s-1")).await;
     let again = [("prompt", "login")];
-    // What was done in the millisecond of a request would answer it.
-    let tick = || {
-        let provider = &stage.scene.provider;
-        provider.advance(chrono::TimeDelta::seconds(1));
-    };
-    tick();
+    stage.tick();
     stage.sign_in_with(&ada, (ADA, "s-2"), &again).await;
-    let told = stage.tell_of(&[("sid", "s-1")], "j1").await;
-    assert_eq!(told.status, 200, "{told:?}");
+    stage.told_of(&[("sid", "s-1")], "j1").await;
     assert!(stage.is_in(&ada).await);
-    let told = stage.tell_of(&[("sid", "s-2")], "j2").await;
-    assert_eq!(told.status, 200, "{told:?}");
+    stage.told_of(&[("sid", "s-2")], "j2").await;
     assert!(!stage.is_in(&ada).await);
 
     // Linked to ada of ours, who has a password: she comes from there, and gives it in between.
-    let provider = &stage.scene.provider;
     let here = Visitor::default();
-    let page = sign_in_page(&ledger.party, &here).await;
-    sign_in(&here, &page).await;
-    let account = open(&here, &provider.url("/account")).await;
-    let form = account.form_of("#link-house").expect("there is a button");
-    let sent = stage.house.sent(&here.submit(&account, &form, &[]).await);
-    stage
-        .house
-        .send_back(provider, &here, &sent, ("ada-too", "s-3"))
-        .await;
+    stage.link(&here, ("ada-too", "s-3")).await;
     let both = Visitor::default();
     stage.sign_in(&both, ("ada-too", "s-4")).await;
-    tick();
+    stage.tick();
     let page = open(&both, &ledger.authorize_url(&again)).await;
     assert_eq!(page.page(), "page-sign-in");
     let answer = sign_in(&both, &page).await;
     assert!(answer.parameter("code").is_some(), "{answer:?}");
-    let told = stage.tell_of(&[("sid", "s-4")], "j3").await;
-    assert_eq!(told.status, 200, "{told:?}");
+    stage.told_of(&[("sid", "s-4")], "j3").await;
     assert!(!stage.is_in(&both).await);
     assert!(stage.is_in(&here).await);
     stage.close().await;
