@@ -4,8 +4,7 @@ use actix_web::http::header::{ACCEPT, CACHE_CONTROL, VARY};
 use actix_web::web::{self, Bytes};
 use actix_web::{HttpRequest, HttpResponse};
 
-use super::error::failure;
-use super::token::{Refusal, authorization, credentials, form, refused};
+use super::token::{Refusal, authorization, credentials, form};
 use crate::flows::authenticate_client::authenticate;
 use crate::flows::introspect::{self, Asker};
 use crate::flows::{Provider, authenticate_service};
@@ -21,11 +20,9 @@ pub(super) async fn post(
     request: HttpRequest,
     body: Bytes,
 ) -> HttpResponse {
-    match answer(&provider, &request, &body).await {
-        Ok(answer) => answer,
-        Err(Refusal::Refused(refusal)) => refused(&request, &refusal),
-        Err(Refusal::Failed(error)) => failure(&error),
-    }
+    answer(&provider, &request, &body)
+        .await
+        .unwrap_or_else(|refusal| refusal.response(&request))
 }
 
 async fn answer(

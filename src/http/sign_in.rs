@@ -10,7 +10,7 @@ use super::pages::{self, Application, Form, SignInNotice};
 use super::upstream::{self, Doors};
 use super::visitor::Visitor;
 use super::{check_session, cookies, logo};
-use crate::flows::sign_in::{Attempt, SignIn, sign_in};
+use crate::flows::sign_in::{Attempt, BrowserCookies, SignIn, sign_in};
 use crate::oidc::params::Params;
 use crate::oidc::upstream::answer::Problem;
 
@@ -75,16 +75,8 @@ pub(super) async fn post(mut visitor: Visitor, body: Bytes) -> HttpResponse {
             return page(&visitor, &answerable, &form, "", notice).await;
         }
         let username = form.get("username").unwrap_or_default();
-        let attempt = Attempt {
-            username,
-            password: &SecretString::from(form.get("password").unwrap_or_default()),
-            address: visitor.address,
-            user_agent: &visitor.user_agent,
-            cookie: visitor.session_cookie.as_deref(),
-            known: visitor.known_cookie.as_deref(),
-        };
-        let notice = match sign_in(&visitor.provider, &attempt).await? {
-            SignIn::Done(given) => {
+        let notice = match with_password(&visitor, &form).await? {
+            Ok(given) => {
                 let session = visitor.session_of(&given.session).await?;
                 let signed_in = check_session::signed_in(&mut visitor, given);
                 let mut response =
@@ -95,16 +87,35 @@ pub(super) async fn post(mut visitor: Visitor, body: Bytes) -> HttpResponse {
                 cookies::add(&mut response, signed_in)?;
                 return Ok(response);
             }
-            SignIn::Refused => SignInNotice::WrongCredentials,
-            SignIn::TooOften(again_at) => SignInNotice::Throttled {
-                wait: again_at - visitor.provider.clock.now(),
-            },
+            Err(notice) => notice,
         };
         page(&visitor, &answerable, &form, username, Some(notice)).await
     };
     answer
         .await
         .unwrap_or_else(|error: PageError| error.page(&visitor))
+}
+
+/// What comes of the name and the password in a form: cookies for who has proved who they are, or what the page says.
+pub(super) async fn with_password(
+    visitor: &Visitor,
+    form: &Params,
+) -> Result<Result<BrowserCookies, SignInNotice>, PageError> {
+    let attempt = Attempt {
+        username: form.get("username").unwrap_or_default(),
+        password: &SecretString::from(form.get("password").unwrap_or_default()),
+        address: visitor.address,
+        user_agent: &visitor.user_agent,
+        cookie: visitor.session_cookie.as_deref(),
+        known: visitor.known_cookie.as_deref(),
+    };
+    Ok(match sign_in(&visitor.provider, &attempt).await? {
+        SignIn::Done(given) => Ok(given),
+        SignIn::Refused => Err(SignInNotice::WrongCredentials),
+        SignIn::TooOften(again_at) => Err(SignInNotice::Throttled {
+            wait: again_at - visitor.provider.clock.now(),
+        }),
+    })
 }
 
 /// The page, with what came of the last try.

@@ -23,6 +23,16 @@ pub(super) enum Refusal {
     Failed(FlowError),
 }
 
+impl Refusal {
+    /// The answer to the request.
+    pub(super) fn response(&self, request: &HttpRequest) -> HttpResponse {
+        match self {
+            Self::Refused(error) => refused(request, error),
+            Self::Failed(error) => failure(error),
+        }
+    }
+}
+
 impl From<OAuthError> for Refusal {
     fn from(error: OAuthError) -> Self {
         Self::Refused(error)
@@ -43,8 +53,7 @@ pub(super) async fn post(
 ) -> HttpResponse {
     match answer(&provider, &request, &body).await {
         Ok(tokens) => HttpResponse::Ok().json(tokens),
-        Err(Refusal::Refused(refusal)) => refused(&request, &refusal),
-        Err(Refusal::Failed(error)) => failure(&error),
+        Err(refusal) => refusal.response(&request),
     }
 }
 

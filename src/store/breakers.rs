@@ -3,12 +3,12 @@
 use std::collections::HashMap;
 
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::{Condition, OnConflict};
+use sea_orm::sea_query::Condition;
 use sea_orm::{ActiveValue::Set, ConnectionTrait, QueryOrder as _, QuerySelect as _};
 
 use super::deliveries::Delivery;
 use super::locking::in_order;
-use super::{StoreError, millis, time_or_none};
+use super::{StoreError, millis, rows, time_or_none};
 use crate::clock::Timestamp;
 use crate::oidc::logout::breaker::Breaker;
 
@@ -40,6 +40,10 @@ fn read(rows: Vec<Model>) -> Result<HashMap<String, Breaker>, StoreError> {
         .collect()
 }
 
+fn of(client_ids: &[&str]) -> Condition {
+    Condition::all().add(Column::ClientId.is_in(client_ids.iter().copied()))
+}
+
 /// Every client that failed to answer last.
 ///
 /// # Errors
@@ -58,7 +62,7 @@ pub async fn lock(
     client_ids: &[&str],
 ) -> Result<HashMap<String, Breaker>, StoreError> {
     let rows = Entity::find()
-        .filter(Column::ClientId.is_in(client_ids.iter().copied()))
+        .filter(of(client_ids))
         // Every node locks them in the same order.
         .order_by_asc(Column::ClientId)
         .lock_exclusive()
@@ -84,19 +88,7 @@ pub async fn save(
         probing_until: Set(breaker.probing_until.map(millis)),
         updated_at: Set(millis(now)),
     };
-    let update = OnConflict::column(Column::ClientId)
-        .update_columns([
-            Column::Failures,
-            Column::OpenUntil,
-            Column::ProbingUntil,
-            Column::UpdatedAt,
-        ])
-        .to_owned();
-    Entity::insert(row)
-        .on_conflict(update)
-        .exec_without_returning(db)
-        .await?;
-    Ok(())
+    rows::save(db, row, &[]).await
 }
 
 /// Forgets clients that answer.
@@ -105,10 +97,7 @@ pub async fn save(
 /// When the database fails.
 pub async fn forget(db: &impl ConnectionTrait, client_ids: &[&str]) -> Result<(), StoreError> {
     Entity::delete_many()
-        .filter(in_order::<Entity>(
-            Column::ClientId,
-            Condition::all().add(Column::ClientId.is_in(client_ids.iter().copied())),
-        ))
+        .filter(in_order::<Entity>(Column::ClientId, of(client_ids)))
         .exec(db)
         .await?;
     Ok(())
@@ -145,10 +134,7 @@ pub async fn begin_probe(
 pub async fn end_probes(db: &impl ConnectionTrait, client_ids: &[&str]) -> Result<(), StoreError> {
     Entity::update_many()
         .col_expr(Column::ProbingUntil, Expr::value(None::<i64>))
-        .filter(in_order::<Entity>(
-            Column::ClientId,
-            Condition::all().add(Column::ClientId.is_in(client_ids.iter().copied())),
-        ))
+        .filter(in_order::<Entity>(Column::ClientId, of(client_ids)))
         .exec(db)
         .await?;
     Ok(())
@@ -163,14 +149,10 @@ pub async fn probe_now(
     client_ids: &[&str],
     now: Timestamp,
 ) -> Result<(), StoreError> {
+    let open = of(client_ids).add(Column::OpenUntil.gt(millis(now)));
     Entity::update_many()
         .col_expr(Column::OpenUntil, Expr::value(millis(now)))
-        .filter(in_order::<Entity>(
-            Column::ClientId,
-            Condition::all()
-                .add(Column::ClientId.is_in(client_ids.iter().copied()))
-                .add(Column::OpenUntil.gt(millis(now))),
-        ))
+        .filter(in_order::<Entity>(Column::ClientId, open))
         .exec(db)
         .await?;
     Ok(())

@@ -1,11 +1,9 @@
 //! `client_assertions`: the `jti`s of assertions that have been used (RFC 7523 §3).
 
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::{Condition, OnConflict};
 use sea_orm::{ActiveValue::Set, ConnectionTrait};
 
-use super::locking::unheld;
-use super::{StoreError, millis};
+use super::{StoreError, millis, rows};
 use crate::clock::Timestamp;
 
 #[derive(Debug, Clone, PartialEq, Eq, DeriveEntityModel)]
@@ -37,14 +35,7 @@ pub async fn use_once(
         jti: Set(jti.to_owned()),
         expires_at: Set(millis(expires_at)),
     };
-    let known = OnConflict::columns([Column::ClientId, Column::Jti])
-        .do_nothing()
-        .to_owned();
-    Ok(Entity::insert(row)
-        .on_conflict(known)
-        .exec_without_returning(db)
-        .await?
-        == 1)
+    rows::insert_new(db, row).await
 }
 
 /// Forgets assertions that nobody would accept any more.
@@ -52,12 +43,5 @@ pub async fn use_once(
 /// # Errors
 /// When the database fails.
 pub async fn purge(db: &impl ConnectionTrait, before: Timestamp) -> Result<(), StoreError> {
-    let over = Condition::all().add(Column::ExpiresAt.lt(millis(before)));
-    Entity::delete_many()
-        // Another client's may bear the same name.
-        .filter(over.clone())
-        .filter(unheld::<Entity>(Column::Jti, over))
-        .exec(db)
-        .await?;
-    Ok(())
+    rows::purge::<Entity>(db, Column::Jti, Column::ExpiresAt, before).await
 }

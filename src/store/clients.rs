@@ -5,7 +5,7 @@ use sea_orm::sea_query::SelectStatement;
 use sea_orm::{ActiveValue::Set, ConnectionTrait, QueryOrder as _, QuerySelect as _, QueryTrait};
 
 use super::services::{names, names_text};
-use super::{StoreError, millis, time, time_or_none};
+use super::{StoreError, millis, rows, time, time_or_none};
 use crate::clock::Timestamp;
 use crate::oidc::client::{Client, KeptSecret};
 
@@ -91,12 +91,10 @@ pub async fn hold_enabled(
     db: &impl ConnectionTrait,
     client_id: &str,
 ) -> Result<Option<Client>, StoreError> {
-    let row = Entity::find_by_id(client_id)
+    let found = Entity::find_by_id(client_id)
         .filter(Column::DisabledAt.is_null())
-        .lock_shared()
-        .one(db)
-        .await?;
-    let known: Option<KnownClient> = row.map(TryInto::try_into).transpose()?;
+        .lock_shared();
+    let known: Option<KnownClient> = rows::one(db, found).await?;
     Ok(known.map(|known| known.client))
 }
 
@@ -120,11 +118,7 @@ pub async fn find(
     db: &impl ConnectionTrait,
     client_id: &str,
 ) -> Result<Option<KnownClient>, StoreError> {
-    Entity::find_by_id(client_id)
-        .one(db)
-        .await?
-        .map(TryInto::try_into)
-        .transpose()
+    rows::one(db, Entity::find_by_id(client_id)).await
 }
 
 /// The clients named, shut out or not.
@@ -135,13 +129,8 @@ pub async fn find_all(
     db: &impl ConnectionTrait,
     client_ids: &[String],
 ) -> Result<Vec<KnownClient>, StoreError> {
-    Entity::find()
-        .filter(Column::ClientId.is_in(client_ids))
-        .all(db)
-        .await?
-        .into_iter()
-        .map(TryInto::try_into)
-        .collect()
+    let found = Entity::find().filter(Column::ClientId.is_in(client_ids));
+    rows::all(db, found).await
 }
 
 /// Every client that was not removed, by identifier.
@@ -149,14 +138,10 @@ pub async fn find_all(
 /// # Errors
 /// When the database fails.
 pub async fn list(db: &impl ConnectionTrait) -> Result<Vec<KnownClient>, StoreError> {
-    Entity::find()
+    let found = Entity::find()
         .filter(Column::DeletedAt.is_null())
-        .order_by_asc(Column::ClientId)
-        .all(db)
-        .await?
-        .into_iter()
-        .map(TryInto::try_into)
-        .collect()
+        .order_by_asc(Column::ClientId);
+    rows::all(db, found).await
 }
 
 /// The identifiers of clients that may be spoken with, for other tables' questions.
@@ -236,22 +221,5 @@ pub async fn save(db: &impl ConnectionTrait, known: &KnownClient) -> Result<(), 
         disabled_at: Set(known.disabled_at.map(millis)),
         deleted_at: Set(known.deleted_at.map(millis)),
     };
-    let update = sea_orm::sea_query::OnConflict::column(Column::ClientId)
-        .update_columns([
-            Column::ClientSecretHash,
-            Column::ClientSecretSealed,
-            Column::Metadata,
-            Column::Audiences,
-            Column::Declared,
-            Column::CreatedAt,
-            Column::UpdatedAt,
-            Column::DisabledAt,
-            Column::DeletedAt,
-        ])
-        .to_owned();
-    Entity::insert(row)
-        .on_conflict(update)
-        .exec_without_returning(db)
-        .await?;
-    Ok(())
+    rows::save(db, row, &[]).await
 }

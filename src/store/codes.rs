@@ -1,11 +1,10 @@
 //! `authorization_codes`: found by keyed hash, good once.
 
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::{Condition, Query, SelectStatement};
+use sea_orm::sea_query::{Query, SelectStatement};
 use sea_orm::{ActiveValue::Set, ConnectionTrait};
 
-use super::locking::unheld;
-use super::{StoreError, millis, time, time_or_none};
+use super::{StoreError, millis, rows, time, time_or_none};
 use crate::clock::Timestamp;
 
 #[derive(Debug, Clone, PartialEq, Eq, DeriveEntityModel)]
@@ -89,8 +88,7 @@ pub async fn insert(db: &impl ConnectionTrait, code: &Code) -> Result<(), StoreE
         expires_at: Set(millis(code.expires_at)),
         redeemed_at: Set(None),
     };
-    Entity::insert(row).exec_without_returning(db).await?;
-    Ok(())
+    rows::insert(db, row).await
 }
 
 /// The code with that hash, redeemed or not.
@@ -98,11 +96,7 @@ pub async fn insert(db: &impl ConnectionTrait, code: &Code) -> Result<(), StoreE
 /// # Errors
 /// When the database fails.
 pub async fn find(db: &impl ConnectionTrait, code_hash: &str) -> Result<Option<Code>, StoreError> {
-    Entity::find_by_id(code_hash)
-        .one(db)
-        .await?
-        .map(TryInto::try_into)
-        .transpose()
+    rows::one(db, Entity::find_by_id(code_hash)).await
 }
 
 /// Uses the code up; false when somebody else has.
@@ -128,12 +122,7 @@ pub async fn redeem(
 /// # Errors
 /// When the database fails.
 pub async fn purge(db: &impl ConnectionTrait, before: Timestamp) -> Result<(), StoreError> {
-    let over = Condition::all().add(Column::ExpiresAt.lt(millis(before)));
-    Entity::delete_many()
-        .filter(unheld::<Entity>(Column::CodeHash, over))
-        .exec(db)
-        .await?;
-    Ok(())
+    rows::purge::<Entity>(db, Column::CodeHash, Column::ExpiresAt, before).await
 }
 
 /// "The grants behind codes to this application that were not redeemed", for queries on `grants`.

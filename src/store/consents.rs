@@ -3,7 +3,7 @@
 use sea_orm::entity::prelude::*;
 use sea_orm::{ActiveValue::Set, ConnectionTrait, QueryOrder as _, QuerySelect as _};
 
-use super::{StoreError, millis, time};
+use super::{StoreError, millis, rows, time};
 use crate::clock::Timestamp;
 use crate::oidc::permission::Permission;
 
@@ -60,10 +60,7 @@ pub async fn find(
     user_id: Uuid,
     client_id: &str,
 ) -> Result<Option<Consent>, StoreError> {
-    let row = Entity::find_by_id((user_id, client_id.to_owned()))
-        .one(db)
-        .await?;
-    row.map(TryInto::try_into).transpose()
+    rows::one(db, Entity::find_by_id((user_id, client_id.to_owned()))).await
 }
 
 /// Remembers a consent in the place of the one before.
@@ -88,19 +85,7 @@ pub async fn save(
             .map_err(|_unwritable| StoreError::Damaged("a consent"))?),
         granted_at: Set(millis(consent.granted_at)),
     };
-    let update = sea_orm::sea_query::OnConflict::columns([Column::UserId, Column::ClientId])
-        .update_columns([
-            Column::Scope,
-            Column::Claims,
-            Column::Services,
-            Column::GrantedAt,
-        ])
-        .to_owned();
-    Entity::insert(row)
-        .on_conflict(update)
-        .exec_without_returning(db)
-        .await?;
-    Ok(())
+    rows::save(db, row, &[]).await
 }
 
 /// What a person has allowed, by client.

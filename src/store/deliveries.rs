@@ -14,7 +14,7 @@ use sea_orm::{ActiveValue::Set, ConnectionTrait, QueryOrder as _, QuerySelect as
 
 use self::queue::Lease;
 use super::locking::in_order;
-use super::{StoreError, breakers, database, millis, time, time_or_none};
+use super::{StoreError, breakers, database, millis, rows, time, time_or_none};
 use crate::clock::Timestamp;
 use crate::oidc::logout::{Cause, Channel, DeliveryState};
 
@@ -155,12 +155,11 @@ pub async fn insert(
 }
 
 /// Rows as they are shown: while a client's breaker is open, the next try is not before it lets one pass.
-async fn read(db: &impl ConnectionTrait, rows: Vec<Model>) -> Result<Vec<Delivery>, StoreError> {
-    let known = rows
-        .into_iter()
-        .map(TryInto::try_into)
-        .collect::<Result<_, _>>()?;
-    breakers::defer(db, known).await
+async fn read(
+    db: &impl ConnectionTrait,
+    these: Select<Entity>,
+) -> Result<Vec<Delivery>, StoreError> {
+    breakers::defer(db, rows::all(db, these).await?).await
 }
 
 /// What the applications of one session were told, in the order the rows were written.
@@ -171,12 +170,10 @@ pub async fn of_session(
     db: &impl ConnectionTrait,
     session_id: Uuid,
 ) -> Result<Vec<Delivery>, StoreError> {
-    let rows = Entity::find()
+    let found = Entity::find()
         .filter(Column::SessionId.eq(session_id))
-        .order_by_asc(Column::Id)
-        .all(db)
-        .await?;
-    read(db, rows).await
+        .order_by_asc(Column::Id);
+    read(db, found).await
 }
 
 /// At most `limit` deliveries of a person's sessions that ended since a moment, newest first.
@@ -189,15 +186,13 @@ pub async fn of_user(
     since: Timestamp,
     limit: u64,
 ) -> Result<Vec<Delivery>, StoreError> {
-    let rows = Entity::find()
+    let found = Entity::find()
         .filter(Column::UserId.eq(user_id))
         .filter(Column::CreatedAt.gte(millis(since)))
         .order_by_desc(Column::CreatedAt)
         .order_by_desc(Column::Id)
-        .limit(limit)
-        .all(db)
-        .await?;
-    read(db, rows).await
+        .limit(limit);
+    read(db, found).await
 }
 
 /// The delivery with that identifier.
@@ -205,8 +200,7 @@ pub async fn of_user(
 /// # Errors
 /// When the database fails.
 pub async fn find(db: &impl ConnectionTrait, id: Uuid) -> Result<Option<Delivery>, StoreError> {
-    let row = Entity::find_by_id(id).one(db).await?;
-    Ok(read(db, row.into_iter().collect()).await?.pop())
+    Ok(read(db, Entity::find_by_id(id)).await?.pop())
 }
 
 /// At most `limit` deliveries, newest first, in one of `states`, of one client or of all.

@@ -2,11 +2,9 @@
 //! came of it; and which clients' tokens a service has by that.
 
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::Condition;
 use sea_orm::{ActiveValue::Set, ConnectionTrait, QueryOrder as _, QuerySelect as _};
 
-use super::locking::unheld;
-use super::{StoreError, millis, time};
+use super::{StoreError, millis, rows, time};
 use crate::clock::Timestamp;
 
 #[derive(Debug, Clone, PartialEq, Eq, DeriveEntityModel)]
@@ -57,8 +55,7 @@ pub async fn insert(db: &impl ConnectionTrait, token: &ExchangedToken) -> Result
         generation: Set(token.generation),
         expires_at: Set(millis(token.expires_at)),
     };
-    Entity::insert(row).exec_without_returning(db).await?;
-    Ok(())
+    rows::insert(db, row).await
 }
 
 /// Holds what is known of the tokens of these names: nobody takes them back with what they came from until this
@@ -151,11 +148,5 @@ pub async fn clients_at(
 /// # Errors
 /// When the database fails.
 pub async fn purge(db: &impl ConnectionTrait, before: Timestamp) -> Result<(), StoreError> {
-    let over = Condition::all().add(Column::ExpiresAt.lt(millis(before)));
-    Entity::delete_many()
-        .filter(over.clone())
-        .filter(unheld::<Entity>(Column::Jti, over))
-        .exec(db)
-        .await?;
-    Ok(())
+    rows::purge::<Entity>(db, Column::Jti, Column::ExpiresAt, before).await
 }

@@ -9,7 +9,7 @@ use sea_orm::{ActiveValue::Set, ConnectionTrait, QueryOrder as _, QuerySelect as
 
 use super::locking::in_order;
 use super::services::{names, names_text};
-use super::{StoreError, codes, millis, refresh_tokens, time_or_none};
+use super::{StoreError, codes, millis, refresh_tokens, rows, time_or_none};
 use crate::clock::Timestamp;
 
 #[derive(Debug, Clone, PartialEq, Eq, DeriveEntityModel)]
@@ -98,8 +98,7 @@ pub async fn insert(
         created_at: Set(millis(now)),
         revoked_at: Set(None),
     };
-    Entity::insert(row).exec_without_returning(db).await?;
-    Ok(())
+    rows::insert(db, row).await
 }
 
 fn resources_text(resources: &[String]) -> Result<Option<String>, StoreError> {
@@ -112,11 +111,7 @@ fn resources_text(resources: &[String]) -> Result<Option<String>, StoreError> {
 /// # Errors
 /// When the database fails.
 pub async fn find(db: &impl ConnectionTrait, id: Uuid) -> Result<Option<Grant>, StoreError> {
-    Entity::find_by_id(id)
-        .one(db)
-        .await?
-        .map(TryInto::try_into)
-        .transpose()
+    rows::one(db, Entity::find_by_id(id)).await
 }
 
 /// The grant with that identifier, unless it was taken back; nobody takes it back until this
@@ -125,12 +120,10 @@ pub async fn find(db: &impl ConnectionTrait, id: Uuid) -> Result<Option<Grant>, 
 /// # Errors
 /// When the database fails.
 pub async fn lock_good(db: &impl ConnectionTrait, id: Uuid) -> Result<Option<Grant>, StoreError> {
-    let row = Entity::find_by_id(id)
+    let found = Entity::find_by_id(id)
         .filter(Column::RevokedAt.is_null())
-        .lock_exclusive()
-        .one(db)
-        .await?;
-    row.map(TryInto::try_into).transpose()
+        .lock_exclusive();
+    rows::one(db, found).await
 }
 
 /// The newest grant of a session to a client that was not taken back.
@@ -142,15 +135,13 @@ pub async fn find_newest(
     session_id: Uuid,
     client_id: &str,
 ) -> Result<Option<Grant>, StoreError> {
-    let row = Entity::find()
+    let found = Entity::find()
         .filter(Column::SessionId.eq(session_id))
         .filter(Column::ClientId.eq(client_id))
         .filter(Column::RevokedAt.is_null())
         .order_by_desc(Column::CreatedAt)
-        .order_by_desc(Column::Id)
-        .one(db)
-        .await?;
-    row.map(TryInto::try_into).transpose()
+        .order_by_desc(Column::Id);
+    rows::one(db, found).await
 }
 
 /// The standing grant of a client to itself for `scope` and these services (client_credentials).
@@ -163,7 +154,7 @@ pub async fn find_of_client(
     scope: &str,
     resources: &[String],
 ) -> Result<Option<Grant>, StoreError> {
-    let row = Entity::find()
+    let found = Entity::find()
         .filter(Column::ClientId.eq(client_id))
         .filter(Column::UserId.is_null())
         .filter(Column::Scope.eq(scope))
@@ -171,10 +162,8 @@ pub async fn find_of_client(
             Some(text) => Column::Resources.eq(text),
             None => Column::Resources.is_null(),
         })
-        .filter(Column::RevokedAt.is_null())
-        .one(db)
-        .await?;
-    row.map(TryInto::try_into).transpose()
+        .filter(Column::RevokedAt.is_null());
+    rows::one(db, found).await
 }
 
 /// The sessions, of these, and in each the applications that hold a grant which outlives it.

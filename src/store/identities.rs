@@ -4,7 +4,7 @@ use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::Expr;
 use sea_orm::{ActiveValue::Set, ConnectionTrait, QueryOrder as _};
 
-use super::{StoreError, millis, time};
+use super::{StoreError, millis, rows, time};
 use crate::clock::Timestamp;
 
 #[derive(Debug, Clone, PartialEq, Eq, DeriveEntityModel)]
@@ -62,8 +62,7 @@ pub async fn find(
     subject: &str,
 ) -> Result<Option<Identity>, StoreError> {
     let key = (issuer.to_owned(), subject.to_owned());
-    let row = Entity::find_by_id(key).one(db).await?;
-    row.map(TryInto::try_into).transpose()
+    rows::one(db, Entity::find_by_id(key)).await
 }
 
 /// Who a person is elsewhere, oldest first.
@@ -74,14 +73,10 @@ pub async fn of_user(
     db: &impl ConnectionTrait,
     user_id: Uuid,
 ) -> Result<Vec<Identity>, StoreError> {
-    Entity::find()
+    let found = Entity::find()
         .filter(Column::UserId.eq(user_id))
-        .order_by_asc(Column::CreatedAt)
-        .all(db)
-        .await?
-        .into_iter()
-        .map(TryInto::try_into)
-        .collect()
+        .order_by_asc(Column::CreatedAt);
+    rows::all(db, found).await
 }
 
 /// Remembers who somebody is.
@@ -96,8 +91,7 @@ pub async fn insert(db: &impl ConnectionTrait, identity: &Identity) -> Result<()
         created_at: Set(millis(identity.created_at)),
         last_used_at: Set(millis(identity.last_used_at)),
     };
-    Entity::insert(row).exec_without_returning(db).await?;
-    Ok(())
+    rows::insert(db, row).await
 }
 
 /// Records that they signed in; false when they are that person no more.

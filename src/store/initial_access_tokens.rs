@@ -1,11 +1,10 @@
 //! `initial_access_tokens`: who may register a client, and how often (RFC 7591 §1.2).
 
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::{Condition, ExprTrait as _};
+use sea_orm::sea_query::ExprTrait as _;
 use sea_orm::{ActiveValue::Set, ConnectionTrait, QueryOrder as _};
 
-use super::locking::unheld;
-use super::{StoreError, millis, time};
+use super::{StoreError, millis, rows, time};
 use crate::clock::Timestamp;
 
 #[derive(Debug, Clone, PartialEq, Eq, DeriveEntityModel)]
@@ -75,8 +74,7 @@ pub async fn insert(
         created_at: Set(millis(token.created_at)),
         expires_at: Set(millis(token.expires_at)),
     };
-    Entity::insert(row).exec_without_returning(db).await?;
-    Ok(())
+    rows::insert(db, row).await
 }
 
 /// The token of that hash, if it can register a client now.
@@ -88,14 +86,11 @@ pub async fn find(
     token_hash: &str,
     now: Timestamp,
 ) -> Result<Option<InitialAccessToken>, StoreError> {
-    Entity::find()
+    let found = Entity::find()
         .filter(Column::TokenHash.eq(token_hash))
         .filter(Column::UsesLeft.gt(0))
-        .filter(Column::ExpiresAt.gt(millis(now)))
-        .one(db)
-        .await?
-        .map(TryInto::try_into)
-        .transpose()
+        .filter(Column::ExpiresAt.gt(millis(now)));
+    rows::one(db, found).await
 }
 
 /// Uses the token once; false when somebody else was faster, or it can be used no more.
@@ -122,14 +117,10 @@ pub async fn use_once(
 /// # Errors
 /// When the database fails.
 pub async fn list(db: &impl ConnectionTrait) -> Result<Vec<InitialAccessToken>, StoreError> {
-    Entity::find()
+    let found = Entity::find()
         .order_by_asc(Column::CreatedAt)
-        .order_by_asc(Column::Id)
-        .all(db)
-        .await?
-        .into_iter()
-        .map(TryInto::try_into)
-        .collect()
+        .order_by_asc(Column::Id);
+    rows::all(db, found).await
 }
 
 /// Takes a token back; false when there is none of that name.
@@ -154,10 +145,5 @@ pub async fn forget_all(db: &impl ConnectionTrait) -> Result<(), StoreError> {
 /// # Errors
 /// When the database fails.
 pub async fn purge(db: &impl ConnectionTrait, before: Timestamp) -> Result<(), StoreError> {
-    let over = Condition::all().add(Column::ExpiresAt.lt(millis(before)));
-    Entity::delete_many()
-        .filter(unheld::<Entity>(Column::Id, over))
-        .exec(db)
-        .await?;
-    Ok(())
+    rows::purge::<Entity>(db, Column::Id, Column::ExpiresAt, before).await
 }

@@ -1,11 +1,9 @@
 //! `interactions`: authorization requests that wait for a person, bound to the browser they came in.
 
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::Condition;
 use sea_orm::{ActiveValue::Set, ConnectionTrait};
 
-use super::locking::unheld;
-use super::{StoreError, millis, time};
+use super::{StoreError, millis, rows, time};
 use crate::clock::Timestamp;
 
 #[derive(Debug, Clone, PartialEq, Eq, DeriveEntityModel)]
@@ -57,8 +55,7 @@ pub async fn insert(
         requested_at: Set(millis(interaction.requested_at)),
         expires_at: Set(millis(interaction.expires_at)),
     };
-    Entity::insert(row).exec_without_returning(db).await?;
-    Ok(())
+    rows::insert(db, row).await
 }
 
 /// The request with that handle that was made in that browser and has not been forgotten.
@@ -106,12 +103,7 @@ pub async fn consume(db: &impl ConnectionTrait, handle_hash: &str) -> Result<boo
 /// # Errors
 /// When the database fails.
 pub async fn purge(db: &impl ConnectionTrait, before: Timestamp) -> Result<(), StoreError> {
-    let over = Condition::all().add(Column::ExpiresAt.lt(millis(before)));
-    Entity::delete_many()
-        .filter(unheld::<Entity>(Column::HandleHash, over))
-        .exec(db)
-        .await?;
-    Ok(())
+    rows::purge::<Entity>(db, Column::HandleHash, Column::ExpiresAt, before).await
 }
 
 /// Forgets every one.

@@ -1,11 +1,9 @@
 //! `leavings`: who may look at the receipts of a session that is over, found by a handle in a cookie.
 
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::Condition;
 use sea_orm::{ActiveValue::Set, ConnectionTrait};
 
-use super::locking::unheld;
-use super::{StoreError, millis, time};
+use super::{StoreError, millis, rows, time};
 use crate::clock::Timestamp;
 
 #[derive(Debug, Clone, PartialEq, Eq, DeriveEntityModel)]
@@ -73,8 +71,7 @@ pub async fn insert(db: &impl ConnectionTrait, leaving: &Leaving) -> Result<(), 
         ),
         upstream_state_hash: Set(None),
     };
-    Entity::insert(row).exec_without_returning(db).await?;
-    Ok(())
+    rows::insert(db, row).await
 }
 
 /// The sign-out of a handle.
@@ -158,12 +155,7 @@ pub async fn come_back(
 /// # Errors
 /// When the database fails.
 pub async fn purge(db: &impl ConnectionTrait, before: Timestamp) -> Result<(), StoreError> {
-    let over = Condition::all().add(Column::ExpiresAt.lt(millis(before)));
-    Entity::delete_many()
-        .filter(unheld::<Entity>(Column::HandleHash, over))
-        .exec(db)
-        .await?;
-    Ok(())
+    rows::purge::<Entity>(db, Column::HandleHash, Column::ExpiresAt, before).await
 }
 
 /// Forgets every one.

@@ -2,11 +2,9 @@
 //! from a private network is not another's to see.
 
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::{Condition, OnConflict};
 use sea_orm::{ActiveValue::Set, ConnectionTrait, QuerySelect as _};
 
-use super::locking::unheld;
-use super::{StoreError, clients, millis, time};
+use super::{StoreError, clients, millis, rows, time};
 use crate::clock::Timestamp;
 
 #[derive(Debug, Clone, PartialEq, Eq, DeriveEntityModel)]
@@ -105,12 +103,7 @@ pub async fn claim(
         media_type: Set(None),
         image: Set(None),
     };
-    let first = OnConflict::column(Column::ClientId).do_nothing().to_owned();
-    let inserted = Entity::insert(row)
-        .on_conflict(first)
-        .exec_without_returning(db)
-        .await?;
-    if inserted == 1 {
+    if rows::insert_new(db, row).await? {
         return Ok(true);
     }
     let taken = Entity::update_many()
@@ -184,10 +177,5 @@ pub async fn image(
 /// # Errors
 /// When the database fails.
 pub async fn purge(db: &impl ConnectionTrait, before: Timestamp) -> Result<(), StoreError> {
-    let unseen = Condition::all().add(Column::AgainAt.lt(millis(before)));
-    Entity::delete_many()
-        .filter(unheld::<Entity>(Column::ClientId, unseen))
-        .exec(db)
-        .await?;
-    Ok(())
+    rows::purge::<Entity>(db, Column::ClientId, Column::AgainAt, before).await
 }

@@ -1,10 +1,9 @@
 //! `marks`: what the database knows about itself.
 
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::OnConflict;
 use sea_orm::{ActiveValue::Set, ConnectionTrait, QuerySelect as _};
 
-use super::{StoreError, millis, time};
+use super::{StoreError, millis, rows, time};
 use crate::clock::Timestamp;
 
 #[derive(Debug, Clone, PartialEq, Eq, DeriveEntityModel)]
@@ -91,12 +90,5 @@ pub async fn set_number(
         name: Set(name.to_owned()),
         value: Set(number.to_string()),
     };
-    let known = OnConflict::column(Column::Name)
-        .update_column(Column::Value)
-        .to_owned();
-    Entity::insert(row)
-        .on_conflict(known)
-        .exec_without_returning(db)
-        .await?;
-    Ok(())
+    rows::save(db, row, &[]).await
 }

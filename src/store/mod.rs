@@ -8,6 +8,7 @@ mod database;
 mod listener;
 mod locking;
 mod places;
+mod rows;
 
 pub mod breakers;
 pub mod changes;

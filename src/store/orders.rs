@@ -5,7 +5,7 @@ use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{Condition, ExprTrait as _, Query, SelectStatement, SimpleExpr};
 use sea_orm::{ActiveValue::Set, ConnectionTrait, QueryOrder as _};
 
-use super::{StoreError, database, millis, time, time_or_none};
+use super::{StoreError, database, millis, rows, time, time_or_none};
 use crate::clock::Timestamp;
 use crate::oidc::logout::Cause;
 
@@ -108,7 +108,7 @@ pub async fn insert(db: &impl ConnectionTrait, order: &Order) -> Result<(), Stor
         expanded_at: Set(None),
         except_session_id: Set(except),
     };
-    Entity::insert(row).exec_without_returning(db).await?;
+    rows::insert(db, row).await?;
     database::hint(db).await
 }
 
@@ -117,14 +117,10 @@ pub async fn insert(db: &impl ConnectionTrait, order: &Order) -> Result<(), Stor
 /// # Errors
 /// When the database fails.
 pub async fn open(db: &impl ConnectionTrait) -> Result<Vec<Order>, StoreError> {
-    Entity::find()
+    let found = Entity::find()
         .filter(Column::ExpandedAt.is_null())
-        .order_by_asc(Column::Before)
-        .all(db)
-        .await?
-        .into_iter()
-        .map(TryInto::try_into)
-        .collect()
+        .order_by_asc(Column::Before);
+    rows::all(db, found).await
 }
 
 /// The order with that identifier, and when it was carried out to the end, if it was.
@@ -165,7 +161,7 @@ pub async fn naming_part(
     client_id: &str,
     joined_at: Timestamp,
 ) -> Result<Option<Order>, StoreError> {
-    Entity::find()
+    let found = Entity::find()
         .filter(Column::ExpandedAt.is_null())
         .filter(Column::ClientId.eq(client_id))
         .filter(Column::Before.gt(millis(joined_at)))
@@ -174,11 +170,8 @@ pub async fn naming_part(
                 .add(Column::UserId.is_null())
                 .add(Column::UserId.eq(user_id)),
         )
-        .order_by_asc(Column::Before)
-        .one(db)
-        .await?
-        .map(TryInto::try_into)
-        .transpose()
+        .order_by_asc(Column::Before);
+    rows::one(db, found).await
 }
 
 /// "No open order names this session", for queries on `sessions`.
@@ -187,25 +180,13 @@ pub(super) fn none_names(
     user_id: SimpleExpr,
     created_at: SimpleExpr,
 ) -> SimpleExpr {
-    let column = |column: Column| Expr::col((Entity, column));
-    let open = Query::select()
-        .expr(Expr::value(1))
-        .from(Entity)
-        .and_where(column(Column::ExpandedAt).is_null())
-        .and_where(column(Column::ClientId).is_null())
-        .and_where(column(Column::Before).gt(created_at))
-        .cond_where(
-            Condition::any()
-                .add(column(Column::UserId).is_null())
-                .add(column(Column::UserId).eq(user_id)),
-        )
-        .cond_where(
-            Condition::any()
-                .add(column(Column::ExceptSessionId).is_null())
-                .add(column(Column::ExceptSessionId).ne(id)),
-        )
-        .to_owned();
-    Expr::exists(open).not()
+    let spared = Condition::any()
+        .add(column(Column::ExceptSessionId).is_null())
+        .add(column(Column::ExceptSessionId).ne(id));
+    let of_sessions = Condition::all()
+        .add(column(Column::ClientId).is_null())
+        .add(spared);
+    none(of_sessions, created_at, column(Column::UserId).eq(user_id))
 }
 
 /// "No open order names this part of a session of that person", for queries on `participants`.
@@ -214,18 +195,27 @@ pub(super) fn none_names_part(
     user_id: SelectStatement,
     joined_at: SimpleExpr,
 ) -> SimpleExpr {
-    let column = |column: Column| Expr::col((Entity, column));
+    let of_parts = Condition::all().add(column(Column::ClientId).eq(client_id));
+    let theirs = column(Column::UserId).in_subquery(user_id);
+    none(of_parts, joined_at, theirs)
+}
+
+/// "There is no open order of `these` that is about what began then, for everyone or for that person."
+fn none(these: Condition, began_at: SimpleExpr, theirs: SimpleExpr) -> SimpleExpr {
+    let whose = Condition::any()
+        .add(column(Column::UserId).is_null())
+        .add(theirs);
     let open = Query::select()
         .expr(Expr::value(1))
         .from(Entity)
         .and_where(column(Column::ExpandedAt).is_null())
-        .and_where(column(Column::ClientId).eq(client_id))
-        .and_where(column(Column::Before).gt(joined_at))
-        .cond_where(
-            Condition::any()
-                .add(column(Column::UserId).is_null())
-                .add(column(Column::UserId).in_subquery(user_id)),
-        )
+        .and_where(column(Column::Before).gt(began_at))
+        .cond_where(these)
+        .cond_where(whose)
         .to_owned();
     Expr::exists(open).not()
+}
+
+fn column(column: Column) -> SimpleExpr {
+    Expr::col((Entity, column))
 }

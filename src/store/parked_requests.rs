@@ -2,11 +2,9 @@
 //! that brings it along.
 
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::Condition;
 use sea_orm::{ActiveValue::Set, ConnectionTrait};
 
-use super::locking::unheld;
-use super::{StoreError, millis};
+use super::{StoreError, millis, rows};
 use crate::clock::Timestamp;
 
 #[derive(Debug, Clone, PartialEq, Eq, DeriveEntityModel)]
@@ -37,8 +35,7 @@ pub async fn insert(
         params: Set(params),
         expires_at: Set(millis(expires_at)),
     };
-    Entity::insert(row).exec_without_returning(db).await?;
-    Ok(())
+    rows::insert(db, row).await
 }
 
 /// Takes the parameters out: each handle answers once.
@@ -67,12 +64,7 @@ pub async fn take(
 /// # Errors
 /// When the database fails.
 pub async fn purge(db: &impl ConnectionTrait, before: Timestamp) -> Result<(), StoreError> {
-    let over = Condition::all().add(Column::ExpiresAt.lt(millis(before)));
-    Entity::delete_many()
-        .filter(unheld::<Entity>(Column::HandleHash, over))
-        .exec(db)
-        .await?;
-    Ok(())
+    rows::purge::<Entity>(db, Column::HandleHash, Column::ExpiresAt, before).await
 }
 
 /// Forgets every one.

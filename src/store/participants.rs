@@ -7,7 +7,7 @@ use sea_orm::{ActiveValue::Set, ConnectionTrait, QueryOrder as _, QuerySelect as
 
 use super::locking::in_order;
 use super::orders::OrderScope;
-use super::{StoreError, millis, orders, sessions, time, time_or_none};
+use super::{StoreError, millis, orders, rows, sessions, time, time_or_none};
 use crate::clock::Timestamp;
 
 #[derive(Debug, Clone, PartialEq, Eq, DeriveEntityModel)]
@@ -79,7 +79,7 @@ pub async fn join(
         believes_until: Set(millis(participant.believes_until)),
         ended_at: Set(None),
     };
-    Entity::insert(row).exec_without_returning(db).await?;
+    rows::insert(db, row).await?;
     Ok(participant.sid)
 }
 
@@ -117,11 +117,7 @@ fn living() -> Condition {
 /// # Errors
 /// When the database fails.
 pub async fn find(db: &impl ConnectionTrait, sid: Uuid) -> Result<Option<Participant>, StoreError> {
-    Entity::find_by_id(sid)
-        .one(db)
-        .await?
-        .map(TryInto::try_into)
-        .transpose()
+    rows::one(db, Entity::find_by_id(sid)).await
 }
 
 /// The part with that `sid`, if it is not over; its session may be.
@@ -132,12 +128,8 @@ pub async fn find_living(
     db: &impl ConnectionTrait,
     sid: Uuid,
 ) -> Result<Option<Participant>, StoreError> {
-    Entity::find_by_id(sid)
-        .filter(living())
-        .one(db)
-        .await?
-        .map(TryInto::try_into)
-        .transpose()
+    let found = Entity::find_by_id(sid).filter(living());
+    rows::one(db, found).await
 }
 
 /// Whether the person has a part at the client that is not over.
@@ -188,13 +180,19 @@ pub async fn find_open(
     session_id: Uuid,
     client_id: &str,
 ) -> Result<Option<Participant>, StoreError> {
-    let row = Entity::find()
+    let found = Entity::find()
         .filter(Column::SessionId.eq(session_id))
         .filter(Column::ClientId.eq(client_id))
-        .filter(Column::EndedAt.is_null())
-        .one(db)
-        .await?;
-    row.map(TryInto::try_into).transpose()
+        .filter(Column::EndedAt.is_null());
+    rows::one(db, found).await
+}
+
+/// Everyone who took part in one of these sessions, in the order they came.
+fn of_sessions(session_ids: &[Uuid]) -> Select<Entity> {
+    Entity::find()
+        .filter(Column::SessionId.is_in(session_ids.iter().copied()))
+        .order_by_asc(Column::JoinedAt)
+        .order_by_asc(Column::Sid)
 }
 
 /// Those whose part in these sessions has no recorded end, of one application or of all, that began
@@ -208,21 +206,11 @@ pub async fn list_open(
     client_id: Option<&str>,
     before: Option<Timestamp>,
 ) -> Result<Vec<Participant>, StoreError> {
-    Entity::find()
-        .filter(Column::SessionId.is_in(session_ids.iter().copied()))
-        .filter(
-            Condition::all()
-                .add_option(client_id.map(|client_id| Column::ClientId.eq(client_id)))
-                .add_option(before.map(|before| Column::JoinedAt.lt(millis(before)))),
-        )
-        .filter(Column::EndedAt.is_null())
-        .order_by_asc(Column::JoinedAt)
-        .order_by_asc(Column::Sid)
-        .all(db)
-        .await?
-        .into_iter()
-        .map(TryInto::try_into)
-        .collect()
+    let open = Condition::all()
+        .add_option(client_id.map(|client_id| Column::ClientId.eq(client_id)))
+        .add_option(before.map(|before| Column::JoinedAt.lt(millis(before))))
+        .add(Column::EndedAt.is_null());
+    rows::all(db, of_sessions(session_ids).filter(open)).await
 }
 
 /// Those whose part in these sessions is not over, in the order they came; the sessions may be.
@@ -233,16 +221,7 @@ pub async fn list_living(
     db: &impl ConnectionTrait,
     session_ids: &[Uuid],
 ) -> Result<Vec<Participant>, StoreError> {
-    Entity::find()
-        .filter(Column::SessionId.is_in(session_ids.iter().copied()))
-        .filter(living())
-        .order_by_asc(Column::JoinedAt)
-        .order_by_asc(Column::Sid)
-        .all(db)
-        .await?
-        .into_iter()
-        .map(TryInto::try_into)
-        .collect()
+    rows::all(db, of_sessions(session_ids).filter(living())).await
 }
 
 /// Everyone who took part in one of these sessions, in the order they came; their part may be over.
@@ -253,15 +232,7 @@ pub async fn list(
     db: &impl ConnectionTrait,
     session_ids: &[Uuid],
 ) -> Result<Vec<Participant>, StoreError> {
-    Entity::find()
-        .filter(Column::SessionId.is_in(session_ids.iter().copied()))
-        .order_by_asc(Column::JoinedAt)
-        .order_by_asc(Column::Sid)
-        .all(db)
-        .await?
-        .into_iter()
-        .map(TryInto::try_into)
-        .collect()
+    rows::all(db, of_sessions(session_ids)).await
 }
 
 /// The parts with these `sid`s, over or not.
@@ -275,13 +246,8 @@ pub async fn list_by_sid(
     if sids.is_empty() {
         return Ok(Vec::new());
     }
-    Entity::find()
-        .filter(Column::Sid.is_in(sids.iter().copied()))
-        .all(db)
-        .await?
-        .into_iter()
-        .map(TryInto::try_into)
-        .collect()
+    let found = Entity::find().filter(Column::Sid.is_in(sids.iter().copied()));
+    rows::all(db, found).await
 }
 
 /// The parts that are over, of applications that have tokens which would be good after `now`.
@@ -292,14 +258,10 @@ pub async fn list_ended(
     db: &impl ConnectionTrait,
     now: Timestamp,
 ) -> Result<Vec<Participant>, StoreError> {
-    Entity::find()
+    let found = Entity::find()
         .filter(Column::EndedAt.is_not_null())
-        .filter(Column::BelievesUntil.gt(millis(now)))
-        .all(db)
-        .await?
-        .into_iter()
-        .map(TryInto::try_into)
-        .collect()
+        .filter(Column::BelievesUntil.gt(millis(now)));
+    rows::all(db, found).await
 }
 
 /// How many parts are not over that an order of this scope would end.

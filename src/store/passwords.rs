@@ -3,7 +3,7 @@
 use sea_orm::entity::prelude::*;
 use sea_orm::{ActiveValue::Set, ConnectionTrait, QuerySelect as _};
 
-use super::{StoreError, millis, time};
+use super::{StoreError, millis, rows, time};
 use crate::clock::Timestamp;
 
 #[derive(Debug, Clone, PartialEq, Eq, DeriveEntityModel)]
@@ -81,14 +81,7 @@ pub async fn save(
         changed_at: Set(millis(password.set_at)),
         declared_fingerprint: Set(password.declared_fingerprint.clone()),
     };
-    let update = sea_orm::sea_query::OnConflict::column(Column::UserId)
-        .update_columns([Column::Hash, Column::ChangedAt, Column::DeclaredFingerprint])
-        .to_owned();
-    Entity::insert(row)
-        .on_conflict(update)
-        .exec_without_returning(db)
-        .await?;
-    Ok(())
+    rows::save(db, row, &[]).await
 }
 
 /// Keeps the same password of `user_id` under another hash.

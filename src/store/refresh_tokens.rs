@@ -1,11 +1,10 @@
 //! `refresh_tokens`: found by keyed hash; a family shares its grant and dies with it.
 
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::{Condition, ExprTrait as _, Query, SimpleExpr};
+use sea_orm::sea_query::{ExprTrait as _, Query, SimpleExpr};
 use sea_orm::{ActiveValue::Set, ConnectionTrait};
 
-use super::locking::unheld;
-use super::{StoreError, millis, time, time_or_none};
+use super::{StoreError, millis, rows, time, time_or_none};
 use crate::clock::Timestamp;
 
 #[derive(Debug, Clone, PartialEq, Eq, DeriveEntityModel)]
@@ -74,8 +73,7 @@ pub async fn insert(db: &impl ConnectionTrait, token: &RefreshToken) -> Result<(
         expires_at: Set(millis(token.expires_at)),
         rotated_at: Set(None),
     };
-    Entity::insert(row).exec_without_returning(db).await?;
-    Ok(())
+    rows::insert(db, row).await
 }
 
 /// The token with that hash, rotated or not.
@@ -86,11 +84,7 @@ pub async fn find(
     db: &impl ConnectionTrait,
     token_hash: &str,
 ) -> Result<Option<RefreshToken>, StoreError> {
-    Entity::find_by_id(token_hash)
-        .one(db)
-        .await?
-        .map(TryInto::try_into)
-        .transpose()
+    rows::one(db, Entity::find_by_id(token_hash)).await
 }
 
 /// Marks the token as followed by another; false when somebody else has.
@@ -127,10 +121,5 @@ pub(super) fn given_since(grant_id: SimpleExpr, since: Timestamp) -> SimpleExpr 
 /// # Errors
 /// When the database fails.
 pub async fn purge(db: &impl ConnectionTrait, before: Timestamp) -> Result<(), StoreError> {
-    let over = Condition::all().add(Column::ExpiresAt.lt(millis(before)));
-    Entity::delete_many()
-        .filter(unheld::<Entity>(Column::TokenHash, over))
-        .exec(db)
-        .await?;
-    Ok(())
+    rows::purge::<Entity>(db, Column::TokenHash, Column::ExpiresAt, before).await
 }

@@ -4,7 +4,7 @@
 use sea_orm::entity::prelude::*;
 use sea_orm::{ActiveValue::Set, ConnectionTrait, Statement};
 
-use super::{StoreError, millis, time, time_or_none};
+use super::{StoreError, millis, rows, time, time_or_none};
 use crate::clock::Timestamp;
 
 #[derive(Debug, Clone, PartialEq, Eq, DeriveEntityModel)]
@@ -81,8 +81,7 @@ pub async fn insert(
         registered_at: Set(millis(registration.registered_at)),
         used_at: Set(registration.used_at.map(millis)),
     };
-    Entity::insert(row).exec_without_returning(db).await?;
-    Ok(())
+    rows::insert(db, row).await
 }
 
 /// How `client_id` registered itself, if it did.
@@ -93,11 +92,7 @@ pub async fn find(
     db: &impl ConnectionTrait,
     client_id: &str,
 ) -> Result<Option<Registration>, StoreError> {
-    Entity::find_by_id(client_id)
-        .one(db)
-        .await?
-        .map(TryInto::try_into)
-        .transpose()
+    rows::one(db, Entity::find_by_id(client_id)).await
 }
 
 /// Every registration.
@@ -105,12 +100,7 @@ pub async fn find(
 /// # Errors
 /// When the database fails.
 pub async fn list(db: &impl ConnectionTrait) -> Result<Vec<Registration>, StoreError> {
-    Entity::find()
-        .all(db)
-        .await?
-        .into_iter()
-        .map(TryInto::try_into)
-        .collect()
+    rows::all(db, Entity::find()).await
 }
 
 /// Remembers of which clients something has come. To be asked before grants are forgotten.

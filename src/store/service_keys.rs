@@ -4,7 +4,7 @@ use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{Alias, ExprTrait as _, Query};
 use sea_orm::{ActiveValue::Set, ConnectionTrait, QueryOrder as _, QuerySelect as _};
 
-use super::{StoreError, millis, time, time_or_none};
+use super::{StoreError, millis, rows, time, time_or_none};
 use crate::clock::Timestamp;
 
 #[derive(Debug, Clone, PartialEq, Eq, DeriveEntityModel)]
@@ -104,15 +104,11 @@ impl ServiceKey {
 /// # Errors
 /// When the database fails.
 pub async fn list(db: &impl ConnectionTrait, service: &str) -> Result<Vec<ServiceKey>, StoreError> {
-    Entity::find()
+    let found = Entity::find()
         .filter(Column::Service.eq(service))
         .order_by_asc(Column::SignFrom)
-        .order_by_asc(Column::Id)
-        .all(db)
-        .await?
-        .into_iter()
-        .map(TryInto::try_into)
-        .collect()
+        .order_by_asc(Column::Id);
+    rows::all(db, found).await
 }
 
 /// The keys of this name that services share with us, the newest first, at most `most`: those too under which no tokens
@@ -125,17 +121,13 @@ pub async fn shared(
     kid: &str,
     most: u64,
 ) -> Result<Vec<ServiceKey>, StoreError> {
-    Entity::find()
+    let found = Entity::find()
         .filter(Column::Kind.eq(SHARED))
         .filter(Column::Kid.eq(kid))
         .filter(Column::Sealed.ne(GIVEN_UP))
         .order_by_desc(Column::Id)
-        .limit(most)
-        .all(db)
-        .await?
-        .into_iter()
-        .map(TryInto::try_into)
-        .collect()
+        .limit(most);
+    rows::all(db, found).await
 }
 
 /// Gives up the key itself, which somebody else knows, at once: no token under it is believed. Its name stays taken.
@@ -198,8 +190,7 @@ pub async fn insert(db: &impl ConnectionTrait, key: &ServiceKey) -> Result<(), S
         retire_at: Set(key.retire_at.map(millis)),
         tokens: Set(key.tokens),
     };
-    Entity::insert(row).exec_without_returning(db).await?;
-    Ok(())
+    rows::insert(db, row).await
 }
 
 /// Says from when tokens under the key are believed no more, if that is not sooner already.

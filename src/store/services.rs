@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 use sea_orm::entity::prelude::*;
 use sea_orm::{ActiveValue::Set, ConnectionTrait, QueryOrder as _, QuerySelect as _};
 
-use super::{StoreError, millis, time, time_or_none};
+use super::{StoreError, millis, rows, time, time_or_none};
 use crate::clock::Timestamp;
 use crate::oidc::scope::Scope;
 use crate::oidc::service::{Service, TokenFormat};
@@ -85,11 +85,7 @@ pub async fn find(
     db: &impl ConnectionTrait,
     identifier: &str,
 ) -> Result<Option<KnownService>, StoreError> {
-    Entity::find_by_id(identifier)
-        .one(db)
-        .await?
-        .map(TryInto::try_into)
-        .transpose()
+    rows::one(db, Entity::find_by_id(identifier)).await
 }
 
 /// As [`find`], and nobody else changes it or its keys until this transaction is over.
@@ -100,12 +96,8 @@ pub async fn lock(
     db: &impl ConnectionTrait,
     identifier: &str,
 ) -> Result<Option<KnownService>, StoreError> {
-    Entity::find_by_id(identifier)
-        .lock_exclusive()
-        .one(db)
-        .await?
-        .map(TryInto::try_into)
-        .transpose()
+    let found = Entity::find_by_id(identifier).lock_exclusive();
+    rows::one(db, found).await
 }
 
 /// Of these services those that get tokens, by identifier.
@@ -140,12 +132,10 @@ async fn known(
     if identifiers.is_empty() {
         return Ok(Vec::new());
     }
-    let rows = Entity::find()
+    let found = Entity::find()
         .filter(Column::Identifier.is_in(identifiers))
-        .order_by_asc(Column::Identifier)
-        .all(db)
-        .await?;
-    rows.into_iter().map(TryInto::try_into).collect()
+        .order_by_asc(Column::Identifier);
+    rows::all(db, found).await
 }
 
 /// Every service, by identifier.
@@ -153,13 +143,8 @@ async fn known(
 /// # Errors
 /// When the database fails.
 pub async fn list(db: &impl ConnectionTrait) -> Result<Vec<KnownService>, StoreError> {
-    Entity::find()
-        .order_by_asc(Column::Identifier)
-        .all(db)
-        .await?
-        .into_iter()
-        .map(TryInto::try_into)
-        .collect()
+    let found = Entity::find().order_by_asc(Column::Identifier);
+    rows::all(db, found).await
 }
 
 /// For how long the tokens of services are good, at least and at most; none where there are no services.
@@ -203,25 +188,7 @@ pub async fn save(db: &impl ConnectionTrait, known: &KnownService) -> Result<(),
         disabled_at: Set(known.disabled_at.map(millis)),
         created_at: Set(millis(known.created_at)),
     };
-    let update = sea_orm::sea_query::OnConflict::column(Column::Identifier)
-        .update_columns([
-            Column::Name,
-            Column::Format,
-            Column::Scope,
-            Column::Lifetime,
-            Column::Claims,
-            Column::Clients,
-            Column::SecretHash,
-            Column::IsDeclared,
-            Column::DisabledAt,
-            Column::CreatedAt,
-        ])
-        .to_owned();
-    Entity::insert(row)
-        .on_conflict(update)
-        .exec_without_returning(db)
-        .await?;
-    Ok(())
+    rows::save(db, row, &[]).await
 }
 
 /// Forgets a service, its secret and its keys; false when there is none of that name.

@@ -1,10 +1,10 @@
 //! `session_upstreams`: the sessions that came from another provider, and under which name it knows them.
 
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::{Condition, OnConflict};
+use sea_orm::sea_query::Condition;
 use sea_orm::{ActiveValue::Set, ConnectionTrait, QueryOrder as _, QuerySelect as _};
 
-use super::{StoreError, sessions};
+use super::{StoreError, rows, sessions};
 
 #[derive(Debug, Clone, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "session_upstreams")]
@@ -67,19 +67,7 @@ pub async fn save(db: &impl ConnectionTrait, known: &SessionUpstream) -> Result<
         sid: Set(known.sid.clone()),
         sealed_id_token: Set(known.sealed_id_token.clone().unwrap_or_default()),
     };
-    let update = OnConflict::column(Column::SessionId)
-        .update_columns([
-            Column::Issuer,
-            Column::Subject,
-            Column::Sid,
-            Column::SealedIdToken,
-        ])
-        .to_owned();
-    Entity::insert(row)
-        .on_conflict(update)
-        .exec_without_returning(db)
-        .await?;
-    Ok(())
+    rows::save(db, row, &[]).await
 }
 
 /// Sessions, as another provider names them: by the person, by the session, or by both.

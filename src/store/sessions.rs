@@ -10,7 +10,7 @@ use sea_orm::{ActiveValue::Set, ConnectionTrait, QueryOrder as _, QuerySelect as
 pub use listing::{count_unended, find_all, list_ended};
 pub use living::{Liveness, find_by_cookie, find_ended_by_cookie, find_living};
 
-use super::{StoreError, millis, time, time_or_none};
+use super::{StoreError, millis, rows, time, time_or_none};
 use crate::clock::Timestamp;
 use crate::oidc::logout::Cause;
 
@@ -110,8 +110,7 @@ pub async fn insert(
         end_cause: Set(None),
         user_agent: Set(session.user_agent.clone()),
     };
-    Entity::insert(row).exec_without_returning(db).await?;
-    Ok(())
+    rows::insert(db, row).await
 }
 
 /// The session with that identifier, alive or not.
@@ -119,11 +118,7 @@ pub async fn insert(
 /// # Errors
 /// When the database fails.
 pub async fn find(db: &impl ConnectionTrait, id: Uuid) -> Result<Option<Session>, StoreError> {
-    Entity::find_by_id(id)
-        .one(db)
-        .await?
-        .map(TryInto::try_into)
-        .transpose()
+    rows::one(db, Entity::find_by_id(id)).await
 }
 
 /// As [`find_living`], and nobody else ends or joins it until this transaction is over.
@@ -135,12 +130,10 @@ pub async fn lock_living(
     id: Uuid,
     alive: Liveness,
 ) -> Result<Option<Session>, StoreError> {
-    let row = Entity::find_by_id(id)
+    let found = Entity::find_by_id(id)
         .filter(alive.condition())
-        .lock_exclusive()
-        .one(db)
-        .await?;
-    row.map(TryInto::try_into).transpose()
+        .lock_exclusive();
+    rows::one(db, found).await
 }
 
 /// Those of these sessions whose end nobody has recorded, each with its person, held as by

@@ -3,7 +3,7 @@
 use sea_orm::entity::prelude::*;
 use sea_orm::{ActiveValue::Set, ConnectionTrait, QueryOrder as _};
 
-use super::{StoreError, millis, time, time_or_none};
+use super::{StoreError, millis, rows, time, time_or_none};
 use crate::clock::Timestamp;
 use crate::oidc::algorithm::SigningAlgorithm;
 
@@ -66,14 +66,10 @@ impl TryFrom<Model> for SealedKey {
 /// # Errors
 /// When the database fails.
 pub async fn list(db: &impl ConnectionTrait) -> Result<Vec<SealedKey>, StoreError> {
-    Entity::find()
+    let found = Entity::find()
         .order_by_asc(Column::SignFrom)
-        .order_by_asc(Column::Kid)
-        .all(db)
-        .await?
-        .into_iter()
-        .map(TryInto::try_into)
-        .collect()
+        .order_by_asc(Column::Kid);
+    rows::all(db, found).await
 }
 
 /// Keeps a new key.
@@ -90,8 +86,7 @@ pub async fn insert(db: &impl ConnectionTrait, key: &SealedKey) -> Result<(), St
         sign_from: Set(millis(key.sign_from)),
         retire_at: Set(key.retire_at.map(millis)),
     };
-    Entity::insert(row).exec_without_returning(db).await?;
-    Ok(())
+    rows::insert(db, row).await
 }
 
 /// Says from when nothing that the key signed is believed; false when there is no such key.

@@ -2,10 +2,9 @@
 //! its list is over: the one table that knows tokens at all, and it knows nothing of them but what could end them.
 
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::OnConflict;
 use sea_orm::{ActiveValue::Set, ConnectionTrait, QuerySelect as _, Statement};
 
-use super::{StoreError, millis};
+use super::{StoreError, millis, rows};
 use crate::clock::Timestamp;
 
 #[derive(Debug, Clone, PartialEq, Eq, DeriveEntityModel)]
@@ -75,14 +74,7 @@ pub async fn take(
         issued_at: Set(millis(entry.issued_at)),
         kept_until: Set(millis(entry.kept_until)),
     };
-    let taken = OnConflict::columns([Column::List, Column::Place])
-        .do_nothing()
-        .to_owned();
-    let rows = Entity::insert(row)
-        .on_conflict(taken)
-        .exec_without_returning(db)
-        .await?;
-    Ok(rows == 1)
+    rows::insert_new(db, row).await
 }
 
 /// Whose tokens have places in the list; none if there is no such list.

@@ -3,11 +3,10 @@
 
 use chrono::TimeDelta;
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::{Condition, ExprTrait as _, OnConflict};
+use sea_orm::sea_query::{ExprTrait as _, OnConflict};
 use sea_orm::{ActiveValue::Set, ConnectionTrait};
 
-use super::locking::unheld;
-use super::{StoreError, millis, time};
+use super::{StoreError, millis, rows, time};
 use crate::clock::Timestamp;
 
 #[derive(Debug, Clone, PartialEq, Eq, DeriveEntityModel)]
@@ -73,12 +72,7 @@ pub async fn admit(
 /// # Errors
 /// When the database fails.
 pub async fn purge(db: &impl ConnectionTrait, before: Timestamp) -> Result<(), StoreError> {
-    let paid = Condition::all().add(Column::Arrival.lt(millis(before)));
-    Entity::delete_many()
-        .filter(unheld::<Entity>(Column::Name, paid))
-        .exec(db)
-        .await?;
-    Ok(())
+    rows::purge::<Entity>(db, Column::Name, Column::Arrival, before).await
 }
 
 /// Takes back what one try cost.

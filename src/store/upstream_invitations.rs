@@ -4,8 +4,7 @@ use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::Condition;
 use sea_orm::{ActiveValue::Set, ConnectionTrait, QueryOrder as _};
 
-use super::locking::unheld;
-use super::{StoreError, millis, time, time_or_none};
+use super::{StoreError, millis, rows, time, time_or_none};
 use crate::clock::Timestamp;
 use crate::oidc::upstream::Upstream;
 
@@ -81,8 +80,7 @@ pub async fn insert(
         expires_at: Set(millis(invitation.expires_at)),
         used_at: Set(invitation.used_at.map(millis)),
     };
-    Entity::insert(row).exec_without_returning(db).await?;
-    Ok(())
+    rows::insert(db, row).await
 }
 
 /// The invitation of that hash to come in through this upstream, used or not.
@@ -94,13 +92,10 @@ pub async fn find(
     token_hash: &str,
     upstream: &Upstream,
 ) -> Result<Option<Invitation>, StoreError> {
-    Entity::find()
+    let found = Entity::find()
         .filter(Column::TokenHash.eq(token_hash))
-        .filter(is_for(upstream))
-        .one(db)
-        .await?
-        .map(TryInto::try_into)
-        .transpose()
+        .filter(is_for(upstream));
+    rows::one(db, found).await
 }
 
 /// Uses the invitation up; false when somebody else was faster, it is for another upstream, or its time is over.
@@ -135,14 +130,10 @@ fn is_for(upstream: &Upstream) -> Condition {
 /// # Errors
 /// When the database fails.
 pub async fn list(db: &impl ConnectionTrait) -> Result<Vec<Invitation>, StoreError> {
-    Entity::find()
+    let found = Entity::find()
         .order_by_asc(Column::CreatedAt)
-        .order_by_asc(Column::Id)
-        .all(db)
-        .await?
-        .into_iter()
-        .map(TryInto::try_into)
-        .collect()
+        .order_by_asc(Column::Id);
+    rows::all(db, found).await
 }
 
 /// Takes an invitation back; false when there is none of that name.
@@ -182,10 +173,5 @@ pub async fn forget_all(db: &impl ConnectionTrait) -> Result<(), StoreError> {
 /// # Errors
 /// When the database fails.
 pub async fn purge(db: &impl ConnectionTrait, before: Timestamp) -> Result<(), StoreError> {
-    let over = Condition::all().add(Column::ExpiresAt.lt(millis(before)));
-    Entity::delete_many()
-        .filter(unheld::<Entity>(Column::Id, over))
-        .exec(db)
-        .await?;
-    Ok(())
+    rows::purge::<Entity>(db, Column::Id, Column::ExpiresAt, before).await
 }

@@ -2,12 +2,11 @@
 //! while that a sign-in of before brings nothing back.
 
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::{Condition, OnConflict};
+use sea_orm::sea_query::Condition;
 use sea_orm::{ActiveValue::Set, ConnectionTrait, DbBackend, Statement};
 
-use super::locking::unheld;
 use super::session_upstreams::Named;
-use super::{StoreError, millis};
+use super::{StoreError, millis, rows};
 use crate::clock::Timestamp;
 
 #[derive(Debug, Clone, PartialEq, Eq, DeriveEntityModel)]
@@ -84,14 +83,7 @@ pub async fn use_once(
         sid: Set(named.sid.map(str::to_owned)),
         told_at: Set(millis(told_at)),
     };
-    let known = OnConflict::columns([Column::Issuer, Column::Jti])
-        .do_nothing()
-        .to_owned();
-    Ok(Entity::insert(row)
-        .on_conflict(known)
-        .exec_without_returning(db)
-        .await?
-        == 1)
+    rows::insert_new(db, row).await
 }
 
 /// Whether what somebody brings from there is over: their session has ended there, or all of theirs had to end since they
@@ -129,12 +121,5 @@ pub async fn is_over(
 /// # Errors
 /// When the database fails.
 pub async fn purge(db: &impl ConnectionTrait, before: Timestamp) -> Result<(), StoreError> {
-    let over = Condition::all().add(Column::ToldAt.lt(millis(before)));
-    Entity::delete_many()
-        // Another provider's may bear the same name.
-        .filter(over.clone())
-        .filter(unheld::<Entity>(Column::Jti, over))
-        .exec(db)
-        .await?;
-    Ok(())
+    rows::purge::<Entity>(db, Column::Jti, Column::ToldAt, before).await
 }

@@ -2,11 +2,9 @@
 //! that was sent.
 
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::Condition;
 use sea_orm::{ActiveValue::Set, ConnectionTrait};
 
-use super::locking::unheld;
-use super::{StoreError, millis};
+use super::{StoreError, millis, rows};
 use crate::clock::Timestamp;
 
 #[derive(Debug, Clone, PartialEq, Eq, DeriveEntityModel)]
@@ -54,8 +52,7 @@ pub async fn insert(
         sealed: Set(request.sealed.clone()),
         expires_at: Set(millis(request.expires_at)),
     };
-    Entity::insert(row).exec_without_returning(db).await?;
-    Ok(())
+    rows::insert(db, row).await
 }
 
 /// Takes out what was kept of somebody who comes back from there, in that browser: each `state` answers once. What
@@ -88,12 +85,7 @@ pub async fn take(
 /// # Errors
 /// When the database fails.
 pub async fn purge(db: &impl ConnectionTrait, before: Timestamp) -> Result<(), StoreError> {
-    let over = Condition::all().add(Column::ExpiresAt.lt(millis(before)));
-    Entity::delete_many()
-        .filter(unheld::<Entity>(Column::StateHash, over))
-        .exec(db)
-        .await?;
-    Ok(())
+    rows::purge::<Entity>(db, Column::StateHash, Column::ExpiresAt, before).await
 }
 
 /// Forgets every one.

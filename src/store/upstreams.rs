@@ -1,10 +1,9 @@
 //! `upstreams`: the providers through which people sign in.
 
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::OnConflict;
 use sea_orm::{ActiveValue::Set, ConnectionTrait, QueryOrder as _};
 
-use super::{StoreError, millis, time, time_or_none};
+use super::{StoreError, millis, rows, time, time_or_none};
 use crate::clock::Timestamp;
 use crate::oidc::upstream::Upstream;
 
@@ -62,8 +61,7 @@ pub async fn find(
     db: &impl ConnectionTrait,
     id: &str,
 ) -> Result<Option<KnownUpstream>, StoreError> {
-    let row = Entity::find_by_id(id).one(db).await?;
-    row.map(TryInto::try_into).transpose()
+    rows::one(db, Entity::find_by_id(id)).await
 }
 
 /// Every upstream, in the order in which they were made known.
@@ -71,14 +69,10 @@ pub async fn find(
 /// # Errors
 /// When the database fails.
 pub async fn list(db: &impl ConnectionTrait) -> Result<Vec<KnownUpstream>, StoreError> {
-    Entity::find()
+    let found = Entity::find()
         .order_by_asc(Column::CreatedAt)
-        .order_by_asc(Column::Id)
-        .all(db)
-        .await?
-        .into_iter()
-        .map(TryInto::try_into)
-        .collect()
+        .order_by_asc(Column::Id);
+    rows::all(db, found).await
 }
 
 /// Those through which people sign in now, in the order in which they were made known.
@@ -106,19 +100,7 @@ pub async fn save(db: &impl ConnectionTrait, known: &KnownUpstream) -> Result<()
         disabled_at: Set(known.disabled_at.map(millis)),
         created_at: Set(millis(known.created_at)),
     };
-    let update = OnConflict::column(Column::Id)
-        .update_columns([
-            Column::Definition,
-            Column::SealedSecret,
-            Column::IsDeclared,
-            Column::DisabledAt,
-        ])
-        .to_owned();
-    Entity::insert(row)
-        .on_conflict(update)
-        .exec_without_returning(db)
-        .await?;
-    Ok(())
+    rows::save(db, row, &[Column::CreatedAt]).await
 }
 
 /// Forgets an upstream; false when there is none of that name. Who came through it stays who they are.

@@ -4,7 +4,7 @@ use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{Condition, LockType};
 use sea_orm::{ActiveValue::Set, ConnectionTrait, QueryOrder as _, QuerySelect as _};
 
-use super::{StoreError, millis, time, time_or_none};
+use super::{StoreError, millis, rows, time, time_or_none};
 use crate::clock::Timestamp;
 use crate::oidc::claims::UserClaims;
 
@@ -83,12 +83,8 @@ impl TryFrom<Model> for User {
 /// # Errors
 /// When the database fails.
 pub async fn find(db: &impl ConnectionTrait, id: Uuid) -> Result<Option<User>, StoreError> {
-    Entity::find_by_id(id)
-        .filter(Column::DeletedAt.is_null())
-        .one(db)
-        .await?
-        .map(TryInto::try_into)
-        .transpose()
+    let found = Entity::find_by_id(id).filter(Column::DeletedAt.is_null());
+    rows::one(db, found).await
 }
 
 /// As [`find`], and nobody else changes them (though others may still refer to them) until this transaction is over.
@@ -96,11 +92,8 @@ pub async fn find(db: &impl ConnectionTrait, id: Uuid) -> Result<Option<User>, S
 /// # Errors
 /// When the database fails.
 pub async fn lock(db: &impl ConnectionTrait, id: Uuid) -> Result<Option<User>, StoreError> {
-    let row = Entity::find_by_id(id)
-        .lock(LockType::NoKeyUpdate)
-        .one(db)
-        .await?;
-    row.map(TryInto::try_into).transpose()
+    let found = Entity::find_by_id(id).lock(LockType::NoKeyUpdate);
+    rows::one(db, found).await
 }
 
 /// As [`find_by_username`], and nobody else changes them until this transaction is over.
@@ -111,13 +104,11 @@ pub async fn lock_by_username(
     db: &impl ConnectionTrait,
     username: &str,
 ) -> Result<Option<User>, StoreError> {
-    let row = Entity::find()
+    let found = Entity::find()
         .filter(Column::Username.eq(username))
         .filter(Column::DeletedAt.is_null())
-        .lock(LockType::NoKeyUpdate)
-        .one(db)
-        .await?;
-    row.map(TryInto::try_into).transpose()
+        .lock(LockType::NoKeyUpdate);
+    rows::one(db, found).await
 }
 
 /// The person who signs in as `username`, given in its canonical form.
@@ -128,13 +119,10 @@ pub async fn find_by_username(
     db: &impl ConnectionTrait,
     username: &str,
 ) -> Result<Option<User>, StoreError> {
-    Entity::find()
+    let found = Entity::find()
         .filter(Column::Username.eq(username))
-        .filter(Column::DeletedAt.is_null())
-        .one(db)
-        .await?
-        .map(TryInto::try_into)
-        .transpose()
+        .filter(Column::DeletedAt.is_null());
+    rows::one(db, found).await
 }
 
 /// The people with these identifiers.
@@ -142,14 +130,10 @@ pub async fn find_by_username(
 /// # Errors
 /// When the database fails.
 pub async fn find_all(db: &impl ConnectionTrait, ids: &[Uuid]) -> Result<Vec<User>, StoreError> {
-    Entity::find()
+    let found = Entity::find()
         .filter(Column::Id.is_in(ids.iter().copied()))
-        .filter(Column::DeletedAt.is_null())
-        .all(db)
-        .await?
-        .into_iter()
-        .map(TryInto::try_into)
-        .collect()
+        .filter(Column::DeletedAt.is_null());
+    rows::all(db, found).await
 }
 
 /// Everyone but those who are gone, by username.
@@ -157,14 +141,10 @@ pub async fn find_all(db: &impl ConnectionTrait, ids: &[Uuid]) -> Result<Vec<Use
 /// # Errors
 /// When the database fails.
 pub async fn list(db: &impl ConnectionTrait) -> Result<Vec<User>, StoreError> {
-    Entity::find()
+    let found = Entity::find()
         .filter(Column::DeletedAt.is_null())
-        .order_by_asc(Column::Username)
-        .all(db)
-        .await?
-        .into_iter()
-        .map(TryInto::try_into)
-        .collect()
+        .order_by_asc(Column::Username);
+    rows::all(db, found).await
 }
 
 /// At most `limit` people but those who are gone, by username, from the one after `after`.
@@ -176,16 +156,12 @@ pub async fn page(
     after: Option<&str>,
     limit: u64,
 ) -> Result<Vec<User>, StoreError> {
-    Entity::find()
+    let found = Entity::find()
         .filter(Column::DeletedAt.is_null())
         .filter(Condition::all().add_option(after.map(|after| Column::Username.gt(after))))
         .order_by_asc(Column::Username)
-        .limit(limit)
-        .all(db)
-        .await?
-        .into_iter()
-        .map(TryInto::try_into)
-        .collect()
+        .limit(limit);
+    rows::all(db, found).await
 }
 
 /// Keeps a new person, or what is now known about one.
@@ -205,20 +181,8 @@ pub async fn save(db: &impl ConnectionTrait, user: &User) -> Result<(), StoreErr
         deleted_at: Set(None),
         deleted_name: Set(None),
     };
-    let update = sea_orm::sea_query::OnConflict::column(Column::Id)
-        .update_columns([
-            Column::Username,
-            Column::Claims,
-            Column::UpdatedAt,
-            Column::DisabledAt,
-            Column::Declared,
-        ])
-        .to_owned();
-    Entity::insert(row)
-        .on_conflict(update)
-        .exec_without_returning(db)
-        .await?;
-    Ok(())
+    let stay = [Column::CreatedAt, Column::DeletedAt, Column::DeletedName];
+    rows::save(db, row, &stay).await
 }
 
 /// The person is gone for good: what was known about them is wiped, and the name they signed in with is free. The row

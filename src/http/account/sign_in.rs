@@ -2,16 +2,15 @@
 
 use actix_web::HttpResponse;
 use actix_web::web::Bytes;
-use secrecy::SecretString;
 
 use super::{PATH, SIGN_IN};
-use crate::flows::sign_in::{Attempt, SignIn, sign_in};
 use crate::flows::upstream::Purpose;
 use crate::http::authorize::form;
 use crate::http::check_session;
 use crate::http::cookies::{self, Kind};
 use crate::http::error::{PageError, html, see_other, there};
 use crate::http::pages::{self, About, Form, SignInNotice};
+use crate::http::sign_in::with_password;
 use crate::http::upstream::{self, Doors};
 use crate::http::visitor::Visitor;
 use crate::oidc::upstream::answer::Problem;
@@ -63,25 +62,14 @@ pub(super) async fn post(mut visitor: Visitor, body: Bytes) -> HttpResponse {
             return through(&visitor, id).await;
         }
         let username = form.get("username").unwrap_or_default();
-        let attempt = Attempt {
-            username,
-            password: &SecretString::from(form.get("password").unwrap_or_default()),
-            address: visitor.address,
-            user_agent: &visitor.user_agent,
-            cookie: visitor.session_cookie.as_deref(),
-            known: visitor.known_cookie.as_deref(),
-        };
-        let notice = match sign_in(&visitor.provider, &attempt).await? {
-            SignIn::Done(given) => {
+        let notice = match with_password(&visitor, &form).await? {
+            Ok(given) => {
                 let signed_in = check_session::signed_in(&mut visitor, given);
                 let mut response = see_other(&visitor.path(PATH));
                 cookies::add(&mut response, signed_in)?;
                 return Ok(response);
             }
-            SignIn::Refused => SignInNotice::WrongCredentials,
-            SignIn::TooOften(again_at) => SignInNotice::Throttled {
-                wait: again_at - visitor.provider.clock.now(),
-            },
+            Err(notice) => notice,
         };
         page(&visitor, username, Some(notice)).await
     };

@@ -194,8 +194,9 @@ pub(super) async fn list(
     let found = listing::page(caller.provider.database.read(), &wanted, limit)
         .await
         .map_err(caller.store())?;
-    let last = found.last().filter(|_| found.len() as u64 == limit);
-    let next = last.map(|delivery| paging::write(delivery.created_at, delivery.id));
+    let next = paging::next(&found, limit, |last| {
+        paging::write(last.created_at, last.id)
+    });
     Ok(Json(DeliveryPage {
         items: found.into_iter().map(Into::into).collect(),
         next,

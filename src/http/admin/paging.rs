@@ -20,6 +20,12 @@ pub(super) const BAD_LIMIT: &str = "limit must be from 1 to 500";
 /// What is wrong with a place that [`read`] refuses.
 pub(super) const BAD_AFTER: &str = "after must be the next of the page before";
 
+/// Where the page after this one begins, named after its last item; none when it is the last one.
+pub(super) fn next<T>(page: &[T], limit: u64, name: impl Fn(&T) -> String) -> Option<String> {
+    let last = page.last().filter(|_| page.len() as u64 == limit);
+    last.map(name)
+}
+
 /// A place in a list, as text.
 pub(super) fn write(at: Timestamp, id: Uuid) -> String {
     format!("{}.{}", at.timestamp_millis(), id.simple())

@@ -140,7 +140,9 @@ pub(super) async fn list(
     let found = listing::page(db, &wanted, alive, limit)
         .await
         .map_err(caller.store())?;
-    let next = next(&found, limit);
+    let next = paging::next(&found, limit, |last| {
+        paging::write(last.created_at, last.id)
+    });
     let user_ids: Vec<Uuid> = found.iter().map(|session| session.user_id).collect();
     let mut names: HashMap<Uuid, String> = HashMap::new();
     for user in users::find_all(db, &user_ids)
@@ -157,11 +159,6 @@ pub(super) async fn list(
         })
         .collect();
     Ok(Json(SessionPage { items, next }))
-}
-
-fn next(found: &[Session], limit: u64) -> Option<String> {
-    let last = found.last().filter(|_| found.len() as u64 == limit)?;
-    Some(paging::write(last.created_at, last.id))
 }
 
 /// The identifier of the person who signs in as `username`.

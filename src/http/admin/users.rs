@@ -81,8 +81,7 @@ pub(super) async fn list(
     let found = users::page(db, which.after.as_deref(), limit)
         .await
         .map_err(caller.store())?;
-    let last = found.last().filter(|_| found.len() as u64 == limit);
-    let next = last.map(|user| user.username.clone());
+    let next = paging::next(&found, limit, |last| last.username.clone());
     Ok(Json(PersonPage {
         items: found.into_iter().map(Into::into).collect(),
         next,

@@ -15,8 +15,8 @@ use serde_json::json;
 pub(super) use self::snapshot::get as snapshot;
 pub(super) use self::waiters::Waiters;
 
-use super::error::{failure, refusal};
-use super::token::{Refusal, authorization, refused};
+use super::error::refusal;
+use super::token::{Refusal, authorization};
 use crate::flows::revocations::hearing::{self, Heard};
 use crate::flows::{Provider, authenticate_service};
 use crate::oidc::error::{ErrorCode, OAuthError};
@@ -42,11 +42,9 @@ pub(super) async fn get(
     waiters: web::Data<Waiters>,
     request: HttpRequest,
 ) -> HttpResponse {
-    match answer(provider, &waiters, &request).await {
-        Ok(answer) => answer,
-        Err(Refusal::Refused(refusal)) => refused(&request, &refusal),
-        Err(Refusal::Failed(error)) => failure(&error),
-    }
+    answer(provider, &waiters, &request)
+        .await
+        .unwrap_or_else(|refusal| refusal.response(&request))
 }
 
 /// The service that asks.

@@ -14,7 +14,6 @@ use super::service;
 use crate::flows::revocations::hearing;
 use crate::flows::{FlowError, Provider};
 use crate::http::error::failure;
-use crate::http::token::{Refusal, refused};
 use crate::oidc::service::Service;
 
 /// GET.
@@ -24,8 +23,7 @@ pub(in crate::http) async fn get(
 ) -> HttpResponse {
     let service = match service(&provider, &request).await {
         Ok(service) => service,
-        Err(Refusal::Refused(refusal)) => return refused(&request, &refusal),
-        Err(Refusal::Failed(error)) => return failure(&error),
+        Err(refusal) => return refusal.response(&request),
     };
     let end = match hearing::end(&provider).await {
         Ok(end) => end,

@@ -8,7 +8,7 @@ use sea_orm::{ConnectionTrait, QueryOrder as _, QuerySelect as _};
 use super::{Column, Delivery, Entity};
 use crate::clock::Timestamp;
 use crate::oidc::logout::{Cause, DeliveryState};
-use crate::store::{StoreError, millis, time};
+use crate::store::{StoreError, millis, rows, time};
 
 /// Which deliveries; what is not said is all the same.
 #[derive(Debug, Clone, Default)]
@@ -36,14 +36,8 @@ pub struct Wanted<'a> {
 impl Wanted<'_> {
     fn condition(&self) -> Condition {
         let states = self.states.iter().map(|state| state.as_str());
-        let after = self.after.map(|(created_at, id)| {
-            let created_at = millis(created_at);
-            Condition::any().add(Column::CreatedAt.lt(created_at)).add(
-                Condition::all()
-                    .add(Column::CreatedAt.eq(created_at))
-                    .add(Column::Id.lt(id)),
-            )
-        });
+        let order = (Column::CreatedAt, Column::Id);
+        let after = self.after.map(|last| rows::behind(order, last));
         Condition::all()
             .add_option((!self.states.is_empty()).then(|| Column::State.is_in(states)))
             .add_option(
@@ -78,14 +72,12 @@ pub async fn page(
     wanted: &Wanted<'_>,
     limit: u64,
 ) -> Result<Vec<Delivery>, StoreError> {
-    let rows = Entity::find()
+    let found = Entity::find()
         .filter(wanted.condition())
         .order_by_desc(Column::CreatedAt)
         .order_by_desc(Column::Id)
-        .limit(limit)
-        .all(db)
-        .await?;
-    super::read(db, rows).await
+        .limit(limit);
+    super::read(db, found).await
 }
 
 /// Identifiers of all of them.

@@ -7,7 +7,7 @@ use sea_orm::{ConnectionTrait, QueryOrder as _, QuerySelect as _};
 
 use super::{Column, Entity, Liveness, Session};
 use crate::clock::Timestamp;
-use crate::store::{StoreError, millis, participants};
+use crate::store::{StoreError, millis, participants, rows};
 
 /// Which sessions.
 #[derive(Debug, Clone, Default)]
@@ -36,33 +36,23 @@ pub async fn page(
         true => alive.condition().not(),
         false => alive.condition(),
     });
-    let before = wanted.after.map(|(created_at, id)| {
-        let created_at = millis(created_at);
-        Condition::any().add(Column::CreatedAt.lt(created_at)).add(
-            Condition::all()
-                .add(Column::CreatedAt.eq(created_at))
-                .add(Column::Id.lt(id)),
-        )
-    });
+    let order = (Column::CreatedAt, Column::Id);
+    let after = wanted.after.map(|last| rows::behind(order, last));
     let at_client = wanted
         .client_id
         .map(|client_id| Column::Id.in_subquery(participants::sessions_with(client_id)));
-    Entity::find()
+    let found = Entity::find()
         .filter(
             Condition::all()
                 .add_option(wanted.user_id.map(|user_id| Column::UserId.eq(user_id)))
                 .add_option(at_client)
                 .add_option(ended)
-                .add_option(before),
+                .add_option(after),
         )
         .order_by_desc(Column::CreatedAt)
         .order_by_desc(Column::Id)
-        .limit(limit)
-        .all(db)
-        .await?
-        .into_iter()
-        .map(TryInto::try_into)
-        .collect()
+        .limit(limit);
+    rows::all(db, found).await
 }
 
 /// How many sessions have no recorded end, of one person or of all.
@@ -90,16 +80,12 @@ pub async fn list_ended(
     since: Timestamp,
     limit: u64,
 ) -> Result<Vec<Session>, StoreError> {
-    Entity::find()
+    let found = Entity::find()
         .filter(Column::UserId.eq(user_id))
         .filter(Column::EndedAt.gte(millis(since)))
         .order_by_desc(Column::EndedAt)
-        .limit(limit)
-        .all(db)
-        .await?
-        .into_iter()
-        .map(TryInto::try_into)
-        .collect()
+        .limit(limit);
+    rows::all(db, found).await
 }
 
 /// The sessions with these identifiers, ended or not.
@@ -107,11 +93,6 @@ pub async fn list_ended(
 /// # Errors
 /// When the database fails.
 pub async fn find_all(db: &impl ConnectionTrait, ids: &[Uuid]) -> Result<Vec<Session>, StoreError> {
-    Entity::find()
-        .filter(Column::Id.is_in(ids.iter().copied()))
-        .all(db)
-        .await?
-        .into_iter()
-        .map(TryInto::try_into)
-        .collect()
+    let found = Entity::find().filter(Column::Id.is_in(ids.iter().copied()));
+    rows::all(db, found).await
 }

@@ -6,7 +6,7 @@ use sea_orm::sea_query::Condition;
 
 use super::{Column, Entity, Session};
 use crate::clock::Timestamp;
-use crate::store::{StoreError, millis, orders};
+use crate::store::{StoreError, millis, orders, rows};
 
 /// When sessions count as over though their rows do not say so yet.
 #[derive(Debug, Clone, Copy)]
@@ -43,12 +43,10 @@ pub async fn find_by_cookie(
     cookie_hash: &str,
     alive: Liveness,
 ) -> Result<Option<Session>, StoreError> {
-    let row = Entity::find()
+    let found = Entity::find()
         .filter(Column::CookieHash.eq(cookie_hash))
-        .filter(alive.condition())
-        .one(db)
-        .await?;
-    row.map(TryInto::try_into).transpose()
+        .filter(alive.condition());
+    rows::one(db, found).await
 }
 
 /// The session of a cookie that ended, and not before `since`.
@@ -60,12 +58,10 @@ pub async fn find_ended_by_cookie(
     cookie_hash: &str,
     since: Timestamp,
 ) -> Result<Option<Session>, StoreError> {
-    let row = Entity::find()
+    let found = Entity::find()
         .filter(Column::CookieHash.eq(cookie_hash))
-        .filter(Column::EndedAt.gt(millis(since)))
-        .one(db)
-        .await?;
-    row.map(TryInto::try_into).transpose()
+        .filter(Column::EndedAt.gt(millis(since)));
+    rows::one(db, found).await
 }
 
 /// The session with that identifier, if it lives.
@@ -77,9 +73,6 @@ pub async fn find_living(
     id: Uuid,
     alive: Liveness,
 ) -> Result<Option<Session>, StoreError> {
-    let row = Entity::find_by_id(id)
-        .filter(alive.condition())
-        .one(db)
-        .await?;
-    row.map(TryInto::try_into).transpose()
+    let found = Entity::find_by_id(id).filter(alive.condition());
+    rows::one(db, found).await
 }
