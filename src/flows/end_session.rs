@@ -195,7 +195,7 @@ pub(super) async fn end_in(
         return Ok(Ended::default());
     }
     sessions::mark_ended(tx, &ids, ending.cause, ending.now).await?;
-    upstream::revoke::let_go(provider, tx, &ids, ending.now).await?;
+    upstream::refresh_tokens::let_go_with(provider, tx, &ids, ending.now).await?;
     let of = Of::Sessions {
         session_ids: &ids,
         client_id: None,

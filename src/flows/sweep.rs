@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 use tokio_util::sync::CancellationToken;
 
 use super::logos::UNSEEN;
-use super::upstream::{invitations, told};
+use super::upstream::{self, invitations, told};
 use super::{FlowError, Provider, end_session, keys, registered, revocations};
 use crate::store::{
     client_assertions, codes, exchanged_tokens, initial_access_tokens, interactions, leavings,
@@ -118,5 +118,6 @@ async fn forget(provider: &Provider, stop: &CancellationToken) -> Result<(), Flo
         work.commit().await?;
     }
     while !stop.is_cancelled() && registered::forget_some(provider).await? {}
+    while !stop.is_cancelled() && upstream::refresh_tokens::let_go_overlooked(provider).await? {}
     Ok(())
 }

@@ -16,7 +16,7 @@ use crate::flows::sign_in::BrowserCookies;
 use crate::flows::upstream::admit::{Browser, admit};
 use crate::flows::upstream::finish::{Arrived, Identified, finish};
 use crate::flows::upstream::start::{Started, start};
-use crate::flows::upstream::{Purpose, link};
+use crate::flows::upstream::{Purpose, link, refresh_tokens};
 use crate::oidc::params::Params;
 use crate::oidc::upstream::answer::Problem;
 use crate::oidc::upstream::request::Wanted;
@@ -143,38 +143,56 @@ pub(super) async fn get(mut visitor: Visitor, request: HttpRequest) -> HttpRespo
         let known = known(&visitor, &request).await?;
         let params = parked::of_get(&visitor, &request).await?;
         let browser = visitor.browser_cookie.clone().ok_or(PageError::Expired)?;
-        let provider = visitor.provider.clone();
+        let provider = visitor.provider.clone().into_inner();
         let arrived = finish(&provider, &known.id, &params, &browser).await?;
-        let Arrived {
-            purpose,
-            upstream,
-            outcome,
-        } = arrived.ok_or(PageError::Expired)?;
-        match purpose {
-            Purpose::Interaction(handle) => go_on(&mut visitor, &handle, &upstream, outcome).await,
-            Purpose::Account => to_account(&mut visitor, &upstream, outcome, None).await,
-            Purpose::Invitation(id) => to_account(&mut visitor, &upstream, outcome, Some(id)).await,
-            Purpose::Link(session_id) => {
-                let session = visitor.session().await?;
-                // Who is signed in by now may be another than the one who wanted it (attack 72).
-                let session = session.filter(|session| session.id == session_id);
-                let session = session.ok_or(PageError::Expired)?;
-                let linked = match outcome {
-                    Ok(identified) => {
-                        link::link(&provider, &upstream, &identified, &session).await?
-                    }
-                    Err(problem) => Err(problem),
-                };
-                match linked {
-                    Ok(()) => Ok(see_other(&visitor.path(account::PATH))),
-                    Err(problem) => links::not_linked(&visitor, &session, problem).await,
-                }
-            }
-        }
+        let arrived = arrived.ok_or(PageError::Expired)?;
+        let identified = arrived.outcome.as_ref().ok();
+        let refresh_token = identified.and_then(|identified| identified.refresh_token);
+        let answer = go_where_they_wanted(&mut visitor, arrived).await;
+        // Wherever that was, and whatever stood in the way: what no session keeps is taken back.
+        refresh_tokens::let_go(&provider, refresh_token).await;
+        answer
     };
     answer
         .await
         .unwrap_or_else(|error: PageError| error.page(&visitor))
+}
+
+async fn go_where_they_wanted(
+    visitor: &mut Visitor,
+    arrived: Arrived,
+) -> Result<HttpResponse, PageError> {
+    let Arrived {
+        purpose,
+        upstream,
+        outcome,
+    } = arrived;
+    match purpose {
+        Purpose::Interaction(handle) => go_on(visitor, &handle, &upstream, outcome).await,
+        Purpose::Account => to_account(visitor, &upstream, outcome, None).await,
+        Purpose::Invitation(id) => to_account(visitor, &upstream, outcome, Some(id)).await,
+        Purpose::Link(session_id) => link_to(visitor, session_id, &upstream, outcome).await,
+    }
+}
+
+async fn link_to(
+    visitor: &Visitor,
+    session_id: Uuid,
+    upstream: &Upstream,
+    outcome: Result<Identified, Problem>,
+) -> Result<HttpResponse, PageError> {
+    let session = visitor.session().await?;
+    // Who is signed in by now may be another than the one who wanted it (attack 72).
+    let session = session.filter(|session| session.id == session_id);
+    let session = session.ok_or(PageError::Expired)?;
+    let linked = match outcome {
+        Ok(identified) => link::link(&visitor.provider, upstream, &identified, &session).await?,
+        Err(problem) => Err(problem),
+    };
+    match linked {
+        Ok(()) => Ok(see_other(&visitor.path(account::PATH))),
+        Err(problem) => links::not_linked(visitor, &session, problem).await,
+    }
 }
 
 /// The application's request goes on, or the person is told why not and can try otherwise.

@@ -1,10 +1,12 @@
 //! `upstream_tokens`: refresh tokens that other providers gave us, each sealed. Nothing is done with one but to take it
-//! back there when its session has ended.
+//! back there when its session has ended, or none came of its sign-in.
 
 use sea_orm::entity::prelude::*;
+use sea_orm::sea_query::{Condition, ExprTrait as _};
 use sea_orm::{ActiveValue::Set, ConnectionTrait, QueryOrder as _, QuerySelect as _};
 
-use super::{StoreError, millis, time_or_none};
+use super::locking::unheld;
+use super::{StoreError, millis, sessions, time_or_none};
 use crate::clock::Timestamp;
 
 #[derive(Debug, Clone, PartialEq, Eq, DeriveEntityModel)]
@@ -35,7 +37,7 @@ pub struct UpstreamToken {
     pub issuer: String,
     /// The token, sealed.
     pub sealed_token: String,
-    /// When it is to be taken back; none while its session lives.
+    /// When it is to be taken back; none while its session lives. Of a sign-in under way, when that has taken too long.
     pub due_at: Option<Timestamp>,
     /// After which moment that is not tried any more, where it is to be done.
     pub give_up_at: Option<Timestamp>,
@@ -59,7 +61,7 @@ impl TryFrom<Model> for UpstreamToken {
     }
 }
 
-/// Keeps one that has not been tried.
+/// Writes down one that has not been tried.
 ///
 /// # Errors
 /// When the database fails.
@@ -77,24 +79,129 @@ pub async fn insert(db: &impl ConnectionTrait, token: &UpstreamToken) -> Result<
     Ok(())
 }
 
-/// Those of these sessions, which are held, are to be taken back from now on.
+/// "It is as it was written": nobody has kept it, let it go or tried it.
+fn as_written(id: Uuid, due_at: Timestamp) -> Condition {
+    Condition::all()
+        .add(Column::Id.eq(id))
+        .add(Column::DueAt.eq(millis(due_at)))
+        .add(Column::Attempts.eq(0))
+}
+
+/// Whether it is as it was written, to be taken back at this moment: nobody has kept it, let it go or tried it.
+///
+/// # Errors
+/// When the database fails.
+pub async fn is_as_written(
+    db: &impl ConnectionTrait,
+    id: Uuid,
+    due_at: Timestamp,
+) -> Result<bool, StoreError> {
+    let found = Entity::find()
+        .filter(as_written(id, due_at))
+        .one(db)
+        .await?;
+    Ok(found.is_some())
+}
+
+/// Keeps it for this session, if it is as it was written: of this and whoever takes it back one happens.
+///
+/// # Errors
+/// When the database fails.
+pub async fn keep(
+    db: &impl ConnectionTrait,
+    id: Uuid,
+    due_at: Timestamp,
+    session_id: Uuid,
+) -> Result<bool, StoreError> {
+    let kept = Entity::update_many()
+        .col_expr(Column::SessionId, Expr::value(session_id))
+        .col_expr(Column::DueAt, Expr::value(None::<i64>))
+        .col_expr(Column::GiveUpAt, Expr::value(None::<i64>))
+        .filter(as_written(id, due_at))
+        .exec(db)
+        .await?;
+    Ok(kept.rows_affected == 1)
+}
+
+/// It is to be taken back from now on, if it is as it was written.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn let_go(
     db: &impl ConnectionTrait,
+    id: Uuid,
+    due_at: Timestamp,
+    now: Timestamp,
+    give_up_at: Timestamp,
+) -> Result<(), StoreError> {
+    let_go_of(db, as_written(id, due_at), now, give_up_at).await?;
+    Ok(())
+}
+
+/// Those of these sessions, which are held, are to be taken back from now on.
+///
+/// # Errors
+/// When the database fails.
+pub async fn let_go_with(
+    db: &impl ConnectionTrait,
     session_ids: &[Uuid],
     now: Timestamp,
     give_up_at: Timestamp,
 ) -> Result<(), StoreError> {
-    Entity::update_many()
+    let kept = Condition::all()
+        .add(Column::SessionId.is_in(session_ids.iter().copied()))
+        .add(Column::DueAt.is_null());
+    let_go_of(db, kept, now, give_up_at).await?;
+    Ok(())
+}
+
+/// At most `limit` that are kept though their sessions are over, or are not known.
+///
+/// # Errors
+/// When the database fails.
+pub async fn overlooked(db: &impl ConnectionTrait, limit: u64) -> Result<Vec<Uuid>, StoreError> {
+    let session_id = Expr::col((Entity, Column::SessionId));
+    Ok(Entity::find()
+        .select_only()
+        .column(Column::Id)
+        .filter(Column::DueAt.is_null())
+        .filter(sessions::is_unended(session_id).not())
+        .limit(limit)
+        .into_tuple()
+        .all(db)
+        .await?)
+}
+
+/// Those of these that are kept still are to be taken back from now on, as far as nobody holds them; answers how many.
+///
+/// # Errors
+/// When the database fails.
+pub async fn let_go_overlooked(
+    db: &impl ConnectionTrait,
+    ids: &[Uuid],
+    now: Timestamp,
+    give_up_at: Timestamp,
+) -> Result<u64, StoreError> {
+    let kept = Condition::all()
+        .add(Column::Id.is_in(ids.iter().copied()))
+        .add(Column::DueAt.is_null());
+    let kept = Condition::all().add(unheld::<Entity>(Column::Id, kept));
+    let_go_of(db, kept, now, give_up_at).await
+}
+
+async fn let_go_of(
+    db: &impl ConnectionTrait,
+    which: Condition,
+    now: Timestamp,
+    give_up_at: Timestamp,
+) -> Result<u64, StoreError> {
+    let let_go = Entity::update_many()
         .col_expr(Column::DueAt, Expr::value(millis(now)))
         .col_expr(Column::GiveUpAt, Expr::value(millis(give_up_at)))
-        .filter(Column::SessionId.is_in(session_ids.iter().copied()))
-        .filter(Column::DueAt.is_null())
+        .filter(which)
         .exec(db)
         .await?;
-    Ok(())
+    Ok(let_go.rows_affected)
 }
 
 /// At most `limit` that are to be taken back now, the ones that wait longest first.
@@ -147,13 +254,16 @@ pub async fn remove(db: &impl ConnectionTrait, id: Uuid) -> Result<(), StoreErro
     Ok(())
 }
 
-/// How many are to be taken back and were not yet.
+/// How many are to be taken back and were not yet: none of a sign-in under way.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn count_waiting(db: &impl ConnectionTrait) -> Result<u64, StoreError> {
-    Ok(Entity::find()
-        .filter(Column::DueAt.is_not_null())
-        .count(db)
-        .await?)
+pub async fn count_waiting(db: &impl ConnectionTrait, now: Timestamp) -> Result<u64, StoreError> {
+    let tried = Condition::all()
+        .add(Column::DueAt.is_not_null())
+        .add(Column::Attempts.gt(0));
+    let waiting = Condition::any()
+        .add(Column::DueAt.lte(millis(now)))
+        .add(tried);
+    Ok(Entity::find().filter(waiting).count(db).await?)
 }

@@ -1,9 +1,10 @@
 //! Somebody of whom an upstream vouches who they are is let in: as who they are here, or as somebody new.
 
+use secrecy::ExposeSecret as _;
 use uuid::Uuid;
 
 use super::finish::Identified;
-use super::revoke;
+use super::refresh_tokens;
 use crate::clock::Timestamp;
 use crate::flows::sign_in::{BrowserCookies, Proof, begin_in};
 use crate::flows::{FlowError, Provider, known_browser};
@@ -27,7 +28,8 @@ pub struct Browser<'a> {
 }
 
 /// Begins a session, or renews the one that this person has in this browser; somebody else's ends. Who is nobody here
-/// yet becomes somebody, if the upstream's policy lets them, or the invitation by which they came.
+/// yet becomes somebody, if the upstream's policy lets them, or the invitation by which they came. The refresh token that
+/// came along is kept where a session comes of it; where none does the caller lets it go.
 ///
 /// # Errors
 /// When we can't tell.
@@ -47,9 +49,6 @@ pub async fn admit(
         }
         admitted => admitted?,
     };
-    if admitted.is_err() {
-        revoke::give_back(provider, upstream, identified).await?;
-    }
     provider.metrics.tried_to_sign_in(match &admitted {
         Ok(_) => SignInResult::Done,
         Err(_) => SignInResult::Refused,
@@ -129,13 +128,13 @@ async fn try_to_admit(
             provider.master.seal(
                 provider.random.as_ref(),
                 &id_token_sealed_for(session_id),
-                id_token.as_bytes(),
+                id_token.expose_secret().as_bytes(),
             )
         }),
     };
     session_upstreams::save(&tx, &from).await?;
-    if let Some(token) = &identified.refresh_token {
-        revoke::keep(provider, &tx, upstream, session_id, token, now).await?;
+    if let Some(written) = identified.refresh_token {
+        refresh_tokens::keep(provider, &tx, written, session_id, now).await?;
     }
     let password = passwords::find(&tx, user_id).await?;
     store::commit(tx).await?;

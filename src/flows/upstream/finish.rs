@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use secrecy::{ExposeSecret as _, SecretString};
+use tracing::Instrument as _;
 
 use super::client_auth::{Credentials, credentials};
+use super::refresh_tokens::{self, Written};
 use super::start::{Kept, sealed_for};
 use super::{Endpoints, Purpose, UpstreamKeys, endpoints_of, publisher};
 use crate::clock::Timestamp;
@@ -23,6 +25,7 @@ use crate::store::{self, upstream_requests};
 
 /// The longest answer of a token or userinfo endpoint that is read.
 const LONGEST: usize = 128 * 1024;
+
 /// Somebody who is somebody at an upstream.
 #[derive(Debug)]
 pub struct Arrived {
@@ -46,9 +49,9 @@ pub struct Identified {
     /// Whether it is said of their sign-in there that it is older than our question.
     pub is_older: bool,
     /// The token that says so, where there are ID tokens.
-    pub id_token: Option<String>,
-    /// A refresh token that came with it, where one was asked for.
-    pub refresh_token: Option<SecretString>,
+    pub id_token: Option<SecretString>,
+    /// A refresh token that came with it, where one was asked for: whoever makes no session of this lets it go.
+    pub refresh_token: Option<Written>,
 }
 
 /// Reads what the browser with this cookie brought to the upstream's own address here; none when it was not sent there,
@@ -57,7 +60,7 @@ pub struct Identified {
 /// # Errors
 /// When we can't tell.
 pub async fn finish(
-    provider: &Provider,
+    provider: &Arc<Provider>,
     upstream_id: &str,
     params: &Params,
     browser: &str,
@@ -84,23 +87,36 @@ pub async fn finish(
     if known.disabled_at.is_some() || !is_as_asked {
         return Ok(None);
     }
-    let outcome = match identify(provider, &known, &kept, params).await? {
+    // Apart from this request: who hangs up meanwhile must not take a refresh token along that nobody else knows.
+    let arriving = arrive(Arc::clone(provider), known, kept, params.clone());
+    let arrived = tokio::spawn(arriving.in_current_span()).await?;
+    Ok(Some(arrived?))
+}
+
+async fn arrive(
+    provider: Arc<Provider>,
+    known: KnownUpstream,
+    kept: Kept,
+    params: Params,
+) -> Result<Arrived, FlowError> {
+    let upstream = &known.upstream.id;
+    let outcome = match identify(&provider, &known, &kept, &params).await? {
         Ok(identified) => Ok(identified),
         Err(NotIdentified::Problem(problem)) => Err(problem),
         Err(NotIdentified::Unbelievable(why)) => {
-            tracing::warn!(upstream = upstream_id, %why, "an upstream's answer is not believed");
+            tracing::warn!(upstream, %why, "an upstream's answer is not believed");
             Err(Problem::Unbelievable)
         }
         Err(NotIdentified::Outbound(error)) => {
-            tracing::warn!(upstream = upstream_id, %error, "an upstream does not answer");
+            tracing::warn!(upstream, %error, "an upstream does not answer");
             Err(Problem::Unavailable)
         }
     };
-    Ok(Some(Arrived {
+    Ok(Arrived {
         purpose: kept.purpose,
         upstream: known.upstream,
         outcome,
-    }))
+    })
 }
 
 enum NotIdentified {
@@ -122,7 +138,7 @@ impl From<OutboundError> for NotIdentified {
 }
 
 async fn identify(
-    provider: &Provider,
+    provider: &Arc<Provider>,
     known: &KnownUpstream,
     kept: &Kept,
     params: &Params,
@@ -144,37 +160,28 @@ async fn identify(
         endpoints: &endpoints,
         outbound: &outbound,
     };
-    let given = asking
-        .redeem(&code, &kept.code_verifier, &credentials)
-        .await;
-    let tokens = match given {
-        Ok(tokens) => tokens,
-        Err(not) => return Ok(Err(not)),
+    let given = asking.redeem(&code, &kept.code_verifier, &credentials);
+    let given = match given.await {
+        Ok(given) => given,
+        Err(error) => return Ok(Err(error.into())),
     };
-    let (vouched, id_token) = match &endpoints {
-        Endpoints::Discovered(metadata) => {
-            let vouched = asking.by_id_token(metadata, &tokens, &kept.nonce).await?;
-            (vouched, tokens.id_token)
-        }
-        // One that comes along all the same is not looked at, and so not believed.
-        Endpoints::Configured(told) => (asking.by_userinfo(told, &tokens).await, None),
-    };
-    let vouched = match vouched {
-        Ok(vouched) => vouched,
-        Err(not) => return Ok(Err(not)),
-    };
+    // Before anything is made of the answer, which may take long and go wrong.
+    let refresh_token = refresh_tokens::write(provider, upstream, &given.body).await?;
+    let believed = asking.believe(&given, &kept.nonce).await;
+    if !matches!(believed, Ok(Ok(_))) {
+        refresh_tokens::let_go(provider, refresh_token).await;
+    }
     let now = provider.clock.now();
-    let said = vouched.auth_time;
-    Ok(Ok(Identified {
-        auth_time: request::auth_time(said, kept.asked_at, now),
-        sent_at: kept.asked_at,
-        is_older: said.is_some_and(|said| request::is_older(said, kept.asked_at)),
-        vouched,
-        id_token,
-        refresh_token: tokens
-            .refresh_token
-            .filter(|_| upstream.asks_for_refresh_tokens() && upstream.oauth2.is_none())
-            .map(SecretString::from),
+    Ok(believed?.map(|(vouched, id_token)| {
+        let said = vouched.auth_time;
+        Identified {
+            auth_time: request::auth_time(said, kept.asked_at, now),
+            sent_at: kept.asked_at,
+            is_older: said.is_some_and(|said| request::is_older(said, kept.asked_at)),
+            vouched,
+            id_token,
+            refresh_token,
+        }
     }))
 }
 
@@ -193,7 +200,7 @@ impl Asking<'_> {
         code: &str,
         code_verifier: &str,
         credentials: &Credentials,
-    ) -> Result<Tokens, NotIdentified> {
+    ) -> Result<Answer, OutboundError> {
         let callback = self.upstream.callback(&self.provider.config.issuer);
         let mut fields = vec![
             ("grant_type", "authorization_code"),
@@ -205,15 +212,30 @@ impl Asking<'_> {
         fields.extend(own.map(|(name, value)| (*name, value.as_str())));
         let url = self.endpoints.token();
         let authorization = credentials.authorization.as_deref();
-        let answer = self
-            .outbound
+        self.outbound
             .ask(url, authorization, Some(&fields), LONGEST)
-            .await?;
-        match answer.status {
-            200 => serde_json::from_slice(&answer.body)
-                .map_err(|_no_tokens| unbelievable("its token endpoint gives no tokens")),
-            _ => Err(refused("its token endpoint", &answer)),
-        }
+            .await
+    }
+
+    /// Who it is by what the token endpoint gave, and the ID token, where there are any.
+    async fn believe(
+        &self,
+        given: &Answer,
+        nonce: &str,
+    ) -> Result<Result<(Vouched, Option<SecretString>), NotIdentified>, FlowError> {
+        let tokens = match tokens(given) {
+            Ok(tokens) => tokens,
+            Err(not) => return Ok(Err(not)),
+        };
+        let (vouched, id_token) = match self.endpoints {
+            Endpoints::Discovered(metadata) => {
+                let vouched = self.by_id_token(metadata, &tokens, nonce).await?;
+                (vouched, tokens.id_token)
+            }
+            // One that comes along all the same is not looked at, and so not believed.
+            Endpoints::Configured(told) => (self.by_userinfo(told, &tokens).await, None),
+        };
+        Ok(vouched.map(|vouched| (vouched, id_token.map(SecretString::from))))
     }
 
     /// Who the ID token says it is, and what userinfo says beside.
@@ -311,6 +333,14 @@ impl Asking<'_> {
             200 => Ok(answer.body),
             _ => Err(refused("its userinfo endpoint", &answer)),
         }
+    }
+}
+
+fn tokens(given: &Answer) -> Result<Tokens, NotIdentified> {
+    match given.status {
+        200 => serde_json::from_slice(&given.body)
+            .map_err(|_no_tokens| unbelievable("its token endpoint gives no tokens")),
+        _ => Err(refused("its token endpoint", given)),
     }
 }
 

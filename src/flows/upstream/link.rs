@@ -4,7 +4,6 @@
 use uuid::Uuid;
 
 use super::finish::Identified;
-use super::revoke;
 use crate::flows::{FlowError, Provider};
 use crate::oidc::upstream::Upstream;
 use crate::oidc::upstream::answer::Problem;
@@ -12,7 +11,8 @@ use crate::store::identities::{self, Identity};
 use crate::store::sessions::Session;
 use crate::store::{self, passwords, sessions, upstreams, users};
 
-/// Links who somebody is there to who is signed in here.
+/// Links who somebody is there to who is signed in here. That is no session: the caller lets a refresh token go that came
+/// along.
 ///
 /// # Errors
 /// When we can't tell.
@@ -22,8 +22,6 @@ pub async fn link(
     identified: &Identified,
     session: &Session,
 ) -> Result<Result<(), Problem>, FlowError> {
-    // What is linked is no session.
-    revoke::give_back(provider, upstream, identified).await?;
     if identified.is_older {
         return Ok(Err(Problem::NotFresh));
     }

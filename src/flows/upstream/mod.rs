@@ -1,7 +1,7 @@
 //! Signing in through other providers: a person is sent there ([`start`]), comes back ([`finish`]), and is let in
 //! ([`admit`]) or linked ([`link`]). Which upstreams there are, [`known`] knows; [`invitations`] let people in for the first
 //! time, and [`trial`] says whether an upstream fits. Who signs out here may leave there too ([`leave`]), and what the upstream
-//! gave for later is taken back ([`revoke`]). [`told`] hears of sign-outs there.
+//! gave for later ([`refresh_tokens`]) is taken back ([`revoke`]). [`told`] hears of sign-outs there.
 
 pub mod admit;
 mod client_auth;
@@ -10,6 +10,7 @@ pub mod invitations;
 pub mod known;
 pub mod leave;
 pub mod link;
+pub mod refresh_tokens;
 pub mod revoke;
 pub mod start;
 pub mod told;

@@ -1,26 +1,23 @@
-//! Refresh tokens that upstreams give: nothing is done with them, but whoever gave one believes it until it is taken back.
-//! Each is kept sealed beside its session, let go in the transaction that ends that, and taken back there by a worker
-//! (RFC 7009), which tries until it is answered or its time is over.
+//! The worker that has upstreams take back the refresh tokens that were let go ([`super::refresh_tokens`]): it asks (RFC 7009)
+//! until it is answered or the time is over.
 
 use std::sync::Arc;
 
 use chrono::TimeDelta;
 use futures_util::future::join_all;
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::ExposeSecret as _;
 use tokio_util::sync::CancellationToken;
-use uuid::Uuid;
 
 use super::client_auth::credentials;
-use super::finish::Identified;
 use super::metadata_of;
+use super::refresh_tokens::sealed_for;
 use crate::clock::Timestamp;
 use crate::flows::{FlowError, Provider};
 use crate::metrics::Returned;
 use crate::oidc::logout::delivery::{self, Backoff, Verdict};
-use crate::oidc::upstream::Upstream;
 use crate::outbound::RetryAfter;
 use crate::store::upstream_tokens::{self, UpstreamToken};
-use crate::store::{self, Transaction, upstreams};
+use crate::store::upstreams;
 
 /// How soon one is noticed that is to be taken back.
 const LOOK: TimeDelta = TimeDelta::seconds(1);
@@ -30,88 +27,6 @@ const AT_ONCE: usize = 32;
 const LEASE: TimeDelta = TimeDelta::minutes(1);
 /// The longest answer that is read: nothing in it matters.
 const LONGEST: usize = 16 * 1024;
-
-/// Keeps the token of a sign-in from which this session, which is held, came. One that it replaces is let go.
-///
-/// # Errors
-/// When the database fails.
-pub(super) async fn keep(
-    provider: &Provider,
-    tx: &Transaction,
-    upstream: &Upstream,
-    session_id: Uuid,
-    token: &SecretString,
-    now: Timestamp,
-) -> Result<(), FlowError> {
-    let_go(provider, tx, &[session_id], now).await?;
-    let kept = sealed(provider, upstream, session_id, token, now);
-    Ok(upstream_tokens::insert(tx, &kept).await?)
-}
-
-/// Takes back what came with a sign-in of which no session came.
-///
-/// # Errors
-/// When the database fails.
-pub(super) async fn give_back(
-    provider: &Provider,
-    upstream: &Upstream,
-    identified: &Identified,
-) -> Result<(), FlowError> {
-    let Some(token) = &identified.refresh_token else {
-        return Ok(());
-    };
-    let now = provider.clock.now();
-    let of_no_session = provider.random.identifier();
-    let unwanted = UpstreamToken {
-        due_at: Some(now),
-        give_up_at: Some(now + provider.config.logout.give_up_after),
-        ..sealed(provider, upstream, of_no_session, token, now)
-    };
-    let tx = provider.database.begin().await?;
-    upstream_tokens::insert(&tx, &unwanted).await?;
-    Ok(store::commit(tx).await?)
-}
-
-fn sealed(
-    provider: &Provider,
-    upstream: &Upstream,
-    session_id: Uuid,
-    token: &SecretString,
-    now: Timestamp,
-) -> UpstreamToken {
-    let id = provider.random.row_id(now);
-    let plain = token.expose_secret().as_bytes();
-    UpstreamToken {
-        id,
-        session_id,
-        issuer: upstream.issuer.clone(),
-        sealed_token: provider
-            .master
-            .seal(provider.random.as_ref(), &sealed_for(id), plain),
-        due_at: None,
-        give_up_at: None,
-        attempts: 0,
-    }
-}
-
-/// Whose token it is.
-fn sealed_for(id: Uuid) -> String {
-    format!("upstream refresh token {id}")
-}
-
-/// These sessions, which are held, end: what was kept beside them is taken back from the commit on.
-///
-/// # Errors
-/// When the database fails.
-pub(in crate::flows) async fn let_go(
-    provider: &Provider,
-    tx: &Transaction,
-    session_ids: &[Uuid],
-    now: Timestamp,
-) -> Result<(), FlowError> {
-    let give_up_at = now + provider.config.logout.give_up_after;
-    Ok(upstream_tokens::let_go(tx, session_ids, now, give_up_at).await?)
-}
 
 /// Takes tokens back until `stop` is cancelled. Any node may: what one tries another leaves alone for a while.
 pub async fn run(provider: Arc<Provider>, stop: CancellationToken) {

@@ -48,7 +48,7 @@ async fn look(provider: &Provider) -> Result<Queue, StoreError> {
     });
     let (waiting, living) = revocations::lengths(db, now).await?;
     provider.metrics.taken_back.look(waiting, living);
-    let waiting = upstream_tokens::count_waiting(db).await?;
+    let waiting = upstream_tokens::count_waiting(db, now).await?;
     let told = &provider.metrics.upstreams;
     told.look(waiting);
     for known in upstreams::list(db).await? {

@@ -105,9 +105,6 @@ pub struct Tokens {
     pub access_token: String,
     /// Who signed in; where there are no ID tokens, it is not looked at.
     pub id_token: Option<String>,
-    /// For later, if it gave one.
-    #[serde(default)]
-    pub refresh_token: Option<String>,
     /// How the access token is to be used (RFC 6749 §7.1).
     pub token_type: Option<String>,
 }
@@ -119,6 +116,14 @@ impl Tokens {
         let kind = self.token_type.as_deref();
         kind.is_none_or(|kind| kind.eq_ignore_ascii_case("bearer"))
     }
+}
+
+/// The refresh token in what a token endpoint answers, if one can be found, whatever else is wrong with that: it is good
+/// there all the same.
+pub fn refresh_token(body: &[u8]) -> Option<String> {
+    let answer: Value = serde_json::from_slice(body).ok()?;
+    let token = answer.get("refresh_token")?.as_str()?;
+    (!token.is_empty()).then(|| token.to_owned())
 }
 
 /// What an upstream vouches for.

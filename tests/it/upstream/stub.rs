@@ -1,7 +1,7 @@
 //! A house of the tests' own, which says what a test wants of whom it wants: an OpenID Provider, or one without ID tokens.
 //! Nobody signs in there: a test takes the question out of the address to which we send people, and answers it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex};
 
 use actix_web::web::{self, Bytes};
@@ -14,6 +14,7 @@ use exeunt::oidc::upstream::Upstream;
 use exeunt::oidc::upstream::oauth2::OAuth2;
 use secrecy::SecretString;
 use serde_json::{Value, json};
+use tokio::sync::watch;
 use url::{Url, form_urlencoded};
 
 use super::house;
@@ -34,6 +35,8 @@ pub struct Manner {
     pub tokens: Value,
     /// Whether there is an ID token among them.
     pub gives_id_tokens: bool,
+    /// Whether there is a refresh token among them, another each time.
+    pub gives_refresh_tokens: bool,
     /// The status and the body of userinfo; without, it says what the ID token says.
     pub userinfo: Option<(u16, String)>,
     /// What its metadata say beside.
@@ -54,6 +57,8 @@ struct Inner {
     bearers: HashMap<String, Value>,
     asked: Vec<String>,
     redeemed: Vec<HashMap<String, String>>,
+    revoked: Vec<String>,
+    held: watch::Sender<BTreeSet<&'static str>>,
 }
 
 /// The house.
@@ -79,6 +84,7 @@ impl Stub {
             key,
             tokens: json!({ "token_type": "Bearer" }),
             gives_id_tokens: true,
+            gives_refresh_tokens: false,
             userinfo: None,
             says: json!({}),
             date: None,
@@ -89,6 +95,8 @@ impl Stub {
             bearers: HashMap::new(),
             asked: Vec::new(),
             redeemed: Vec::new(),
+            revoked: Vec::new(),
+            held: watch::Sender::default(),
         }));
         let data = web::Data::from(Arc::clone(&inner));
         let (port, _) = serve(None, move |app| {
@@ -114,6 +122,27 @@ impl Stub {
     /// The forms that brought codes, in order.
     pub fn redeemed(&self) -> Vec<HashMap<String, String>> {
         self.inner.lock().unwrap().redeemed.clone()
+    }
+
+    /// The refresh tokens that were taken back, in order.
+    pub fn revoked(&self) -> Vec<String> {
+        self.inner.lock().unwrap().revoked.clone()
+    }
+
+    /// From now on whoever asks at `path` waits for the answer.
+    pub fn hold(&self, path: &'static str) {
+        let inner = self.inner.lock().unwrap();
+        inner.held.send_modify(|held| {
+            held.insert(path);
+        });
+    }
+
+    /// Whoever waits there gets it.
+    pub fn release(&self, path: &'static str) {
+        let inner = self.inner.lock().unwrap();
+        inner.held.send_modify(|held| {
+            held.remove(path);
+        });
     }
 
     /// How ours knows it: everybody may come in.
@@ -173,34 +202,52 @@ impl Stub {
 }
 
 async fn answer(inner: web::Data<Mutex<Inner>>, request: HttpRequest, body: Bytes) -> HttpResponse {
-    let mut inner = inner.lock().unwrap();
-    inner.asked.push(request.path().to_owned());
-    let host = request.connection_info().host().to_owned();
-    let base = format!("http://{host}");
-    let mut response = match request.path() {
-        "/.well-known/openid-configuration" => {
-            let mut said = json!({
-                "issuer": base, "authorization_endpoint": format!("{base}/authorize"),
-                "token_endpoint": format!("{base}/token"), "jwks_uri": format!("{base}/jwks"),
-                "userinfo_endpoint": format!("{base}/userinfo"), "id_token_signing_alg_values_supported": ["ES256"],
-            });
-            let more = inner.manner.says.as_object().unwrap().clone();
-            said.as_object_mut().unwrap().extend(more);
-            HttpResponse::Ok().json(said)
-        }
-        "/jwks" => HttpResponse::Ok().json(&inner.manner.published),
-        "/token" => inner.redeem(&body),
-        "/userinfo" => inner.userinfo(&request),
-        _ => HttpResponse::NotFound().finish(),
+    let (response, mut held) = {
+        let mut inner = inner.lock().unwrap();
+        (inner.answer(&request, &body), inner.held.subscribe())
     };
-    if let Some(date) = &inner.manner.date {
-        let header = (actix_web::http::header::DATE, date.parse().unwrap());
-        response.headers_mut().insert(header.0, header.1);
-    }
+    // Who holds it lives as long as the house.
+    let _ = held.wait_for(|held| !held.contains(request.path())).await;
     response
 }
 
 impl Inner {
+    fn answer(&mut self, request: &HttpRequest, body: &[u8]) -> HttpResponse {
+        self.asked.push(request.path().to_owned());
+        let host = request.connection_info().host().to_owned();
+        let base = format!("http://{host}");
+        let mut response = match request.path() {
+            "/.well-known/openid-configuration" => {
+                let mut said = json!({
+                    "issuer": base, "authorization_endpoint": format!("{base}/authorize"),
+                    "token_endpoint": format!("{base}/token"), "jwks_uri": format!("{base}/jwks"),
+                    "userinfo_endpoint": format!("{base}/userinfo"), "id_token_signing_alg_values_supported": ["ES256"],
+                });
+                if self.manner.gives_refresh_tokens {
+                    said["revocation_endpoint"] = format!("{base}/revoke").into();
+                }
+                let more = self.manner.says.as_object().unwrap().clone();
+                said.as_object_mut().unwrap().extend(more);
+                HttpResponse::Ok().json(said)
+            }
+            "/jwks" => HttpResponse::Ok().json(&self.manner.published),
+            "/token" => self.redeem(body),
+            "/userinfo" => self.userinfo(request),
+            "/revoke" => {
+                let mut form = form_urlencoded::parse(body);
+                let token = form.find(|(name, _)| name == "token").unwrap().1;
+                self.revoked.push(token.into_owned());
+                HttpResponse::Ok().finish()
+            }
+            _ => HttpResponse::NotFound().finish(),
+        };
+        if let Some(date) = &self.manner.date {
+            let header = (actix_web::http::header::DATE, date.parse().unwrap());
+            response.headers_mut().insert(header.0, header.1);
+        }
+        response
+    }
+
     fn redeem(&mut self, body: &[u8]) -> HttpResponse {
         let form: HashMap<String, String> = form_urlencoded::parse(body).into_owned().collect();
         self.redeemed.push(form.clone());
@@ -218,6 +265,10 @@ impl Inner {
         if self.manner.gives_id_tokens {
             let key = &self.manner.key;
             given["id_token"] = key.sign(&key.header(), &sold.claims).into();
+        }
+        if self.manner.gives_refresh_tokens {
+            let number = self.redeemed.len();
+            given["refresh_token"] = format!("refresh-token-of-the-other-house-{number}").into();
         }
         let more = self.manner.tokens.as_object().unwrap().clone();
         given.as_object_mut().unwrap().extend(more);
