@@ -14,6 +14,7 @@ mod fields;
 mod mistyped;
 mod reader;
 mod registration;
+mod requested_claims;
 mod section;
 mod services;
 mod settings;

@@ -44,6 +44,7 @@ sign-in-upstream-unavailable = The other provider does not answer. Try again in 
 sign-in-upstream-unbelievable = What the other provider answered could not be checked, so nobody was signed in. Try again; if it happens again, tell whoever runs this site.
 sign-in-upstream-not-admitted = The other provider knows you, but you have no access here. Ask whoever runs this site.
 sign-in-upstream-invitation-over = Your invitation has been used, or it is too old. Ask whoever sent it for another one.
+sign-in-upstream-another-class = The other provider signed you in, but not in a way that is enough here. Try again and choose another way there, or ask whoever runs this site.
 sign-in-upstream-linked-elsewhere = Whoever you are there is linked to another account here.
 sign-in-upstream-signed-out = You have signed out at the other provider meanwhile. Sign in again to come in.
 
@@ -272,6 +273,7 @@ account-link-declined = The other provider did not sign you in, so nothing was l
 account-link-unavailable = The other provider does not answer, so nothing was linked. Try again in a moment.
 account-link-unbelievable = What the other provider answered could not be checked, so nothing was linked.
 account-link-not-admitted = Nothing was linked. Sign in again and try once more.
+account-link-another-class = Nothing was linked: the other provider signed you in, but not in a way that is enough here. Try again and choose another way there.
 account-link-not-fresh = Nothing was linked: the other provider did not have you sign in anew. Sign out there and try once more.
 account-only-way-in = That is your only way to sign in, so it stays.
 account-more = More

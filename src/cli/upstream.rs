@@ -17,6 +17,7 @@ use crate::flows::people::NotDone;
 use crate::flows::upstream::known;
 use crate::oidc::upstream::Admits;
 use crate::oidc::upstream::oauth2::OAuth2;
+use crate::oidc::upstream::requested_claims::RequestedClaims;
 use crate::store::upstreams::{self, KnownUpstream};
 
 /// An upstream as programs see it. Our secret there is nobody's business.
@@ -28,6 +29,7 @@ struct Shown {
     client_id: String,
     token_endpoint_auth_method: &'static str,
     scope: String,
+    request_claims: RequestedClaims,
     label: String,
     has_logo: bool,
     first_sign_in: &'static str,
@@ -108,6 +110,7 @@ fn shown(provider: &Provider, known: KnownUpstream) -> Shown {
         client_id: upstream.client_id,
         token_endpoint_auth_method: upstream.auth_method.as_str(),
         scope: upstream.scope,
+        request_claims: upstream.request_claims,
         label: upstream.label,
         has_logo: upstream.logo.is_some(),
         domains: upstream.domains,

@@ -342,7 +342,8 @@ impl<'r, 'a> Section<'r, 'a> {
         slips
     }
 
-    fn refuse_at(&self, span: Range<usize>, key: &str, problem: &str, mend: &str) {
+    /// The same, at a place inside it.
+    pub(super) fn refuse_at(&self, span: Range<usize>, key: &str, problem: &str, mend: &str) {
         let label = format!("{}{key}", self.label);
         let place = self.reader.place(span.start);
         self.reader
@@ -350,7 +351,7 @@ impl<'r, 'a> Section<'r, 'a> {
     }
 
     /// Asks the file for a key, and remembers that it was asked for.
-    fn value(&self, key: &'static str) -> Option<&Spanned<DeValue<'a>>> {
+    pub(super) fn value(&self, key: &'static str) -> Option<&Spanned<DeValue<'a>>> {
         self.keys.borrow_mut().push(key);
         self.table.get_ref().get(key)
     }

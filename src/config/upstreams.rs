@@ -6,6 +6,7 @@ use secrecy::SecretString;
 use serde::Deserialize;
 
 use super::error::Place;
+use super::requested_claims;
 use super::section::{Mistake, Section};
 use crate::oidc::issuer::Issuer;
 use crate::oidc::registration::Networks;
@@ -115,6 +116,7 @@ pub(super) fn read(
             checked(rule, "Write for example \"openid profile email\"."),
         );
         let usual = if is_oauth2 { "" } else { SCOPE };
+        let request_claims = requested_claims::read(&table, is_oauth2);
         let label = table.text(
             "label",
             checked(upstream::check_text, "Write what people call it."),
@@ -151,6 +153,7 @@ pub(super) fn read(
             client_id,
             auth_method,
             scope: scope.unwrap_or_else(|| usual.to_owned()),
+            request_claims,
             logo,
             domains,
             admits,

@@ -8,6 +8,7 @@ use super::{DeclaredClient, Person};
 use crate::oidc::client::ClientMetadata;
 use crate::oidc::issuer::Issuer;
 use crate::oidc::upstream::leaving::SignOut;
+use crate::oidc::upstream::requested_claims::RequestedClaims;
 use crate::oidc::upstream::{Admits, AuthMethod, SCOPE, Upstream};
 
 /// What it is called at the first provider: in addresses, and on the button.
@@ -37,6 +38,7 @@ impl House {
             client_id: CLIENT_ID.to_owned(),
             auth_method: AuthMethod::ClientSecretBasic,
             scope: SCOPE.to_owned(),
+            request_claims: RequestedClaims::default(),
             label: LABEL.to_owned(),
             logo: None,
             domains: Vec::new(),

@@ -265,9 +265,9 @@ pub(super) fn status(notice: Option<SignInNotice>) -> StatusCode {
     match notice {
         Some(SignInNotice::Throttled { .. }) => StatusCode::TOO_MANY_REQUESTS,
         Some(SignInNotice::Upstream(Problem::Unavailable)) => StatusCode::BAD_GATEWAY,
-        Some(SignInNotice::Upstream(Problem::NotAdmitted | Problem::InvitationOver)) => {
-            StatusCode::FORBIDDEN
-        }
+        Some(SignInNotice::Upstream(
+            Problem::NotAdmitted | Problem::InvitationOver | Problem::AnotherClass,
+        )) => StatusCode::FORBIDDEN,
         _ => StatusCode::OK,
     }
 }

@@ -9,6 +9,7 @@ use exeunt::jose::{self, KeyRing, MasterKey, Schedule, StoredKey};
 use exeunt::oidc::algorithm::SigningAlgorithm;
 use exeunt::oidc::logout::logout_token::{EVENT, TYPE};
 use exeunt::oidc::upstream::leaving::SignOut;
+use exeunt::oidc::upstream::requested_claims::RequestedClaims;
 use exeunt::oidc::upstream::{Admits, AuthMethod, SCOPE, Upstream};
 use exeunt::random::{OsRandom, Random};
 use secrecy::SecretString;
@@ -87,6 +88,7 @@ pub fn declared(port: u16) -> DeclaredUpstream {
         client_id: CLIENT_ID.to_owned(),
         auth_method: AuthMethod::ClientSecretBasic,
         scope: SCOPE.to_owned(),
+        request_claims: RequestedClaims::default(),
         label: "Elsewhere".to_owned(),
         logo: None,
         domains: Vec::new(),

@@ -24,6 +24,8 @@ pub enum UpstreamCommand {
         after_help = "Examples:\n  exeunt upstream add house --issuer https://id.house.example --client-id exeunt --client-secret-file house.secret\n  \
                       exeunt upstream add house --issuer https://id.house.example --client-id exeunt --auth-method private_key_jwt \
                       --first-sign-in domain --domain house.example\n  \
+                      exeunt upstream add house --issuer https://id.house.example --client-id exeunt --client-secret-file house.secret \
+                      --scope openid --request-claims '{\"id_token\": {\"acr\": {\"essential\": true, \"values\": [\"gold\"]}}}'\n  \
                       exeunt upstream add code --kind oauth2 --issuer https://code.example --client-id exeunt --client-secret-file code.secret \
                       --authorization-endpoint https://code.example/login/oauth/authorize --token-endpoint https://code.example/login/oauth/access_token \
                       --userinfo-endpoint https://api.code.example/user --subject-claim id --map nickname=login"
@@ -116,6 +118,9 @@ pub struct UpstreamAdd {
     /// What is asked for; left out: openid profile email, or nothing of --kind oauth2
     #[arg(long)]
     pub scope: Option<String>,
+    /// Claims to ask for one by one, as JSON (OpenID Connect Core 5.5): {"userinfo": {"email": {"essential": true}, "nickname": null}}
+    #[arg(long, value_name = "JSON")]
+    pub request_claims: Option<String>,
     /// What becomes of the session there when somebody signs out here: offer, go or stay
     #[arg(long, value_name = "POLICY", default_value = SignOut::default().as_str(), value_parser = sign_out)]
     pub sign_out: SignOut,

@@ -16,6 +16,7 @@ use crate::flows::people::NotDone;
 use crate::flows::upstream::known;
 use crate::oidc::upstream::metadata;
 use crate::oidc::upstream::oauth2::{self, OAuth2};
+use crate::oidc::upstream::requested_claims::RequestedClaims;
 use crate::oidc::upstream::{self, Admits, SCOPE, Upstream};
 
 pub(super) async fn run(provider: &Provider, wanted: UpstreamAdd) -> anyhow::Result<()> {
@@ -51,6 +52,7 @@ fn checked(provider: &Provider, wanted: UpstreamAdd) -> anyhow::Result<Upstream>
     let mut problems: Vec<(&str, String)> = Vec::new();
     let oauth2 = endpoints(&wanted, &mut problems);
     let admits = policy(&wanted, &mut problems);
+    let request_claims = request_claims(&wanted, &mut problems);
     let logo = match wanted.logo.as_deref().map(data_uri).transpose() {
         Ok(logo) => logo,
         Err(problem) => {
@@ -67,6 +69,7 @@ fn checked(provider: &Provider, wanted: UpstreamAdd) -> anyhow::Result<Upstream>
         client_id: wanted.client_id,
         auth_method: wanted.auth_method,
         scope: wanted.scope.unwrap_or_else(|| usual.to_owned()),
+        request_claims,
         logo,
         domains: wanted.domains,
         admits,
@@ -153,6 +156,21 @@ fn endpoints(wanted: &UpstreamAdd, problems: &mut Vec<(&str, String)>) -> Option
         token_endpoint: told(&wanted.token_endpoint),
         userinfo_endpoint: told(&wanted.userinfo_endpoint),
         subject_claim: subject_claim.unwrap_or(oauth2::SUBJECT).to_owned(),
+    })
+}
+
+/// Which claims are asked for one by one.
+fn request_claims(wanted: &UpstreamAdd, problems: &mut Vec<(&str, String)>) -> RequestedClaims {
+    let what = "--request-claims";
+    let Some(text) = &wanted.request_claims else {
+        return RequestedClaims::default();
+    };
+    if wanted.kind == "oauth2" {
+        problems.push((what, "it is not for --kind oauth2".to_owned()));
+    }
+    RequestedClaims::parse(text).unwrap_or_else(|misfits| {
+        problems.extend(misfits.iter().map(|misfit| (what, misfit.to_string())));
+        RequestedClaims::default()
     })
 }
 

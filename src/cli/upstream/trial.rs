@@ -35,6 +35,7 @@ struct Supports {
     pkce: bool,
     issuer_in_answers: bool,
     userinfo: bool,
+    claims_parameter: bool,
     end_session: bool,
     backchannel_logout: bool,
     backchannel_logout_session: bool,
@@ -54,6 +55,7 @@ impl From<&Metadata> for Supports {
             pkce: said.code_challenge_methods_supported.iter().any(s256),
             issuer_in_answers: said.authorization_response_iss_parameter_supported,
             userinfo: said.userinfo_endpoint.is_some(),
+            claims_parameter: said.claims_parameter_supported,
             end_session: said.end_session_endpoint.is_some(),
             backchannel_logout: said.backchannel_logout_supported,
             backchannel_logout_session: said.backchannel_logout_session_supported,
@@ -64,7 +66,7 @@ impl From<&Metadata> for Supports {
 }
 
 impl Supports {
-    fn facts(&self) -> [(&'static str, String); 7] {
+    fn facts(&self) -> [(&'static str, String); 8] {
         let yes = |is: bool| if is { "yes" } else { "no" }.to_owned();
         let logout = |told: bool, of_session: bool| match (told, of_session) {
             (false, _) => "no".to_owned(),
@@ -80,6 +82,7 @@ impl Supports {
             ("PKCE (S256)", yes(self.pkce)),
             ("iss in answers", yes(self.issuer_in_answers)),
             ("userinfo", yes(self.userinfo)),
+            ("claims one by one", yes(self.claims_parameter)),
             ("end session endpoint", yes(self.end_session)),
             (
                 "back-channel logout",

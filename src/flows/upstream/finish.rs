@@ -251,7 +251,17 @@ impl Asking<'_> {
         };
         let access_token = &tokens.access_token;
         let verified = self.verify(metadata, id_token, access_token, nonce).await?;
+        let requested = &self.upstream.request_claims;
         Ok(match verified {
+            // Before userinfo is asked: that names no class.
+            Ok(vouched) if !requested.is_met_by(&vouched.claims) => {
+                let upstream = &self.upstream.id;
+                tracing::warn!(
+                    upstream,
+                    "an ID token's acr is none of those that are essential"
+                );
+                Err(NotIdentified::Problem(Problem::AnotherClass))
+            }
             Ok(vouched) => self.complete(metadata, vouched, access_token).await,
             Err(why) => Err(why.into()),
         })
@@ -315,7 +325,8 @@ impl Asking<'_> {
         let Some(url) = &metadata.userinfo_endpoint else {
             return Ok(vouched);
         };
-        if self.upstream.scope == "openid" {
+        let upstream = self.upstream;
+        if upstream.scope == "openid" && !upstream.request_claims.asks_userinfo() {
             return Ok(vouched);
         }
         let body = self.userinfo(url, access_token).await?;

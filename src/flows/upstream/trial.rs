@@ -67,6 +67,8 @@ impl Trial {
         };
         self.misfits = metadata.misfits(&upstream.issuer, upstream.auth_method);
         self.shortcomings = metadata.shortcomings();
+        let requested = &upstream.request_claims;
+        self.shortcomings.extend(requested.shortcomings(&metadata));
         match fetch(outbound, &metadata.jwks_uri).await {
             Err(why) => self.misfits.push(format!("its keys can't be had: {why}")),
             Ok(answer) => {

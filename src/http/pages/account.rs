@@ -249,6 +249,7 @@ impl Account {
                 Problem::Unbelievable => "account-link-unbelievable",
                 // Nobody links by an invitation.
                 Problem::NotAdmitted | Problem::InvitationOver => "account-link-not-admitted",
+                Problem::AnotherClass => "account-link-another-class",
                 Problem::NotFresh => "account-link-not-fresh",
                 Problem::LinkedElsewhere => "sign-in-upstream-linked-elsewhere",
                 Problem::SignedOut => "sign-in-upstream-signed-out",

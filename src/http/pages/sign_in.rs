@@ -81,6 +81,7 @@ impl SignIn {
                 Problem::Unbelievable => "sign-in-upstream-unbelievable",
                 Problem::NotAdmitted => "sign-in-upstream-not-admitted",
                 Problem::InvitationOver => "sign-in-upstream-invitation-over",
+                Problem::AnotherClass => "sign-in-upstream-another-class",
                 // Said of links alone: an older sign-in is one, as old as it is.
                 Problem::NotFresh => "account-link-not-fresh",
                 Problem::LinkedElsewhere => "sign-in-upstream-linked-elsewhere",

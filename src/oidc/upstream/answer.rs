@@ -43,6 +43,8 @@ pub enum Problem {
     NotAdmitted,
     /// The invitation by which they came was used, taken back, or is too old.
     InvitationOver,
+    /// It signed them in, but not in a class that is essential here.
+    AnotherClass,
     /// They had signed in there before they were asked to do so anew.
     NotFresh,
     /// They are somebody else here already.

@@ -29,6 +29,10 @@ pub struct Metadata {
     #[serde(default)]
     pub authorization_response_iss_parameter_supported: bool,
     #[serde(default)]
+    pub claims_parameter_supported: bool,
+    #[serde(default)]
+    pub claims_supported: Option<Vec<String>>,
+    #[serde(default)]
     pub backchannel_logout_supported: bool,
     #[serde(default)]
     pub backchannel_logout_session_supported: bool,

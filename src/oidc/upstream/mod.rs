@@ -1,6 +1,6 @@
-//! Signing in through other providers: what we know of one, what is asked of it ([`request`]), what its answers mean
-//! ([`answer`]), who may come in ([`person`]), what it says when somebody signs out there ([`logout_token`]), and how they
-//! leave there too who sign out here ([`leaving`]).
+//! Signing in through other providers: what we know of one, what is asked of it ([`request`], [`requested_claims`]), what
+//! its answers mean ([`answer`]), who may come in ([`person`]), what it says when somebody signs out there
+//! ([`logout_token`]), and how they leave there too who sign out here ([`leaving`]).
 //!
 //! Somebody is known there by issuer and subject (Core §2, §5.7). An address says nothing about who somebody is. Those that
 //! give no ID tokens are in [`oauth2`].
@@ -12,6 +12,7 @@ pub mod metadata;
 pub mod oauth2;
 pub mod person;
 pub mod request;
+pub mod requested_claims;
 
 use std::collections::BTreeMap;
 
@@ -20,6 +21,7 @@ use url::{Host, Url};
 
 use self::leaving::SignOut;
 use self::oauth2::OAuth2;
+use self::requested_claims::RequestedClaims;
 use crate::oidc::claims::is_about_a_person;
 use crate::oidc::scope::OFFLINE_ACCESS;
 use crate::oidc::uri;
@@ -49,6 +51,10 @@ pub struct Upstream {
     pub auth_method: AuthMethod,
     /// What we ask for; `openid` is in it, unless there are no ID tokens. Empty: nothing is said.
     pub scope: String,
+    /// Which claims we ask for one by one (Core §5.5); of one that was kept before this was asked, and of one without ID
+    /// tokens, none.
+    #[serde(default)]
+    pub request_claims: RequestedClaims,
     /// What people see on its button.
     pub label: String,
     /// An image for it, as a `data:` URI.

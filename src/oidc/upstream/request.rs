@@ -78,13 +78,18 @@ pub fn address(
     }
     // One that is no OpenID Provider does not know them, and whatever it did nobody would say so.
     if upstream.oauth2.is_none() {
-        parameters.extend(of_openid(wanted, fresh, longest));
+        parameters.extend(of_openid(upstream, wanted, fresh, longest));
     }
     uri::with_query(authorization_endpoint, &parameters)
 }
 
 /// What an OpenID Provider is asked beside (Core §3.1.2.1).
-fn of_openid(wanted: &Wanted, fresh: Fresh<'_>, longest: TimeDelta) -> Vec<(&'static str, String)> {
+fn of_openid(
+    upstream: &Upstream,
+    wanted: &Wanted,
+    fresh: Fresh<'_>,
+    longest: TimeDelta,
+) -> Vec<(&'static str, String)> {
     // Whoever is asked for `max_age` must say when somebody signed in (Core §3.1.2.1), and only that shows that they did
     // so again (attack 73).
     let max_age = match wanted.prompt.is_empty() {
@@ -101,13 +106,17 @@ fn of_openid(wanted: &Wanted, fresh: Fresh<'_>, longest: TimeDelta) -> Vec<(&'st
     if !wanted.prompt.is_empty() {
         parameters.push(("prompt", wanted.prompt.join(" ")));
     }
+    let claims = &upstream.request_claims;
+    let acr_values = wanted.acr_values.as_deref();
     for (name, value) in [
-        ("login_hint", &wanted.login_hint),
-        ("acr_values", &wanted.acr_values),
-        ("ui_locales", &wanted.ui_locales),
+        ("login_hint", wanted.login_hint.as_deref()),
+        // What the application wishes is said once: `claims` has it where that says which will do.
+        ("acr_values", acr_values.filter(|_| !claims.names_classes())),
+        ("ui_locales", wanted.ui_locales.as_deref()),
+        ("claims", claims.parameter(acr_values).as_deref()),
     ] {
         if let Some(value) = value {
-            parameters.push((name, value.clone()));
+            parameters.push((name, value.to_owned()));
         }
     }
     parameters

@@ -49,7 +49,8 @@ fn everything_that_the_file_can_say_of_an_upstream_can_be_said_here() {
     let add = format!(
         "upstream add house --issuer https://id.house.example {BASIC} --auth-method client_secret_post --label House \
          --scope openid --logo logo.png --first-sign-in claim --claim groups --claim-value staff --domain house.example \
-         --refresh-claims first --map name=displayName --map nickname=login --private-network cellar"
+         --refresh-claims first --map name=displayName --map nickname=login --private-network cellar \
+         --request-claims {{\"userinfo\":{{\"groups\":{{\"essential\":true}},\"nickname\":{{}}}},\"id_token\":null}}"
     );
     let added = stage.run(&add);
     assert_eq!(added.code, Some(0), "{added:?}");
@@ -70,6 +71,10 @@ fn everything_that_the_file_can_say_of_an_upstream_can_be_said_here() {
             json!({ "name": "displayName", "nickname": "login" }),
         ),
         ("private_networks", json!(["cellar"])),
+        (
+            "request_claims",
+            json!({ "userinfo": { "groups": { "essential": true }, "nickname": null } }),
+        ),
     ] {
         assert_eq!(known[name], value, "{name}");
     }
@@ -83,6 +88,7 @@ fn everything_that_the_file_can_say_of_an_upstream_can_be_said_here() {
     assert_eq!(known["kind"], "oauth2");
     assert_eq!(known["subject_claim"], "id");
     assert_eq!(known["scope"], "");
+    assert_eq!(known["request_claims"], json!({}));
     // The database has the sealed secret alone.
     assert!(
         !stage
@@ -98,7 +104,8 @@ fn everything_that_is_wrong_with_an_upstream_is_told_at_once() {
     std::fs::write(stage.folder.path().join("logo.svg"), "<svg/>").unwrap();
     let wrong = stage.run(&format!(
         "upstream add House --issuer http://id.house.example {BASIC} --scope profile --logo logo.svg --first-sign-in claim \
-         --domain House.example --map shoe_size=shoe --private-network attic --subject-claim id --token-endpoint https://x.example/t"
+         --domain House.example --map shoe_size=shoe --private-network attic --subject-claim id --token-endpoint https://x.example/t \
+         --request-claims {{\"userinfo\":{{\"email\":true,\"sub\":null}},\"user\":{{}}}}"
     ));
     assert_eq!(wrong.code, Some(1));
     for word in [
@@ -113,12 +120,15 @@ fn everything_that_is_wrong_with_an_upstream_is_told_at_once() {
         "--private-network:",
         "--subject-claim: it is for --kind oauth2",
         "--token-endpoint: it is for --kind oauth2",
+        "--request-claims: userinfo.email is neither an object nor null",
+        "--request-claims: userinfo.sub is told always",
+        "--request-claims: user is neither userinfo nor id_token",
     ] {
         assert!(wrong.err.contains(word), "{word}: {}", wrong.err);
     }
     let wrong = stage.run(
         "upstream add code --kind oauth2 --issuer https://code.example --client-id exeunt --auth-method private_key_jwt \
-         --token-endpoint http://code.example/t --claim groups",
+         --token-endpoint http://code.example/t --claim groups --request-claims {\"userinfo\":{},\"userinfo\":{}}",
     );
     for word in [
         "--authorization-endpoint: it is missing",
@@ -126,6 +136,8 @@ fn everything_that_is_wrong_with_an_upstream_is_told_at_once() {
         "--userinfo-endpoint: it is missing",
         "token_endpoint_auth_method:",
         "--claim: it is for --first-sign-in claim",
+        "--request-claims: it is not for --kind oauth2",
+        "--request-claims: it is no JSON object in which no name occurs twice",
     ] {
         assert!(wrong.err.contains(word), "{word}: {}", wrong.err);
     }
@@ -198,6 +210,75 @@ async fn a_test_tells_what_fits_what_does_not_and_what_to_register() {
         assert!(told.out.contains(word), "{word}: {}", told.out);
     }
     assert!(told.err.contains("nobody can sign in through house"));
+}
+
+#[tokio::test]
+async fn a_test_tells_which_claims_are_asked_for_in_vain() {
+    let stage = stage();
+    let stub = Stub::open();
+    let add = format!(
+        "upstream add house --issuer {} {BASIC} --request-claims {{\"userinfo\":{{\"email\":null,\"shoe_size\":null}}}}",
+        stub.base
+    );
+    assert_eq!(stage.run(&add).code, Some(0));
+    let test = async |line: &'static str| {
+        let mut command = tokio::process::Command::from(stage.command(line));
+        super::Answer::from(command.output().await.unwrap())
+    };
+    let words = ["claims_parameter_supported", "does not name shoe_size"];
+    for (says, supported, told) in [
+        (json!({}), false, [true, false]),
+        (
+            json!({ "claims_parameter_supported": false, "claims_supported": ["sub", "email"] }),
+            false,
+            [true, true],
+        ),
+        (
+            json!({ "claims_parameter_supported": true, "claims_supported": ["email"] }),
+            true,
+            [false, true],
+        ),
+        (
+            json!({ "claims_parameter_supported": true, "claims_supported": ["email", "shoe_size"] }),
+            true,
+            [false, false],
+        ),
+    ] {
+        stub.behave(|manner| manner.says = says.clone());
+        let tested = test("upstream test house --json").await.json();
+        assert_eq!(tested["fits"], true, "{tested}");
+        assert_eq!(tested["supports"]["claims_parameter"], supported, "{says}");
+        let shortcomings = tested["shortcomings"].to_string();
+        let found = words.map(|word| shortcomings.contains(word));
+        assert_eq!(found, told, "{says}: {shortcomings}");
+    }
+    stub.behave(|manner| manner.says = json!({}));
+    let told = test("upstream test house").await;
+    assert_eq!(told.code, Some(0), "{told:?}");
+    assert!(told.out.contains("claims one by one"), "{told:?}");
+    assert!(told.out.contains("may do nothing"), "{told:?}");
+}
+
+#[tokio::test]
+async fn claims_that_the_file_asks_for_are_listed_and_mistakes_in_them_have_their_line() {
+    let house = "[[upstreams]]\nid = \"house\"\nissuer = \"https://id.house.example\"\nclient_id = \"exeunt\"\n\
+                 token_endpoint_auth_method = \"private_key_jwt\"\n";
+    let asked = "[upstreams.request_claims.id_token.acr]\nessential = true\nvalues = [\"gold\"]\n";
+    let stage = Stage::new(&format!("{house}{asked}"));
+    stage.serve().await.stop();
+    let listed = stage.run("upstream list --json").json();
+    assert_eq!(
+        listed[0]["request_claims"],
+        json!({ "id_token": { "acr": { "essential": true, "values": ["gold"] } } })
+    );
+    stage.declare(&format!("{house}{asked}value = \"gold\"\n"));
+    let checked = stage.run("config check");
+    assert_eq!(checked.code, Some(1), "{checked:?}");
+    let told =
+        "upstream house: request_claims.id_token.acr has value and values: they exclude each other";
+    let line = checked.err.lines().find(|line| line.contains(told));
+    let line = line.unwrap_or_else(|| panic!("{checked:?}"));
+    assert!(line.contains("exeunt.toml:9:"), "{line}");
 }
 
 #[tokio::test]

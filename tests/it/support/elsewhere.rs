@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use exeunt::clock::Timestamp;
 use exeunt::config::{Config, DeclaredUpstream, Place};
 use exeunt::oidc::upstream::leaving::SignOut;
+use exeunt::oidc::upstream::requested_claims::RequestedClaims;
 use exeunt::oidc::upstream::{Admits, AuthMethod, SCOPE, Upstream};
 use secrecy::SecretString;
 use serde_json::{Value, json};
@@ -86,6 +87,7 @@ impl Elsewhere {
             client_id: "exeunt".to_owned(),
             auth_method: AuthMethod::ClientSecretBasic,
             scope: SCOPE.to_owned(),
+            request_claims: RequestedClaims::default(),
             label: format!("The other {}", self.id),
             logo: None,
             domains: Vec::new(),

@@ -12,6 +12,7 @@ mod leaving;
 mod leaving_failed;
 mod not_lost;
 mod oauth2;
+mod requested_claims;
 mod signing_in;
 pub mod stub;
 mod taken_back;
@@ -21,6 +22,7 @@ mod written_by_others;
 use exeunt::config::{DeclaredUpstream, Place};
 use exeunt::oidc::client::ClientMetadata;
 use exeunt::oidc::upstream::leaving::SignOut;
+use exeunt::oidc::upstream::requested_claims::RequestedClaims;
 use exeunt::oidc::upstream::{Admits, AuthMethod, SCOPE, Upstream};
 use secrecy::SecretString;
 
@@ -140,6 +142,7 @@ fn house(issuer: &str) -> Upstream {
         client_id: "exeunt".to_owned(),
         auth_method: AuthMethod::ClientSecretBasic,
         scope: SCOPE.to_owned(),
+        request_claims: RequestedClaims::default(),
         label: "The other house".to_owned(),
         logo: None,
         domains: Vec::new(),

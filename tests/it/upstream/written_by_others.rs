@@ -7,10 +7,12 @@ use std::process::{Command, Stdio};
 
 use chrono::TimeDelta;
 use exeunt::config::{DeclaredUpstream, Place};
+use exeunt::flows::upstream::trial;
 use exeunt::oidc::upstream::{AuthMethod, Upstream};
 use serde_json::{Value, json};
 
 use super::house;
+use super::requested_claims::requested;
 use crate::support::ledger::{is_signed_in, open};
 use crate::support::process::{Process, free_port};
 use crate::support::provider::{Provider, Wish, provider};
@@ -127,7 +129,11 @@ impl Chain {
 
     /// The way from the application to the other provider's page, or to its answer where it has nothing to ask.
     async fn go_there(&self, visitor: &Visitor) -> Answer {
-        let page = open(visitor, &self.party.authorize_url(&[])).await;
+        self.go_there_for(visitor, &[]).await
+    }
+
+    async fn go_there_for(&self, visitor: &Visitor, more: &[(&str, &str)]) -> Answer {
+        let page = open(visitor, &self.party.authorize_url(more)).await;
         let button = page.form_of("#upstream-house").expect("there is a button");
         let sent = visitor.submit(&page, &button, &[]).await;
         visitor.follow(sent, &self.stranger.issuer).await
@@ -136,20 +142,29 @@ impl Chain {
     /// The way from the application to the other provider's answer, which is still to come to us.
     async fn ask_there(&self, visitor: &Visitor) -> Answer {
         let page = self.go_there(visitor).await;
-        if !page.has("input[name=login]") {
-            return page;
+        match page.has("input[name=login]") {
+            true => self.sign_in_there(visitor, &page).await,
+            false => page,
         }
+    }
+
+    async fn sign_in_there(&self, visitor: &Visitor, page: &Answer) -> Answer {
         let fields = [("login", "ada"), ("password", "whatever")];
-        let sent = visitor.submit(&page, &page.form(), &fields).await;
+        let sent = visitor.submit(page, &page.form(), &fields).await;
         visitor.follow(sent, &self.stranger.issuer).await
     }
 
-    /// The claims of the ID token that the application gets for what comes to us.
-    async fn arrive(&self, visitor: &Visitor, back: Answer) -> Value {
+    /// The tokens that the application gets for what comes to us.
+    async fn tokens(&self, visitor: &Visitor, back: Answer) -> Value {
         let answer = visitor.follow(back, &self.ours.issuer).await;
         let code = answer.parameter("code");
         let code = code.unwrap_or_else(|| panic!("no code: {answer:?}"));
-        let tokens = self.party.redeem(&code, &[]).await.json();
+        self.party.redeem(&code, &[]).await.json()
+    }
+
+    /// The claims of the ID token among them.
+    async fn arrive(&self, visitor: &Visitor, back: Answer) -> Value {
+        let tokens = self.tokens(visitor, back).await;
         let id_token = tokens["id_token"].as_str().unwrap().to_owned();
         verify(&self.ours.issuer, &id_token).await.1
     }
@@ -275,5 +290,56 @@ async fn who_signs_out_here_leaves_at_a_provider_that_others_wrote_too() {
     // She is out there, too: it asks who comes next.
     let asked = chain.go_there(&ada).await;
     assert!(asked.has("input[name=login]"), "{asked:?}");
+    chain.close().await;
+}
+
+/// Core §5.5: what no scope brings comes when it is asked for by name, from userinfo or in the ID token, and is known here.
+#[actix_web::test]
+#[ignore = "needs Node and oidc-provider: run scripts/test"]
+async fn a_claim_that_a_provider_that_others_wrote_is_asked_for_by_name_is_known_here() {
+    let mut chain = Chain::open(AuthMethod::ClientSecretBasic, "RS256", json!({})).await;
+    let scope = [("scope", "openid profile email")];
+    for (asked, nickname, email) in [
+        (json!({}), Value::Null, Value::Null),
+        (
+            json!({ "userinfo": { "nickname": { "essential": true }, "email": null } }),
+            json!("ada the stranger"),
+            json!("ada@elsewhere.example"),
+        ),
+        (
+            json!({ "id_token": { "nickname": null } }),
+            json!("ada the stranger"),
+            Value::Null,
+        ),
+    ] {
+        let request_claims = requested(&asked);
+        chain.ours = chain
+            .ours
+            .restart(|config| {
+                let upstream = &mut config.upstreams[0].upstream;
+                upstream.scope = "openid".to_owned();
+                upstream.request_claims = request_claims;
+            })
+            .await;
+        let ada = Visitor::default();
+        let page = chain.go_there_for(&ada, &scope).await;
+        let back = chain.sign_in_there(&ada, &page).await;
+        let tokens = chain.tokens(&ada, back).await;
+        let token = tokens["access_token"].as_str().unwrap();
+        let told = chain.party.userinfo(token).await.json();
+        assert_eq!(
+            (&told["nickname"], &told["email"]),
+            (&nickname, &email),
+            "{asked}: {told}"
+        );
+        // It says of itself that it can.
+        let upstream = &chain.ours.flows().config.upstreams[0].upstream;
+        let trial = trial::test(chain.ours.flows(), upstream).await.unwrap();
+        assert!(
+            !trial.shortcomings.join(" ").contains("claims"),
+            "{:?}",
+            trial.shortcomings
+        );
+    }
     chain.close().await;
 }

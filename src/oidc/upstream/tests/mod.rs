@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::*;
 
-fn house() -> Upstream {
+pub(super) fn house() -> Upstream {
     Upstream {
         id: "house".to_owned(),
         issuer: "https://id.house.example".to_owned(),
@@ -16,6 +16,7 @@ fn house() -> Upstream {
         client_id: "exeunt".to_owned(),
         auth_method: AuthMethod::ClientSecretBasic,
         scope: SCOPE.to_owned(),
+        request_claims: RequestedClaims::default(),
         label: "The other house".to_owned(),
         logo: None,
         domains: vec!["house.example".to_owned()],

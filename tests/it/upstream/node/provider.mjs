@@ -26,18 +26,26 @@ const provider = new Provider(`http://localhost:${wish.port}`, {
   clients: [{ ...wish.client, id_token_signed_response_alg: wish.algorithm }],
   jwks: { keys: [key] },
   cookies: { keys: [randomUUID()] },
-  claims: { openid: ["sub"], profile: ["name"], email: ["email", "email_verified"] },
-  features: { backchannelLogout: { enabled: true } },
+  // No scope brings the last one.
+  claims: { openid: ["sub"], profile: ["name"], email: ["email", "email_verified"], nickname: null },
+  features: { backchannelLogout: { enabled: true }, claimsParameter: { enabled: true } },
   clientAuthMethods: ["client_secret_basic", "client_secret_post", "private_key_jwt"],
   findAccount: (_, sub) => ({
     accountId: sub,
-    claims: () => ({ sub, name: `${sub} of elsewhere`, email: `${sub}@elsewhere.example`, email_verified: true }),
+    claims: () => ({
+      sub,
+      name: `${sub} of elsewhere`,
+      email: `${sub}@elsewhere.example`,
+      email_verified: true,
+      nickname: `${sub} the stranger`,
+    }),
   }),
   // Nobody is asked what the application may learn: that is asked at the other end.
   async loadExistingGrant(context) {
     const { client, session } = context.oidc;
     const grant = new context.oidc.provider.Grant({ clientId: client.clientId, accountId: session.accountId });
     grant.addOIDCScope("openid profile email");
+    grant.addOIDCClaims(["email", "nickname"]);
     await grant.save();
     return grant;
   },

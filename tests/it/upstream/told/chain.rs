@@ -6,6 +6,7 @@ use exeunt::config::{DeclaredUpstream, Place};
 use exeunt::oidc::client::ClientMetadata;
 use exeunt::oidc::logout::{Cause, DeliveryState};
 use exeunt::oidc::upstream::leaving::SignOut;
+use exeunt::oidc::upstream::requested_claims::RequestedClaims;
 use exeunt::oidc::upstream::{Admits, AuthMethod, SCOPE, Upstream};
 use secrecy::SecretString;
 
@@ -33,6 +34,7 @@ impl Chain {
             client_id: "exeunt".to_owned(),
             auth_method: AuthMethod::ClientSecretBasic,
             scope: SCOPE.to_owned(),
+            request_claims: RequestedClaims::default(),
             label: "The upper house".to_owned(),
             logo: None,
             domains: Vec::new(),
