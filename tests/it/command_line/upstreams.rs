@@ -273,7 +273,7 @@ async fn claims_that_the_file_asks_for_are_listed_and_mistakes_in_them_have_thei
     );
     stage.declare(&format!("{house}{asked}value = \"gold\"\n"));
     let checked = stage.run("config check");
-    assert_eq!(checked.code, Some(1), "{checked:?}");
+    assert_eq!(checked.code, Some(2), "{checked:?}");
     let told =
         "upstream house: request_claims.id_token.acr has value and values: they exclude each other";
     let line = checked.err.lines().find(|line| line.contains(told));
