@@ -244,7 +244,7 @@ async fn leave_there(visitor: &Visitor, stranger: &Stranger) -> Answer {
     visitor.submit(&page, &page.form(), &yes).await
 }
 
-/// Issue: its logout token ends the session that came from there, and the application hears of it.
+/// Its logout token ends the session that came from there, and the application hears of it.
 #[actix_web::test]
 #[ignore = "needs Node and oidc-provider: run scripts/test"]
 async fn who_leaves_at_a_provider_that_others_wrote_leaves_here_and_at_the_application() {
