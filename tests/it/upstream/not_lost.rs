@@ -10,6 +10,7 @@ use exeunt::oidc::params::Params;
 use exeunt::oidc::upstream::Upstream;
 use exeunt::oidc::upstream::leaving::SignOut;
 use exeunt::server::{self, Seams};
+use exeunt::store::upstream_tokens;
 use serde_json::{Value, json};
 use url::Url;
 
@@ -223,11 +224,18 @@ async fn a_token_whose_session_ended_without_it_is_taken_back_in_the_end() {
     side.insert(700, into, &orphan).await;
     drop(side);
     ours.provider.advance(TimeDelta::minutes(5));
+    let (db, clock) = (
+        ours.provider.flows().database.read(),
+        &ours.provider.flows().clock,
+    );
     let rest = eventually(async || {
         ours.provider.advance(TimeDelta::seconds(1));
-        (known(&ours.provider, "TRUE").await == 1).then_some(())
+        let overlooked = upstream_tokens::overlooked(db, 1).await.unwrap();
+        let waiting = upstream_tokens::count_waiting(db, clock.now()).await;
+        (overlooked.is_empty() && waiting.unwrap() == 0).then_some(())
     });
     assert!(rest.await.is_some(), "some are known for ever");
+    assert_eq!(known(&ours.provider, "TRUE").await, 1);
     assert_eq!(stub.revoked(), ["refresh-token-of-the-other-house-1"]);
     assert!(is_signed_in(&ours.party, &staying).await);
     assert_eq!(known(&ours.provider, "due_at IS NULL").await, 1);
