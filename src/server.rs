@@ -15,6 +15,7 @@ use actix_web::{App, HttpServer, web};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
@@ -168,6 +169,7 @@ pub async fn open_unclaimed(config: Config, seams: Seams) -> Result<Provider, St
         receipts: watch::Sender::new(()),
         revoked: watch::Sender::new(0),
         closing: CancellationToken::new(),
+        outliving: TaskTracker::new(),
         metrics: Arc::new(metrics),
     })
 }
@@ -372,6 +374,8 @@ impl Running {
     /// Stops: no new requests, then the workers finish what is under way, then the database closes.
     pub async fn stop(self) {
         self.provider.closing.cancel();
+        // It runs in the threads that answer requests, and ends with them.
+        self.provider.see_through().await;
         if let Some(admin) = self.admin {
             admin.handle.stop(true).await;
             let _ = admin.server.await;

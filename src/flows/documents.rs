@@ -7,7 +7,7 @@
 //! a word of what lies there, would let strangers look around in networks that we reach and they do not.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chrono::TimeDelta;
 use tokio::sync::OwnedMutexGuard;
@@ -85,63 +85,60 @@ struct Known<T> {
 
 struct Used<T> {
     at: u64,
-    entry: Arc<tokio::sync::Mutex<Entry<T>>>,
-    shelf: Arc<Shelf<T>>,
+    place: Arc<Place<T>>,
 }
 
-/// Locked while the server is asked.
-struct Entry<T> {
+/// Where a document is kept.
+struct Place<T> {
+    /// Locked while the server is asked.
+    asked: Arc<tokio::sync::Mutex<Asked>>,
+    /// For whoever does not wait until the server has answered, too.
+    held: Mutex<Option<Held<T>>>,
+}
+
+#[derive(Default)]
+struct Asked {
     /// When the server was last asked.
-    asked_at: Option<Timestamp>,
+    at: Option<Timestamp>,
     /// Likewise, if nothing came of it.
     failed_at: Option<Timestamp>,
-    shelf: Arc<Shelf<T>>,
 }
-
-/// What is held, for whoever does not wait until the server has answered.
-struct Shelf<T>(Mutex<Option<Held<T>>>);
 
 struct Held<T> {
     document: Arc<T>,
     fresh_until: Timestamp,
 }
 
-impl<T> Shelf<T> {
+impl<T> Place<T> {
+    fn held(&self) -> MutexGuard<'_, Option<Held<T>>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// The document, if it was fresh less than `grace` ago.
     fn within(&self, grace: TimeDelta, now: Timestamp) -> Option<Arc<T>> {
-        let held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let held = self.held();
         let held = held.as_ref();
         held.filter(|held| now < held.fresh_until + grace)
             .map(|held| Arc::clone(&held.document))
     }
 
-    /// Whether there is another document than this.
-    fn is_other(&self, than: &Arc<T>) -> bool {
-        let held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let held = held.as_ref();
-        held.is_some_and(|held| !Arc::ptr_eq(&held.document, than))
-    }
-
-    fn put(&self, held: Held<T>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(held);
-    }
-}
-
-impl<T> Entry<T> {
     /// The document, if it is fresh or nearly so.
     fn usable(&self, now: Timestamp) -> Option<Arc<T>> {
-        self.shelf.within(GRACE, now)
+        self.within(GRACE, now)
     }
 
     /// Whether the server is not asked again, for what came of the last time still counts.
-    fn is_settled(&self, wanted: &Wanted<'_, T>, now: Timestamp) -> bool {
+    fn is_settled(&self, asked: &Asked, wanted: &Wanted<'_, T>, now: Timestamp) -> bool {
         match wanted {
             Wanted::Current => {
-                let is_fresh = self.shelf.within(TimeDelta::zero(), now).is_some();
-                is_fresh || is_within(AGAIN, self.failed_at, now)
+                let is_fresh = self.within(TimeDelta::zero(), now).is_some();
+                is_fresh || is_within(AGAIN, asked.failed_at, now)
             }
             Wanted::NewerThan(old) => {
-                self.shelf.is_other(old) || is_within(SELDOM, self.asked_at, now)
+                let held = self.held();
+                let held = held.as_ref();
+                let other = held.is_some_and(|held| !Arc::ptr_eq(&held.document, old));
+                other || is_within(SELDOM, asked.at, now)
             }
         }
     }
@@ -217,15 +214,16 @@ impl<T: Send + Sync + 'static> Documents<T> {
     ) -> Result<Option<Arc<T>>, FlowError> {
         let publisher = publisher.into();
         let now = provider.clock.now();
-        let (entry, shelf) = self.entry(publisher, url);
+        let place = self.place(publisher, url);
         // Where it is locked somebody asks.
-        if let Ok(entry) = entry.try_lock_owned()
-            && !entry.is_settled(&Wanted::Current, now)
+        if let Ok(asked) = Arc::clone(&place.asked).try_lock_owned()
+            && !place.is_settled(&asked, &Wanted::Current, now)
         {
             let outbound = provider.outbound.within(publisher.private_networks)?;
-            tokio::spawn(Arc::clone(self).fetch(entry, outbound, url.to_owned(), now));
+            let (place, url) = (Arc::clone(&place), url.to_owned());
+            tokio::spawn(Arc::clone(self).fetch(place, asked, outbound, url, now));
         }
-        Ok(shelf.within(LONGEST, now))
+        Ok(place.within(LONGEST, now))
     }
 
     /// Whether the document that is held was asked for at that moment or later: what is not in it by then was not
@@ -236,9 +234,9 @@ impl<T: Send + Sync + 'static> Documents<T> {
         url: &str,
         moment: Timestamp,
     ) -> bool {
-        let (entry, _) = self.entry(publisher.into(), url);
-        let entry = entry.lock_owned().await;
-        entry.failed_at.is_none() && entry.asked_at.is_some_and(|at| at >= moment)
+        let place = self.place(publisher.into(), url);
+        let asked = place.asked.lock().await;
+        asked.failed_at.is_none() && asked.at.is_some_and(|at| at >= moment)
     }
 
     async fn get(
@@ -250,13 +248,13 @@ impl<T: Send + Sync + 'static> Documents<T> {
     ) -> Result<Option<Arc<T>>, FlowError> {
         let now = provider.clock.now();
         // Held while the server is asked, so that who comes meanwhile waits for that answer.
-        let (entry, _) = self.entry(publisher, url);
-        let entry = entry.lock_owned().await;
-        if entry.is_settled(wanted, now) {
-            return Ok(entry.usable(now));
+        let place = self.place(publisher, url);
+        let asked = Arc::clone(&place.asked).lock_owned().await;
+        if place.is_settled(&asked, wanted, now) {
+            return Ok(place.usable(now));
         }
         let outbound = provider.outbound.within(publisher.private_networks)?;
-        let fetch = Arc::clone(self).fetch(entry, outbound, url.to_owned(), now);
+        let fetch = Arc::clone(self).fetch(place, asked, outbound, url.to_owned(), now);
         // In a task of its own: whoever sends a request and goes away must not undo what others wait for, nor have the
         // server asked again.
         Ok(tokio::spawn(fetch).await.unwrap_or_default())
@@ -264,27 +262,28 @@ impl<T: Send + Sync + 'static> Documents<T> {
 
     async fn fetch(
         self: Arc<Self>,
-        mut entry: OwnedMutexGuard<Entry<T>>,
+        place: Arc<Place<T>>,
+        mut asked: OwnedMutexGuard<Asked>,
         outbound: Outbound,
         url: String,
         now: Timestamp,
     ) -> Option<Arc<T>> {
-        entry.asked_at = Some(now);
-        entry.failed_at = None;
+        asked.at = Some(now);
+        asked.failed_at = None;
         match self.ask(&outbound, &url).await {
             Ok((document, fresh_for)) => {
                 let fresh_for = fresh_for.unwrap_or(self.kind.unsaid);
-                entry.shelf.put(Held {
+                *place.held() = Some(Held {
                     document: Arc::new(document),
                     fresh_until: now + fresh_for.clamp(self.kind.least, LONGEST),
                 });
             }
             Err(problem) => {
-                entry.failed_at = Some(now);
+                asked.failed_at = Some(now);
                 tracing::warn!(url, problem, "somebody's document can't be had");
             }
         }
-        entry.usable(now)
+        place.usable(now)
     }
 
     /// The document and for how long its server lets it be kept; else what is wrong, for our log.
@@ -302,18 +301,14 @@ impl<T: Send + Sync + 'static> Documents<T> {
         Ok((document, answer.fresh_for))
     }
 
-    fn entry(
-        &self,
-        publisher: Publisher<'_>,
-        url: &str,
-    ) -> (Arc<tokio::sync::Mutex<Entry<T>>>, Arc<Shelf<T>>) {
+    fn place(&self, publisher: Publisher<'_>, url: &str) -> Arc<Place<T>> {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         known.uses += 1;
         let at = known.uses;
         let name = (publisher.name.to_owned(), url.to_owned());
         if let Some(used) = known.entries.get_mut(&name) {
             used.at = at;
-            return (Arc::clone(&used.entry), Arc::clone(&used.shelf));
+            return Arc::clone(&used.place);
         }
         if known.entries.len() >= MOST {
             let oldest = known.entries.iter().min_by_key(|(_, used)| used.at);
@@ -321,18 +316,15 @@ impl<T: Send + Sync + 'static> Documents<T> {
                 known.entries.remove(&name);
             }
         }
-        let shelf = Arc::new(Shelf(Mutex::new(None)));
-        let entry = Arc::new(tokio::sync::Mutex::new(Entry {
-            asked_at: None,
-            failed_at: None,
-            shelf: Arc::clone(&shelf),
-        }));
+        let place = Arc::new(Place {
+            asked: Arc::default(),
+            held: Mutex::new(None),
+        });
         let used = Used {
             at,
-            entry: Arc::clone(&entry),
-            shelf: Arc::clone(&shelf),
+            place: Arc::clone(&place),
         };
         known.entries.insert(name, used);
-        (entry, shelf)
+        place
     }
 }

@@ -53,6 +53,7 @@ use chrono::TimeDelta;
 use serde_json::Value;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use self::documents::Documents;
@@ -110,6 +111,8 @@ pub struct Provider {
     pub revoked: watch::Sender<i64>,
     /// Cancelled when the server is about to stop: who waits for something to come is sent home.
     pub closing: CancellationToken,
+    /// What goes on when its request is over: a stop waits for it.
+    pub outliving: TaskTracker,
     /// What is counted.
     pub metrics: Arc<Metrics>,
 }
@@ -135,7 +138,17 @@ impl Provider {
             receipts: self.receipts.clone(),
             revoked: self.revoked.clone(),
             closing: self.closing.clone(),
+            outliving: self.outliving.clone(),
             metrics: Arc::clone(&self.metrics),
+        }
+    }
+
+    /// Waits for what outlives its request; for ten seconds at most, longer than another provider may take to answer.
+    pub async fn see_through(&self) {
+        self.outliving.close();
+        tokio::select! {
+            () = self.outliving.wait() => {}
+            () = self.clock.sleep_until(self.clock.now() + TimeDelta::seconds(10)) => {}
         }
     }
 

@@ -205,8 +205,11 @@ async fn shown(
     leaving: &Leaving,
     leads_on: bool,
 ) -> Result<Option<pages::Elsewhere>, PageError> {
-    // A page waits for nobody (P4): it says what is known.
-    let Some(known) = elsewhere(&visitor.provider, leaving.session_id, None).await? else {
+    let provider = &visitor.provider;
+    // The page that leads there waits within the grace, where nothing is known; the last one says what is (P4).
+    let is_to_lead = leads_on && leaving.elsewhere == HowFar::NotSent;
+    let deadline = is_to_lead.then(|| deadline_there(provider, provider.clock.now()));
+    let Some(known) = elsewhere(provider, leaving.session_id, deadline).await? else {
         return Ok(None);
     };
     let goes = leads_on && known.upstream.sign_out == SignOut::Go;

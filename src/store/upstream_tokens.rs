@@ -6,7 +6,7 @@ use sea_orm::sea_query::{Condition, ExprTrait as _};
 use sea_orm::{ActiveValue::Set, ConnectionTrait, QueryOrder as _, QuerySelect as _};
 
 use super::locking::unheld;
-use super::{StoreError, millis, sessions, time_or_none};
+use super::{StoreError, millis, rows, sessions, time_or_none};
 use crate::clock::Timestamp;
 
 #[derive(Debug, Clone, PartialEq, Eq, DeriveEntityModel)]
@@ -75,8 +75,7 @@ pub async fn insert(db: &impl ConnectionTrait, token: &UpstreamToken) -> Result<
         give_up_at: Set(token.give_up_at.map(millis)),
         attempts: Set(0),
     };
-    Entity::insert(row).exec_without_returning(db).await?;
-    Ok(())
+    rows::insert(db, row).await
 }
 
 /// "It is as it was written": nobody has kept it, let it go or tried it.
@@ -213,15 +212,11 @@ pub async fn due(
     now: Timestamp,
     limit: u64,
 ) -> Result<Vec<UpstreamToken>, StoreError> {
-    Entity::find()
+    let due = Entity::find()
         .filter(Column::DueAt.lte(millis(now)))
         .order_by_asc(Column::DueAt)
-        .limit(limit)
-        .all(db)
-        .await?
-        .into_iter()
-        .map(TryInto::try_into)
-        .collect()
+        .limit(limit);
+    rows::all(db, due).await
 }
 
 /// Puts the next try off until a moment, if it stands as it was read: of two nodes one may try. `attempts` is how many

@@ -25,6 +25,8 @@ use crate::report::Row;
 
 /// How many applications there are, each an origin of its own.
 const MANY: usize = 100;
+/// How many somebody has signed in to on a usual day.
+const FEW: usize = 3;
 
 /// What the processes of one measurement know of each other.
 #[derive(Clone, Serialize, Deserialize)]
@@ -145,8 +147,10 @@ pub async fn measure(only_storm: bool) -> Vec<Row> {
             rows.extend(burst::measure(name, &mut stage).await);
             eprintln!("{name}: an upstream's logout tokens ...");
             drop(stage);
-            let mut stage = Stage::set(is_postgres, MANY).await;
-            rows.push(upstream::measure(name, &mut stage).await);
+            for count in [FEW, MANY] {
+                let mut stage = Stage::set(is_postgres, MANY).await;
+                rows.push(upstream::measure(name, &mut stage, count).await);
+            }
         }
         eprintln!("{name}: a storm ...");
         rows.extend(storm::measure(name, is_postgres).await);

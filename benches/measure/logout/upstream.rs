@@ -16,7 +16,7 @@ use secrecy::SecretString;
 use serde_json::{Value, json};
 
 use super::burst::millis;
-use super::{MANY, Stage, client_id};
+use super::{Stage, client_id};
 use crate::load::Connection;
 use crate::process::micros;
 use crate::report::{Goal, Row, median};
@@ -27,10 +27,10 @@ const ROUNDS: usize = 21;
 /// What we are called there.
 const CLIENT_ID: &str = "exeunt";
 
-/// The row.
-pub async fn measure(name: &str, stage: &mut Stage) -> Row {
+/// The row of sessions with so many applications.
+pub async fn measure(name: &str, stage: &mut Stage, count: usize) -> Row {
     let rounds = ROUNDS + 1;
-    let all: Vec<String> = (0..MANY).map(client_id).collect();
+    let all: Vec<String> = (0..count).map(client_id).collect();
     let now = i64::try_from(micros() / 1000).unwrap();
     stage.side.insert_sessions(rounds, &all, now).await;
     // The identifiers that `insert_sessions` gave them.
@@ -60,7 +60,7 @@ pub async fn measure(name: &str, stage: &mut Stage) -> Row {
         let began = micros();
         let (head, body) = connection.ask(&request).await;
         assert!(head.starts_with("HTTP/1.1 200"), "{head}{body}");
-        let (first, _) = stage.wait_for(MANY);
+        let (first, _) = stage.wait_for(count);
         stage.drain();
         // The first one fetches the keys.
         if round > 1 {
@@ -68,7 +68,9 @@ pub async fn measure(name: &str, stage: &mut Stage) -> Row {
         }
     }
     Row::alone(
-        format!("{name}: from an upstream's logout token to the first attempt's arrival"),
+        format!(
+            "{name}: from an upstream's logout token to the first of {count} attempts' arrivals"
+        ),
         median(firsts.into_iter()),
         "ms",
     )

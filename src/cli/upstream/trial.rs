@@ -56,7 +56,7 @@ impl From<&Metadata> for Supports {
             issuer_in_answers: said.authorization_response_iss_parameter_supported,
             userinfo: said.userinfo_endpoint.is_some(),
             claims_parameter: said.claims_parameter_supported,
-            end_session: said.end_session_endpoint.is_some(),
+            end_session: said.fit_end_session_endpoint().is_some(),
             backchannel_logout: said.backchannel_logout_supported,
             backchannel_logout_session: said.backchannel_logout_session_supported,
             frontchannel_logout: said.frontchannel_logout_supported,

@@ -89,7 +89,8 @@ pub async fn finish(
     }
     // Apart from this request: who hangs up meanwhile must not take a refresh token along that nobody else knows.
     let arriving = arrive(Arc::clone(provider), known, kept, params.clone());
-    let arrived = tokio::spawn(arriving.in_current_span()).await?;
+    let arriving = provider.outliving.spawn(arriving.in_current_span());
+    let arrived = arriving.await?;
     Ok(Some(arrived?))
 }
 

@@ -63,7 +63,8 @@ pub async fn remove(provider: &Provider, id: &str) -> Result<Result<(), NotDone>
     Ok(Ok(()))
 }
 
-/// Applies what the configuration declares. Nobody signs in any more through one that left it.
+/// Applies what the configuration declares. Nobody signs in any more through one that left it, or through one of an
+/// administrator's that has the issuer of a declared one: the same people would come in by other rules.
 pub(in crate::flows) async fn apply(
     provider: &Provider,
     tx: &Transaction,
@@ -74,10 +75,21 @@ pub(in crate::flows) async fn apply(
         apply_one(provider, tx, declared, now).await?;
     }
     for known in upstreams::list(tx).await? {
-        let id = &known.upstream.id;
-        let mut declared = declared.iter();
-        let stays = declared.any(|declared| declared.upstream.id == *id);
-        if known.declared && !stays && known.disabled_at.is_none() {
+        let (id, issuer) = (&known.upstream.id, &known.upstream.issuer);
+        let mut all = declared.iter().map(|declared| &declared.upstream);
+        if known.disabled_at.is_some() || all.any(|declared| declared.id == *id) {
+            continue;
+        }
+        let mut all = declared.iter().map(|declared| &declared.upstream);
+        let is_replaced = all.any(|declared| declared.issuer == *issuer);
+        if known.declared || is_replaced {
+            if !known.declared {
+                tracing::warn!(
+                    id,
+                    issuer,
+                    "the file declares another upstream of this issuer"
+                );
+            }
             let gone = KnownUpstream {
                 disabled_at: Some(now),
                 ..known

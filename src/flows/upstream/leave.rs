@@ -15,7 +15,7 @@ use crate::jose::HashPurpose;
 use crate::oidc::logout::Cause;
 use crate::oidc::upstream::Upstream;
 use crate::oidc::upstream::leaving::{self, SignOut};
-use crate::oidc::upstream::metadata::{Metadata, check_endpoint};
+use crate::oidc::upstream::metadata::Metadata;
 use crate::store::session_upstreams::SessionUpstream;
 use crate::store::{self, leavings, session_upstreams, sessions, upstreams};
 
@@ -92,9 +92,7 @@ async fn way(
     let Some(metadata) = soon(provider, upstream, deadline).await else {
         return none("it does not say how in time");
     };
-    let endpoint = metadata.end_session_endpoint.clone();
-    let Some(end_session_endpoint) = endpoint.filter(|endpoint| check_endpoint(endpoint).is_ok())
-    else {
+    let Some(end_session_endpoint) = metadata.fit_end_session_endpoint() else {
         return none("it has no end session endpoint");
     };
     let associated = id_token_sealed_for(from.session_id);
@@ -104,7 +102,7 @@ async fn way(
     };
     let id_token = String::from_utf8_lossy(opened.expose_secret()).into_owned();
     Some(Way {
-        end_session_endpoint,
+        end_session_endpoint: end_session_endpoint.to_owned(),
         id_token: SecretString::from(id_token),
     })
 }

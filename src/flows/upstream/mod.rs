@@ -114,8 +114,15 @@ async fn endpoints_of(
     if let Some(told) = &upstream.oauth2 {
         return Ok(Some(Endpoints::Configured(told.clone())));
     }
-    let metadata = metadata_of(provider, upstream).await?;
-    Ok(metadata.map(Endpoints::Discovered))
+    let Some(metadata) = metadata_of(provider, upstream).await? else {
+        return Ok(None);
+    };
+    let unfit = metadata.unfit_endpoints();
+    if !unfit.is_empty() {
+        tracing::warn!(upstream = upstream.id, ?unfit, "nobody can sign in there");
+        return Ok(None);
+    }
+    Ok(Some(Endpoints::Discovered(metadata)))
 }
 
 /// What an upstream says of itself, if it can be had and is what we were told of (Discovery 1.0 §4.3). One that is no
@@ -148,15 +155,11 @@ fn known_metadata_of(
 }
 
 fn is_its_own(found: &Metadata, upstream: &Upstream) -> bool {
-    if found.issuer != upstream.issuer {
+    let is_its_own = found.issuer == upstream.issuer;
+    if !is_its_own {
         tracing::warn!(upstream = upstream.id, "its metadata name another issuer");
-        return false;
     }
-    let unfit = found.unfit_endpoints();
-    if !unfit.is_empty() {
-        tracing::warn!(upstream = upstream.id, ?unfit, "its metadata lead nowhere");
-    }
-    unfit.is_empty()
+    is_its_own
 }
 
 fn publisher(upstream: &Upstream) -> Publisher<'_> {

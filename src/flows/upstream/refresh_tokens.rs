@@ -61,7 +61,8 @@ pub(super) async fn write(
         attempts: 0,
     };
     if let Err(error) = insert(provider, &row).await {
-        tokio::spawn(write_later(Arc::clone(provider), row));
+        let later = write_later(Arc::clone(provider), row);
+        provider.outliving.spawn(later);
         return Err(error.into());
     }
     Ok(Some(Written { id, due_at }))
@@ -174,6 +175,8 @@ pub(in crate::flows) async fn let_go_overlooked(provider: &Provider) -> Result<b
     let give_up_at = now + provider.config.logout.give_up_after;
     let count = upstream_tokens::let_go_overlooked(&work.tx, &ids, now, give_up_at).await?;
     work.commit().await?;
-    tracing::warn!(count, "sessions ended without their refresh tokens");
+    if count > 0 {
+        tracing::warn!(count, "sessions ended without their refresh tokens");
+    }
     Ok(count == MOST)
 }

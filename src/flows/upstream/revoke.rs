@@ -106,10 +106,12 @@ enum Outcome {
 }
 
 async fn attempt(provider: &Provider, token: &UpstreamToken) -> Result<Outcome, FlowError> {
-    let known = upstreams::list(provider.database.read()).await?;
-    // Whether people still sign in through it does not matter.
-    let mut known = known.into_iter();
-    let Some(known) = known.find(|known| known.upstream.issuer == token.issuer) else {
+    let known = upstreams::list(provider.database.read()).await?.into_iter();
+    // Whether people still sign in through it does not matter, as long as nobody does through another of its name.
+    let known = known
+        .filter(|known| known.upstream.issuer == token.issuer)
+        .min_by_key(|known| known.disabled_at.is_some());
+    let Some(known) = known else {
         return Ok(Outcome::Impossible);
     };
     let upstream = &known.upstream;
@@ -127,7 +129,7 @@ async fn attempt(provider: &Provider, token: &UpstreamToken) -> Result<Outcome, 
     let Some(metadata) = metadata_of(provider, upstream).await? else {
         return Ok(Outcome::Again(None));
     };
-    let Some(url) = &metadata.revocation_endpoint else {
+    let Some(url) = metadata.fit_revocation_endpoint() else {
         return Ok(Outcome::Impossible);
     };
     let credentials = credentials(provider, &known)?;

@@ -61,6 +61,10 @@ pub fn check_endpoint(text: &str) -> Result<(), String> {
     }
 }
 
+fn fit(endpoint: Option<&str>) -> Option<&str> {
+    endpoint.filter(|endpoint| check_endpoint(endpoint).is_ok())
+}
+
 /// How far apart two clocks may be before it is said.
 const APART: TimeDelta = TimeDelta::seconds(60);
 
@@ -88,6 +92,16 @@ impl Metadata {
     /// Reads the document; none when it is none.
     pub fn read(json: &[u8]) -> Option<Self> {
         serde_json::from_slice(json).ok()
+    }
+
+    /// Where it signs people out, if a browser may be sent there.
+    pub fn fit_end_session_endpoint(&self) -> Option<&str> {
+        fit(self.end_session_endpoint.as_deref())
+    }
+
+    /// Where it takes tokens back, if they may be sent there, and our secret with them.
+    pub fn fit_revocation_endpoint(&self) -> Option<&str> {
+        fit(self.revocation_endpoint.as_deref())
     }
 
     /// What is wrong with where it sends people, and us, to sign somebody in; in words.
@@ -151,8 +165,11 @@ impl Metadata {
         if self.userinfo_endpoint.is_none() {
             missing.push("it has no userinfo endpoint: its ID tokens must say it all".to_owned());
         }
-        if self.end_session_endpoint.is_none() {
-            missing.push("it has no end session endpoint: nobody is signed out there".to_owned());
+        if self.fit_end_session_endpoint().is_none() {
+            missing.push(
+                "it has no end session endpoint, or none over https: nobody is signed out there"
+                    .to_owned(),
+            );
         }
         if !self.backchannel_logout_supported {
             missing.push("it does not tell servers when somebody signs out there".to_owned());

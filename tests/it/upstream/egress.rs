@@ -157,6 +157,7 @@ async fn nobody_is_sent_where_no_endpoint_may_be() {
         "javascript:alert(1)",
         "https://marker.example/e#x",
     ];
+    publisher.publish(&format!("/sound/{DISCOVERY}"), says(&publisher, "sound"));
     let mut upstreams = Vec::new();
     for name in names {
         for (number, address) in addresses.into_iter().enumerate() {
@@ -172,7 +173,10 @@ async fn nobody_is_sent_where_no_endpoint_may_be() {
         }
     }
     let ids: Vec<_> = upstreams.iter().map(|known| known.id.clone()).collect();
+    upstreams.push(at(&publisher, "sound"));
     let ours = Ours::with(upstreams, |wish| wish).await;
+    let sent = press(&ours, &Visitor::default(), "sound").await;
+    assert_eq!(sent.status, 303, "{sent:?}");
     for id in ids {
         let answer = press(&ours, &Visitor::default(), &id).await;
         assert_eq!(answer.status, 502, "{id}: {answer:?}");

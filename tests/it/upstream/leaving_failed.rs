@@ -99,6 +99,40 @@ async fn p4_a_house_that_said_yesterday_how_to_leave_it_is_left_at_once() {
     }
 }
 
+/// P4: the last page waits for nothing, known or not. The clock stands, so whoever waited would do so until we give up to
+/// ask, which takes five seconds.
+#[actix_web::test]
+async fn p4_the_last_page_says_what_is_known_and_waits_for_nobody() {
+    let street = Street::between(|_| {}, |wish| wish.manual_clock()).await;
+    let tokens = street.come(&[]).await;
+    let street = street.forget().await;
+    street.front.answer(METADATA, Instead::Status(503));
+    street.sign_out_in_vain(&tokens).await;
+    street.front.answer(METADATA, Instead::Hang);
+    street.houses.ours.advance(TimeDelta::seconds(11));
+    let began = Instant::now();
+    for _ in 0..2 {
+        let page = open(&street.ada, &street.houses.ours.url("/signed-out")).await;
+        assert!(page.text("#elsewhere").unwrap().contains("may still be"));
+    }
+    let took = began.elapsed();
+    assert!(took < Duration::from_secs(4), "{took:?}");
+    street.close().await;
+}
+
+/// Who is to be taken there is, also by a node that has not asked there before.
+#[actix_web::test]
+async fn a_node_that_knows_nothing_of_a_house_leads_there_all_the_same() {
+    let (street, tokens) = Street::with_gallery(SignOut::Go, |wish| wish).await;
+    let page = street.sign_out_to_page(&tokens).await;
+    assert_eq!(page.page(), "page-leaving", "{page:?}");
+    let street = street.forget().await;
+    let page = open(&street.ada, &page.url).await;
+    let said = page.text("#elsewhere").unwrap();
+    assert!(said.contains("Next you are taken to"), "{said}");
+    street.close().await;
+}
+
 /// What can't be had now may be had in a moment: then the page offers it.
 #[actix_web::test]
 async fn a_house_that_answers_again_is_offered_again() {

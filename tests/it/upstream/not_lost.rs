@@ -201,6 +201,29 @@ async fn a_token_that_the_database_did_not_take_is_taken_back_when_it_does() {
     ours.provider.stop().await;
 }
 
+/// The clock stands, so that nothing but the stop has it written.
+#[actix_web::test]
+async fn a_stop_does_not_forget_a_token_that_the_database_did_not_take() {
+    let (stub, ours) = houses(|wish| wish.manual_clock()).await;
+    let visitor = Visitor::default();
+    let location = back(&ours, &stub, &visitor, &ada()).await;
+    let rename = async |from: &str, to: &str| {
+        let rename = format!("ALTER TABLE {from} RENAME TO {to}");
+        ours.provider.sql(&rename).await;
+    };
+    rename("upstream_tokens", "elsewhere").await;
+    let answer = ours.come_back(&visitor, &location).await;
+    assert!(answer.status.is_server_error(), "{answer:?}");
+    rename("elsewhere", "upstream_tokens").await;
+    assert_eq!(known(&ours.provider, "TRUE").await, 0);
+    assert_eq!(stub.revoked(), [""; 0]);
+    let provider = ours.provider.restart(|_| {}).await;
+    provider.advance(TimeDelta::seconds(2));
+    assert_revoked(&stub, 1).await;
+    assert_forgotten(&provider).await;
+    provider.stop().await;
+}
+
 /// What a node of another version may leave; and more of it than is looked at at once.
 #[actix_web::test]
 async fn a_token_whose_session_ended_without_it_is_taken_back_in_the_end() {

@@ -61,6 +61,11 @@ fn what_a_provider_says_of_itself_is_told_in_words() {
         assert_eq!(told.len(), 1, "{name}: {told:?}");
         assert!(told[0].contains(word), "{name}: {told:?}");
     }
+    // Nobody is sent there, so it is as good as none.
+    let mut unfit = all.clone();
+    unfit["end_session_endpoint"] = "http://id.house.example/e".into();
+    let told = said(unfit).shortcomings();
+    assert!(told[0].contains("none over https"), "{told:?}");
     let issuer = "https://id.house.example";
     let method = AuthMethod::ClientSecretBasic;
     assert_eq!(said(all).misfits(issuer, method), Vec::<String>::new());
@@ -76,6 +81,19 @@ fn what_a_provider_says_of_itself_is_told_in_words() {
         (
             json!({ "token_endpoint_auth_methods_supported": ["private_key_jwt"] }),
             "private_key_jwt",
+        ),
+        (
+            json!({ "authorization_endpoint": "javascript:alert(1)" }),
+            "its authorization_endpoint: it is no https URL",
+        ),
+        (
+            json!({ "token_endpoint": "http://id.house.example/t" }),
+            "its token_endpoint: it is no https URL",
+        ),
+        (json!({ "jwks_uri": "/j" }), "its jwks_uri: no absolute URI"),
+        (
+            json!({ "userinfo_endpoint": "https://id.house.example/u#x" }),
+            "its userinfo_endpoint: must not have a fragment",
         ),
     ] {
         let told = said(more).misfits(issuer, method);

@@ -54,7 +54,10 @@ impl Street {
     }
 
     /// Where gallery is told by a frame. Ada has come to ledger, whose tokens these are, and to gallery.
-    async fn with_gallery(sign_out: SignOut, ours: impl FnOnce(Wish) -> Wish) -> (Self, Tokens) {
+    pub async fn with_gallery(
+        sign_out: SignOut,
+        ours: impl FnOnce(Wish) -> Wish,
+    ) -> (Self, Tokens) {
         let mut gallery = metadata("https://gallery.example");
         gallery.frontchannel_logout_uri = Some("https://gallery.example/out".to_owned());
         let street = Self::between(
