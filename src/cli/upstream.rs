@@ -76,9 +76,10 @@ async fn list(provider: &Provider, output: Output) -> anyhow::Result<()> {
         &["NAME", "ISSUER", "FIRST SIGN-IN", "FROM", "STATE"],
         |known| {
             let from = if known.declared { "the file" } else { "here" };
-            let state = match known.disabled_at {
-                None => "in use",
-                Some(_) => "left the file",
+            let state = match (known.disabled_at, known.declared) {
+                (None, _) => "in use",
+                (Some(_), true) => "left the file",
+                (Some(_), false) => "replaced by the file's",
             };
             vec![
                 known.id.clone(),

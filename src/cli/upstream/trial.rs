@@ -149,8 +149,12 @@ impl Register {
 pub(super) async fn run(provider: &Provider, id: &str, output: Output) -> anyhow::Result<()> {
     let known = upstreams::find(provider.database.read(), id).await?;
     let known = known.ok_or_else(|| anyhow!("there is no upstream {id}"))?;
-    if known.disabled_at.is_some() {
-        bail!("nobody can sign in through {id}: it left the configuration file");
+    match (known.disabled_at, known.declared) {
+        (None, _) => {}
+        (Some(_), true) => bail!("nobody can sign in through {id}: it left the configuration file"),
+        (Some(_), false) => bail!(
+            "nobody can sign in through {id}: the configuration file declares another upstream of its issuer"
+        ),
     }
     let upstream = known.upstream;
     let trial = trial::test(provider, &upstream).await?;

@@ -41,6 +41,45 @@ async fn an_upstream_that_left_the_file_is_out_of_use_until_its_name_is_freed() 
     assert_eq!(stage.run(add).code, Some(0));
 }
 
+/// The same people would come in by two sets of rules, the weaker of which would hold.
+#[tokio::test]
+async fn an_upstream_that_was_added_here_is_out_of_use_when_the_file_declares_its_issuer() {
+    let stage = Stage::new("");
+    let key = "token_endpoint_auth_method = \"private_key_jwt\"\n";
+    for (name, at) in [("house", "house"), ("stable", "stable")] {
+        let added = stage.run(&format!(
+            "upstream add {name} --issuer https://id.{at}.example --client-id exeunt --auth-method private_key_jwt"
+        ));
+        assert_eq!(added.code, Some(0), "{added:?}");
+    }
+    stage.declare(&format!(
+        "[[upstreams]]\nid = \"casa\"\nissuer = \"https://id.house.example\"\nclient_id = \"exeunt\"\n{key}\
+         request_claims.id_token.acr = {{ essential = true, values = [\"gold\"] }}\n"
+    ));
+    stage.serve().await.stop();
+    let known = stage.run("upstream list --json").json();
+    let in_use: Vec<_> = known
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|known| known["disabled_at"].is_null())
+        .map(|known| known["id"].as_str().unwrap())
+        .collect();
+    assert_eq!(in_use, ["stable", "casa"]);
+    assert!(
+        stage
+            .run("upstream list")
+            .out
+            .contains("replaced by the file's")
+    );
+    let tested = stage.run("upstream test house");
+    assert_eq!(tested.code, Some(1));
+    assert!(
+        tested.err.contains("declares another upstream"),
+        "{tested:?}"
+    );
+}
+
 #[test]
 fn everything_that_the_file_can_say_of_an_upstream_can_be_said_here() {
     let stage = stage();
