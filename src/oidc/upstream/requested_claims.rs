@@ -12,6 +12,9 @@ use crate::oidc::json;
 
 /// The most bytes of the parameter. In an address they may become three times as many, and servers take about 8 KiB.
 const MOST_BYTES: usize = 2048;
+/// The most arrays and objects in each other that a value may be: what is kept must be read again, and readers give up at
+/// some depth.
+const DEEPEST: usize = 8;
 /// The claim whose values may decide whether somebody is signed in at all (Core §5.5.1.1).
 const ACR: &str = "acr";
 
@@ -247,6 +250,18 @@ impl Request {
     }
 }
 
+/// Whether no more than so many arrays and objects lie in each other.
+fn is_within(value: &Value, levels: usize) -> bool {
+    let Some(below) = levels.checked_sub(1) else {
+        return !value.is_array() && !value.is_object();
+    };
+    match value {
+        Value::Array(values) => values.iter().all(|value| is_within(value, below)),
+        Value::Object(members) => members.values().all(|value| is_within(value, below)),
+        _ => true,
+    }
+}
+
 /// A name may be in a language (Core §5.2), which nobody lists.
 fn is_among(supported: &[String], name: &str) -> bool {
     let plain = name.split('#').next();
@@ -310,6 +325,9 @@ impl Checking {
             match (name.as_str(), value) {
                 ("essential", Value::Bool(essential)) => request.essential = *essential,
                 ("essential", _) => self.refuse("has an essential that is neither true nor false"),
+                ("value" | "values", value) if !is_within(value, DEEPEST) => self.refuse(format!(
+                    "has a value in which more than {DEEPEST} arrays and objects lie in each other"
+                )),
                 ("value", Value::Null) => self.refuse("has a value that is none: null"),
                 ("value", value) => wanted.push(Wanted::Value(value.clone())),
                 ("values", Value::Array(values)) => match values.contains(&Value::Null) {

@@ -61,6 +61,27 @@ fn what_is_plainly_wished_is_null_however_it_was_written() {
     }
 }
 
+/// What is kept must be read again, and readers give up at some depth.
+#[test]
+fn a_value_may_be_so_deep_and_no_deeper() {
+    let deep = |levels: usize| {
+        let (open, close) = ("[".repeat(levels), "]".repeat(levels));
+        format!(r#"{{"userinfo":{{"a":{{"value":{open}1{close}}}}}}}"#)
+    };
+    let kept = RequestedClaims::parse(&deep(8)).unwrap();
+    let read: RequestedClaims = serde_json::from_value(kept.clone().into()).unwrap();
+    assert_eq!(read, kept);
+    for levels in [9, 124] {
+        let misfits = RequestedClaims::parse(&deep(levels)).unwrap_err();
+        assert!(
+            misfits[0].to_string().contains("more than 8"),
+            "{misfits:?}"
+        );
+    }
+    let values = r#"{"userinfo":{"a":{"values":[{"a":{"a":{"a":{"a":{"a":{"a":{"a":{}}}}}}}}]}}}"#;
+    assert!(RequestedClaims::parse(values).is_err());
+}
+
 /// Attack 6: two members of one name. Attack 31: members of the wrong JSON type.
 #[test]
 fn what_will_not_do_is_told_in_words() {
