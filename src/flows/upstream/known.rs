@@ -76,20 +76,12 @@ pub(in crate::flows) async fn apply(
     }
     for known in upstreams::list(tx).await? {
         let (id, issuer) = (&known.upstream.id, &known.upstream.issuer);
-        let mut all = declared.iter().map(|declared| &declared.upstream);
-        if known.disabled_at.is_some() || all.any(|declared| declared.id == *id) {
-            continue;
-        }
-        let mut all = declared.iter().map(|declared| &declared.upstream);
-        let is_replaced = all.any(|declared| declared.issuer == *issuer);
-        if known.declared || is_replaced {
-            if !known.declared {
-                tracing::warn!(
-                    id,
-                    issuer,
-                    "the file declares another upstream of this issuer"
-                );
-            }
+        let mut all = declared.iter();
+        let stays = all.any(|declared| declared.upstream.id == *id);
+        let mut all = declared.iter();
+        let is_replaced = all.any(|declared| declared.upstream.issuer == *issuer);
+        if known.disabled_at.is_none() && !stays && (known.declared || is_replaced) {
+            tracing::warn!(id, issuer, is_replaced, "an upstream is out of use");
             let gone = KnownUpstream {
                 disabled_at: Some(now),
                 ..known
