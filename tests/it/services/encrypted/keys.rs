@@ -1,6 +1,7 @@
 //! Tokens outlive the keys that they are under, and the rows that they came of.
 
 use chrono::TimeDelta;
+use exeunt::clock::Clock as _;
 use exeunt::flows::service_keys::{self, Rotated, Start};
 
 use super::{API, House, WAYS, Way, refreshed, tokens_in};
@@ -25,11 +26,13 @@ async fn p3_a_token_under_a_key_that_has_retired_is_known_as_long_as_it_lives() 
         let second = refreshed(&house.party, &house.tokens, API)
             .await
             .get("access_token");
-        // The service's tokens were good for longer, before.
-        house
-            .provider
-            .sql("UPDATE service_keys SET retire_at = 1")
-            .await;
+        // The service's tokens were good for longer, before. So long ago that the key may be forgotten it is not.
+        let now = house.provider.clock.as_ref().unwrap().now();
+        let retired = format!(
+            "UPDATE service_keys SET retire_at = {}",
+            now.timestamp_millis()
+        );
+        house.provider.sql(&retired).await;
         rotate(&house.provider, Start::Later(TimeDelta::zero())).await;
         assert!(house.is_good(first).await, "{way:?}");
         assert_eq!(house.party.revoke(first, &[]).await.status, 200);
