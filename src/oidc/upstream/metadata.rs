@@ -33,6 +33,8 @@ pub struct Metadata {
     #[serde(default)]
     pub claims_supported: Option<Vec<String>>,
     #[serde(default)]
+    pub acr_values_supported: Option<Vec<String>>,
+    #[serde(default)]
     pub backchannel_logout_supported: bool,
     #[serde(default)]
     pub backchannel_logout_session_supported: bool,

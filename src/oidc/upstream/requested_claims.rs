@@ -155,11 +155,7 @@ impl RequestedClaims {
             return true;
         };
         let said = id_token.get(ACR);
-        match &asked.wanted {
-            Wanted::Any => true,
-            Wanted::Value(value) => said == Some(value),
-            Wanted::Values(values) => said.is_some_and(|said| values.contains(said)),
-        }
+        asked.wanted == Wanted::Any || said.is_some_and(|said| asked.wanted.values().contains(said))
     }
 
     /// What is asked in vain of an upstream that says this of itself; in words.
@@ -189,6 +185,24 @@ impl RequestedClaims {
                 missing.push(format!(
                     "it does not name {} among the claims that it can tell (claims_supported)",
                     unknown.join(", ")
+                ));
+            }
+        }
+        if let Some(supported) = &said.acr_values_supported
+            && let Some(asked) = self.id_token.get(ACR)
+        {
+            let classes = asked.wanted.texts();
+            let unknown: Vec<&str> = classes
+                .iter()
+                .copied()
+                .filter(|class| !supported.iter().any(|known| known == class))
+                .collect();
+            if !unknown.is_empty() {
+                let nobody = asked.essential && unknown.len() == classes.len();
+                missing.push(format!(
+                    "it does not name {} among the classes of sign-in that it knows (acr_values_supported){}",
+                    unknown.join(", "),
+                    if nobody { ": it may be that nobody comes in" } else { "" }
                 ));
             }
         }
@@ -350,12 +364,21 @@ impl Checking {
 }
 
 impl Wanted {
-    fn is_of_texts(&self) -> bool {
+    fn values(&self) -> &[Value] {
         match self {
-            Self::Any => true,
-            Self::Value(value) => value.is_string(),
-            Self::Values(values) => values.iter().all(Value::is_string),
+            Self::Any => &[],
+            Self::Value(value) => std::slice::from_ref(value),
+            Self::Values(values) => values,
         }
+    }
+
+    fn is_of_texts(&self) -> bool {
+        self.values().iter().all(Value::is_string)
+    }
+
+    /// Those that are texts.
+    fn texts(&self) -> Vec<&str> {
+        self.values().iter().filter_map(Value::as_str).collect()
     }
 }
 

@@ -12,14 +12,16 @@ use super::stub::{Ours, Stub, notice};
 use crate::support::ledger::{is_signed_in, open, sign_in, sign_in_page};
 use crate::support::visitor::{Answer, Visitor};
 
-const NOT_ENOUGH: &str = "not in a way that is enough here";
+/// What somebody reads who proved less than was asked for.
+pub const NOT_ENOUGH: &str = "not in a way that is enough here";
 
 /// What the parameter says in its own notation.
 pub fn requested(asked: &Value) -> RequestedClaims {
     RequestedClaims::parse(&asked.to_string()).unwrap()
 }
 
-fn essential(values: &[&str]) -> Value {
+/// One of these classes is asked for, and without it nobody comes in.
+pub fn essential(values: &[&str]) -> Value {
     json!({ "id_token": { "acr": { "essential": true, "values": values } } })
 }
 

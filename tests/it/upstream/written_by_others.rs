@@ -12,7 +12,8 @@ use exeunt::oidc::upstream::{AuthMethod, Upstream};
 use serde_json::{Value, json};
 
 use super::house;
-use super::requested_claims::requested;
+use super::requested_claims::{NOT_ENOUGH, essential, requested};
+use super::stub::notice;
 use crate::support::ledger::{is_signed_in, open};
 use crate::support::process::{Process, free_port};
 use crate::support::provider::{Provider, Wish, provider};
@@ -342,4 +343,50 @@ async fn a_claim_that_a_provider_that_others_wrote_is_asked_for_by_name_is_known
         );
     }
     chain.close().await;
+}
+
+/// Core §5.5.1.1: who proves no class that will do does not get past the other provider, where it listens, nor past us, where
+/// it does not.
+#[actix_web::test]
+#[ignore = "needs Node and oidc-provider: run scripts/test"]
+async fn an_essential_class_is_proven_at_a_provider_that_others_wrote_or_nobody_comes_in() {
+    let by_secret = AuthMethod::ClientSecretBasic;
+    let classes = json!(["silver", "gold"]);
+    for ignores_claims in [false, true] {
+        let options = json!({ "classes": classes, "ignores_claims": ignores_claims });
+        let mut chain = Chain::open(by_secret, "RS256", options).await;
+        for (values, is_met) in [(vec!["gold", "silver"], true), (vec!["gold"], false)] {
+            let request_claims = requested(&essential(&values));
+            chain.ours = chain
+                .ours
+                .restart(|config| config.upstreams[0].upstream.request_claims = request_claims)
+                .await;
+            let ada = Visitor::default();
+            let page = chain.go_there(&ada).await;
+            let back = chain.sign_in_there(&ada, &page).await;
+            match (is_met, ignores_claims) {
+                (true, false) => {
+                    assert_eq!(chain.arrive(&ada, back).await["acr"], "silver");
+                }
+                (false, false) => {
+                    // It asks again: for another way to sign in.
+                    assert!(back.has("input[name=login]"), "{back:?}");
+                    let turn_back = back.attributes("a[href$='/abort']", "href").remove(0);
+                    let sent = ada.get(&turn_back).await;
+                    let back = ada.follow(sent, &chain.stranger.issuer).await;
+                    let page = ada.follow(back, &chain.ours.issuer).await;
+                    assert!(page.form_of("#upstream-house").is_some(), "{page:?}");
+                }
+                // What nobody asked it does not say.
+                (_, true) => {
+                    let page = ada.follow(back, &chain.ours.issuer).await;
+                    assert_eq!(page.status, 403, "{page:?}");
+                    assert!(notice(&page).contains(NOT_ENOUGH), "{page:?}");
+                }
+            }
+            let is_in = is_signed_in(&chain.party, &ada).await;
+            assert_eq!(is_in, is_met && !ignores_claims, "{values:?}");
+        }
+        chain.close().await;
+    }
 }

@@ -1,6 +1,7 @@
 // An OpenID Provider that others wrote, set up as one test wants it:
 //   node provider.mjs '{"port": 1, "algorithm": "RS256", "client": {...}}'
-// in the folder that holds its node_modules. `answers_by_form` has it answer every request by a form.
+// in the folder that holds its node_modules. `answers_by_form` has it answer every request by a form; of the `classes` of
+// sign-in that it knows everybody proves the first one; `ignores_claims` has it not hear which claims are asked for.
 import { generateKeyPairSync, randomUUID } from "node:crypto";
 import { setDefaultResultOrder } from "node:dns";
 import { join } from "node:path";
@@ -28,7 +29,8 @@ const provider = new Provider(`http://localhost:${wish.port}`, {
   cookies: { keys: [randomUUID()] },
   // No scope brings the last one.
   claims: { openid: ["sub"], profile: ["name"], email: ["email", "email_verified"], nickname: null },
-  features: { backchannelLogout: { enabled: true }, claimsParameter: { enabled: true } },
+  features: { backchannelLogout: { enabled: true }, claimsParameter: { enabled: !wish.ignores_claims } },
+  acrValues: wish.classes ?? [],
   clientAuthMethods: ["client_secret_basic", "client_secret_post", "private_key_jwt"],
   findAccount: (_, sub) => ({
     accountId: sub,
@@ -50,6 +52,14 @@ const provider = new Provider(`http://localhost:${wish.port}`, {
     return grant;
   },
 });
+
+if (wish.classes) {
+  const finish = provider.interactionFinished.bind(provider);
+  provider.interactionFinished = (request, response, result, options) => {
+    if (result.login) result.login.acr = wish.classes[0];
+    return finish(request, response, result, options);
+  };
+}
 
 if (wish.answers_by_form) {
   provider.use(async (context, next) => {
