@@ -137,14 +137,14 @@ impl Database {
     /// When a step fails; on PostgreSQL nothing of it remains then.
     pub async fn migrate(&self) -> Result<(), StoreError> {
         if self.writer.get_database_backend() == DbBackend::Postgres {
-            // The lock lives as long as this transaction, which does nothing else.
+            // The lock lives as long as this transaction.
             let turn = self.writer.begin().await?;
             turn.execute_raw(Statement::from_string(
                 DbBackend::Postgres,
                 "SELECT pg_advisory_xact_lock(1165520212)",
             ))
             .await?;
-            Migrator::up(&self.writer, None).await?;
+            Migrator::up(&turn, None).await?;
             turn.commit().await?;
         } else {
             Migrator::up(&self.writer, None).await?;

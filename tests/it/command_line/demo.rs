@@ -3,16 +3,21 @@
 use std::net::TcpListener;
 use std::process::{Command, Stdio};
 
+use exeunt::config::DatabaseUrl;
+
 use super::{Answer, Stage, client};
 use crate::support::eventually;
 use crate::support::process::{Process, free_port};
 use crate::support::visitor::Visitor;
 
-/// The file declares another issuer, a database, a client and a person, and settings of its own.
+/// The file declares another issuer, a client and a person, and settings of its own; there is a database, too.
 fn stage() -> Stage {
-    let stage = Stage::new("");
+    let stage = Stage {
+        database: DatabaseUrl::parse("sqlite://theirs.db").unwrap(),
+        ..Stage::new("")
+    };
     stage.declare(&format!(
-        "[database]\nurl = \"sqlite://theirs.db\"\n[session]\nabsolute = \"1h\"\n\
+        "[session]\nabsolute = \"1h\"\n\
          [[users]]\nusername = \"grace\"\npassword = \"a nanosecond of wire\"\n{}",
         client("theirs", "https://theirs.example")
     ));

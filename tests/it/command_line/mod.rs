@@ -15,17 +15,19 @@ use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Command, Output, Stdio};
 
+use exeunt::config::DatabaseUrl;
 use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::support::eventually;
 use crate::support::process::{Process, free_port, program};
-use crate::support::provider::{PASSWORD, SECRET};
+use crate::support::provider::{PASSWORD, SECRET, database};
 
-/// A folder with a configuration, in which the program runs.
+/// A folder with a configuration, in which the program runs, and a database.
 struct Stage {
     folder: TempDir,
     port: u16,
+    database: DatabaseUrl,
 }
 
 /// What a command that has ended answered.
@@ -56,9 +58,11 @@ impl Answer {
 impl Stage {
     /// Declares ada, and what `more` says.
     fn new(more: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
         let stage = Self {
-            folder: tempfile::tempdir().unwrap(),
             port: free_port(),
+            database: fresh_database(&folder),
+            folder,
         };
         stage.declare(&format!(
             "[[users]]\nusername = \"ada\"\npassword = \"{PASSWORD}\"\n{more}"
@@ -81,6 +85,7 @@ impl Stage {
 
     fn command(&self, line: &str) -> Command {
         let mut command = program(self.folder.path());
+        command.env("EXEUNT__DATABASE__URL", self.database.as_str());
         command.args(["--config", "exeunt.toml"]);
         command.args(line.split_whitespace());
         command
@@ -125,6 +130,16 @@ impl Stage {
             list("keys list --json"),
         )
     }
+}
+
+/// As [`database`], for who waits in no runtime.
+fn fresh_database(folder: &TempDir) -> DatabaseUrl {
+    let make = || {
+        let mut runtime = tokio::runtime::Builder::new_current_thread();
+        let runtime = runtime.enable_all().build().unwrap();
+        runtime.block_on(database(folder))
+    };
+    std::thread::scope(|scope| scope.spawn(make).join().unwrap())
 }
 
 fn client(client_id: &str, base: &str) -> String {
@@ -178,6 +193,7 @@ fn migrate_makes_the_database_and_nothing_else_and_may_be_repeated() {
 #[tokio::test]
 async fn the_database_and_the_key_are_readable_by_their_owner_alone() {
     let stage = Stage::new("");
+    let is_a_file = !stage.database.is_postgres();
     let modes = |names: &[&str]| {
         let modes = names.iter().map(|name| {
             let path = stage.folder.path().join(name);
@@ -187,17 +203,17 @@ async fn the_database_and_the_key_are_readable_by_their_owner_alone() {
         modes.collect::<Vec<_>>()
     };
     assert_eq!(stage.run("migrate").code, Some(0));
-    assert_eq!(modes(&["exeunt.db"]), ["exeunt.db 600"]);
+    if is_a_file {
+        assert_eq!(modes(&["exeunt.db"]), ["exeunt.db 600"]);
+    }
     let server = stage.serve().await;
-    assert_eq!(
-        modes(&["exeunt.db", "exeunt.db-wal", "exeunt.db-shm", "exeunt.key"]),
-        [
-            "exeunt.db 600",
-            "exeunt.db-wal 600",
-            "exeunt.db-shm 600",
-            "exeunt.key 600"
-        ]
-    );
+    assert_eq!(modes(&["exeunt.key"]), ["exeunt.key 600"]);
+    if is_a_file {
+        assert_eq!(
+            modes(&["exeunt.db", "exeunt.db-wal", "exeunt.db-shm"]),
+            ["exeunt.db 600", "exeunt.db-wal 600", "exeunt.db-shm 600"]
+        );
+    }
     assert_eq!(server.stop().0, Some(0));
 }
 

@@ -117,8 +117,7 @@ async fn a_password_set_here_is_not_undone_by_the_file() {
 async fn a_new_password_may_forget_who_somebody_is_elsewhere() {
     let stage = Stage::new("");
     assert_eq!(stage.run("user add bob --no-password").code, Some(0));
-    let database = stage.folder.path().join("exeunt.db");
-    let mut side = Side::open(&format!("sqlite://{}", database.display())).await;
+    let mut side = Side::open(stage.database.as_str()).await;
     let link = "INSERT INTO identities (issuer, subject, user_id, created_at, last_used_at) \
                 SELECT 'https://id.house.example', 'mallory', id, 0, 0 FROM users";
     assert_eq!(side.execute(link).await, 1);

@@ -3,7 +3,6 @@
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _};
 
 use super::{Answer, Stage, client};
-use crate::support::provider::database;
 use crate::support::relying_party::{Ear, RelyingParty};
 use crate::support::visitor::Visitor;
 use crate::support::{environment, eventually};
@@ -57,17 +56,15 @@ impl Kept {
     }
 }
 
-async fn stage(ear: &Ear) -> (Stage, Kept, tempfile::TempDir) {
-    let folder = tempfile::tempdir().unwrap();
-    let kept = Kept {
-        url: database(&folder).await.as_str().to_owned(),
-    };
+fn stage(ear: &Ear) -> (Stage, Kept) {
     let stage = Stage::new(&format!(
-        "{}grant_types = [\"authorization_code\", \"refresh_token\"]\n[database]\nurl = \"{}\"\n",
+        "{}grant_types = [\"authorization_code\", \"refresh_token\"]\n",
         client("ledger", &ear.base),
-        kept.url
     ));
-    (stage, kept, folder)
+    let kept = Kept {
+        url: stage.database.as_str().to_owned(),
+    };
+    (stage, kept)
 }
 
 fn assert_refused(answer: &Answer) {
@@ -79,7 +76,7 @@ fn assert_refused(answer: &Answer) {
 #[actix_web::test]
 async fn p3_what_was_revoked_stays_dead_when_a_copy_from_before_is_put_back() {
     let ear = Ear::open().await;
-    let (stage, kept, _folder) = stage(&ear).await;
+    let (stage, kept) = stage(&ear);
     let party = RelyingParty::at(&stage.issuer(), "ledger", &ear.base);
 
     let server = stage.serve().await;
@@ -138,7 +135,7 @@ async fn p3_what_was_revoked_stays_dead_when_a_copy_from_before_is_put_back() {
 #[actix_web::test]
 async fn a_database_that_only_stood_still_is_no_restored_one_and_neither_is_a_new_one() {
     let ear = Ear::open().await;
-    let (stage, kept, _folder) = stage(&ear).await;
+    let (stage, kept) = stage(&ear);
     drop(stage.serve().await.stop());
     kept.copy().await;
     kept.put_back().await;
@@ -157,7 +154,7 @@ async fn a_database_that_only_stood_still_is_no_restored_one_and_neither_is_a_ne
 #[actix_web::test]
 async fn p3_a_server_whose_database_is_put_back_underneath_serves_no_more() {
     let ear = Ear::open().await;
-    let (stage, kept, _folder) = stage(&ear).await;
+    let (stage, kept) = stage(&ear);
     let mut server = stage.serve().await;
     // As after a step back: the marker remembers more than the database does.
     let marker = match kept.file() {
