@@ -7,8 +7,8 @@ use std::task::{Context, Poll};
 
 use actix_web::body::{BodySize, BoxBody, EitherBody, MessageBody};
 use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
-use actix_web::http::StatusCode;
 use actix_web::http::header::CONTENT_LENGTH;
+use actix_web::http::{StatusCode, Version};
 use actix_web::middleware::Next;
 use actix_web::web::{self, Bytes, BytesMut};
 use actix_web::{Error, FromRequest as _, HttpMessage as _, HttpRequest, HttpResponse};
@@ -23,6 +23,9 @@ use crate::oidc::params::MOST_BYTES;
 
 /// How long a body may be on its way: a form is a few packets, also on a poor line.
 const TIME: TimeDelta = TimeDelta::seconds(10);
+
+/// How many of its pieces may have nothing in them. One may end it; more cost whoever sends them less than us.
+const MOST_EMPTY: u32 = 16;
 
 /// Why a body was not read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,7 +90,12 @@ pub(super) async fn within_limits<B: MessageBody + 'static>(
         }
         Err(unread) => {
             let refused = refuse(request.request(), unread).await?;
-            let refused = refused.map_body(|_, body| BoxBody::new(Last { body, _rest: rest }));
+            // Over HTTP/2 what comes for somebody who holds it is kept, and that for ever where the answer finds no room;
+            // what was let go is thrown away.
+            let refused = match request.version() {
+                Version::HTTP_2 => refused,
+                _ => refused.map_body(|_, body| BoxBody::new(Last { body, _rest: rest })),
+            };
             Ok(request.into_response(refused).map_into_right_body())
         }
     }
@@ -105,8 +113,13 @@ async fn read(request: &ServiceRequest, payload: &mut Payload) -> Result<Bytes, 
     let deadline = provider.clock.now() + TIME;
     let all = async {
         let mut body = BytesMut::with_capacity(announced.unwrap_or_default());
+        let mut empty = 0;
         while let Some(piece) = payload.next().await {
             let piece = piece.map_err(|_broken| Unread::Broken)?;
+            empty += u32::from(piece.is_empty());
+            if empty > MOST_EMPTY {
+                return Err(Unread::Broken);
+            }
             if body.len() + piece.len() > MOST_BYTES {
                 return Err(Unread::TooLong);
             }
@@ -120,8 +133,8 @@ async fn read(request: &ServiceRequest, payload: &mut Payload) -> Result<Bytes, 
     }
 }
 
-/// The last answer of a connection. It keeps hold of the unread rest of the request: of one that is let go
-/// actix reads on for as long as somebody sends, where of one that is held it closes the connection.
+/// The last answer of a connection that speaks HTTP/1.1. It keeps hold of the unread rest of the request: of one that is let
+/// go actix reads on for as long as somebody sends, where of one that is held it closes the connection.
 struct Last {
     body: BoxBody,
     _rest: Payload,

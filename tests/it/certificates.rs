@@ -34,7 +34,10 @@ async fn tls_1_2_and_1_3_are_spoken_and_http_2_where_the_client_can() {
             (&["http/1.1"], Some("http/1.1")),
             (&[], None),
         ] {
-            let stream = pair.connect(&provider, &[version], offered).await.unwrap();
+            let stream = pair
+                .connect(provider.config.listen, &[version], offered)
+                .await
+                .unwrap();
             let (_, connection) = stream.get_ref();
             assert_eq!(connection.protocol_version(), Some(negotiated));
             let alpn = connection.alpn_protocol();
@@ -119,8 +122,14 @@ async fn a_renewed_certificate_is_shown_to_who_comes_next_and_disturbs_nobody() 
     let new = Pair::new();
     new.write(&files(&provider));
     until(&provider, &log, TAKEN, 1).await;
-    new.connect(&provider, EITHER, &["h2"]).await.unwrap();
-    assert!(old.connect(&provider, EITHER, &["h2"]).await.is_err());
+    new.connect(provider.config.listen, EITHER, &["h2"])
+        .await
+        .unwrap();
+    assert!(
+        old.connect(provider.config.listen, EITHER, &["h2"])
+            .await
+            .is_err()
+    );
     // Over the connection that she has.
     let party = RelyingParty::of(&provider, "ledger");
     assert!(party.sign_in(&ada, &[]).await.parameter("code").is_some());
@@ -155,14 +164,20 @@ async fn a_certificate_that_does_not_work_is_not_taken_and_the_log_says_so() {
         std::fs::rename(&renewed, file).unwrap();
         // Once, however often it is looked at.
         until(&provider, &log, REFUSED, before + 1).await;
-        old.connect(&provider, EITHER, &["h2"]).await.unwrap();
+        old.connect(provider.config.listen, EITHER, &["h2"])
+            .await
+            .unwrap();
     }
     std::fs::remove_file(&files.private_key).unwrap();
     until(&provider, &log, REFUSED, steps.len() + 1).await;
-    old.connect(&provider, EITHER, &[]).await.unwrap();
+    old.connect(provider.config.listen, EITHER, &[])
+        .await
+        .unwrap();
     new.write(&files);
     until(&provider, &log, TAKEN, 1).await;
-    new.connect(&provider, EITHER, &[]).await.unwrap();
+    new.connect(provider.config.listen, EITHER, &[])
+        .await
+        .unwrap();
     assert!(log.says("key.pem") > 0, "it names the file");
     assert_eq!(log.says("PRIVATE KEY"), 0);
     provider.stop().await;

@@ -1,22 +1,26 @@
 //! Who speaks HTTP/2 badly on purpose (attack 96), with a library that lets one begin requests and never end them, and by
 //! bare frames where even that would not do it.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use chrono::TimeDelta;
+use exeunt::config::Tls;
 use exeunt::oidc::params::MOST_BYTES;
 use h2::client::{ResponseFuture, SendRequest};
 use h2::{RecvStream, SendStream};
 use http::{Request, Response};
 use reqwest::StatusCode;
 use rustls::version::TLS13;
+use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 
 use crate::support::https::{Pair, over_https};
 use crate::support::ledger::ledger;
-use crate::support::provider::Provider;
+use crate::support::process::{Process, free_port, program};
+use crate::support::provider::{Provider, database};
 use crate::support::relying_party::RelyingParty;
 use crate::support::visitor::Visitor;
 use crate::support::{PATIENCE, eventually};
@@ -29,13 +33,13 @@ async fn https() -> (Provider, Pair) {
     (wish.start().await, pair)
 }
 
-async fn tls(provider: &Provider, pair: &Pair) -> TlsStream<TcpStream> {
-    pair.connect(provider, &[&TLS13], &["h2"]).await.unwrap()
+async fn tls(address: SocketAddr, pair: &Pair) -> TlsStream<TcpStream> {
+    pair.connect(address, &[&TLS13], &["h2"]).await.unwrap()
 }
 
 /// A connection on which many requests can be under way.
 async fn connect(provider: &Provider, pair: &Pair) -> SendRequest<Bytes> {
-    let stream = tls(provider, pair).await;
+    let stream = tls(provider.config.listen, pair).await;
     let (requests, connection) = h2::client::handshake(stream).await.unwrap();
     tokio::spawn(connection);
     requests
@@ -239,12 +243,17 @@ const POST: [(&str, &str); 4] = [
 ];
 
 async fn bare(provider: &Provider, pair: &Pair) -> TlsStream<TcpStream> {
-    let mut stream = tls(provider, pair).await;
+    with_settings(provider.config.listen, pair, &[]).await
+}
+
+async fn with_settings(address: SocketAddr, pair: &Pair, settings: &[u8]) -> TlsStream<TcpStream> {
+    let mut stream = tls(address, pair).await;
     stream
         .write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
         .await
         .unwrap();
-    stream.write_all(&frame(SETTINGS, 0, 0, &[])).await.unwrap();
+    let settings = frame(SETTINGS, 0, 0, settings);
+    stream.write_all(&settings).await.unwrap();
     stream
 }
 
@@ -358,4 +367,70 @@ async fn a_header_that_does_not_end_ends_its_connection() {
     // An answer to the ping that asks whether anyone is there may not come in the middle of a header.
     until(&mut silent, &[]).await;
     provider.stop().await;
+}
+
+/// The address of a server at https, which is a process of its own.
+async fn process(pair: &Pair, folder: &TempDir) -> (Process, SocketAddr) {
+    let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
+    pair.write(&Tls {
+        certificate: folder.path().join("cert.pem"),
+        private_key: folder.path().join("key.pem"),
+    });
+    let text = format!(
+        "issuer = \"https://localhost:{}\"\nlisten = \"{address}\"\n[database]\nurl = \"{}\"\n\
+         [tls]\ncertificate = \"cert.pem\"\nprivate_key = \"key.pem\"\n",
+        address.port(),
+        database(folder).await.as_str()
+    );
+    std::fs::write(folder.path().join("exeunt.toml"), text).unwrap();
+    let mut serve = program(folder.path());
+    let process = Process::spawn(serve.args(["--config", "exeunt.toml", "serve"]));
+    let visitor = Visitor::over(pair.client(|builder| builder));
+    let healthy = format!("https://localhost:{}/healthz", address.port());
+    let up = eventually(async || visitor.try_get(&healthy).await);
+    up.await.expect("the server answers");
+    (process, address)
+}
+
+/// Attack 96 (RUSTSEC-2026-0258): frames with nothing in them, for which no window has to be open, to somebody who was
+/// refused and has no room for the answer, or has asked for something and takes his time.
+#[actix_web::test]
+async fn frames_of_nothing_without_end_are_not_kept() {
+    // In KiB. What was kept of so many frames took more than twice that.
+    let room = 32 * 1024;
+    let frames = 800_000;
+    // SETTINGS_INITIAL_WINDOW_SIZE (RFC 9113 §6.5.2).
+    let no_window = [0, 4, 0, 0, 0, 0];
+    let (pair, folder) = (Pair::new(), tempfile::tempdir().unwrap());
+    let (process, address) = process(&pair, &folder).await;
+    let burst = frame(DATA, 0, 1, &[]).repeat(8_000);
+    let too_long = (10 * MOST_BYTES).to_string();
+    for (path, length) in [
+        ("/token", Some(&too_long)),
+        ("/sign-in", Some(&too_long)),
+        ("/token", None),
+        ("/jwks", None),
+    ] {
+        let mut stream = with_settings(address, &pair, &no_window).await;
+        let mut head = POST.to_vec();
+        head[3].1 = path;
+        head.extend(length.map(|length| ("content-length", length.as_str())));
+        let begun = frame(HEADERS, END_HEADERS, 1, &fields(&head));
+        stream.write_all(&begun).await.unwrap();
+        if length.is_some() {
+            // The head of an answer needs no window.
+            let kinds = until(&mut stream, &[HEADERS]).await;
+            assert!(kinds.contains(&HEADERS), "{path}: {kinds:?}");
+        }
+        let (before, _) = process.memory();
+        for _ in 0..frames / 8_000 {
+            if stream.write_all(&burst).await.is_err() {
+                break;
+            }
+        }
+        let (after, _) = process.memory();
+        assert!(after < before + room, "{path}: {before} KiB, {after}");
+    }
+    let (code, log) = process.stop();
+    assert_eq!(code, Some(0), "{log}");
 }

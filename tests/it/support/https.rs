@@ -1,5 +1,6 @@
 //! A provider that speaks https itself, its certificate, and clients that look at how it does.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -13,7 +14,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use super::provider::{Provider, Wish};
+use super::provider::Wish;
 
 /// A certificate for `localhost`, and its key.
 pub struct Pair {
@@ -58,7 +59,7 @@ impl Pair {
     /// Shakes hands and answers the connection; an error if this is not the certificate that is shown.
     pub async fn connect(
         &self,
-        provider: &Provider,
+        address: SocketAddr,
         versions: &[&'static SupportedProtocolVersion],
         protocols: &[&str],
     ) -> std::io::Result<TlsStream<TcpStream>> {
@@ -74,7 +75,7 @@ impl Pair {
             .iter()
             .map(|name| name.as_bytes().to_vec())
             .collect();
-        let stream = TcpStream::connect(provider.config.listen).await?;
+        let stream = TcpStream::connect(address).await?;
         let name = ServerName::try_from("localhost").unwrap();
         TlsConnector::from(Arc::new(config))
             .connect(name, stream)
