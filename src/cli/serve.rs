@@ -10,7 +10,8 @@ use crate::config::{Config, process_environment};
 use crate::server::{self, Seams};
 
 /// What is logged unless `RUST_LOG` says otherwise.
-const DEFAULT_LOG: &str = "info,actix_server=warn,sea_orm_migration=warn";
+const DEFAULT_LOG: &str =
+    "info,actix_server=warn,sea_orm_migration=warn,sqlx::postgres::notice=warn";
 
 /// Serves until SIGTERM or Ctrl-C; then finishes what is under way.
 pub(super) async fn run(config: Config) -> anyhow::Result<()> {
@@ -62,6 +63,7 @@ fn log_to_stderr() {
     if io::stderr().is_terminal() {
         log.init();
     } else {
-        log.json().flatten_event(true).init();
+        // One span names the request or the notice: the list of all would say it twice.
+        log.json().flatten_event(true).with_span_list(false).init();
     }
 }
