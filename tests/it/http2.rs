@@ -203,6 +203,40 @@ async fn one_connection_gets_so_much_done_at_once_and_no_more() {
     provider.stop().await;
 }
 
+/// Attack 96: one connection with answers that it does not take.
+#[actix_web::test]
+async fn so_many_answers_of_one_connection_wait_for_a_window_and_no_more() {
+    let (provider, pair) = https().await;
+    let stream = tls(provider.config.listen, &pair).await;
+    let mut shy = h2::client::Builder::new();
+    let (requests, connection) = shy
+        .initial_window_size(0)
+        .handshake::<_, Bytes>(stream)
+        .await
+        .unwrap();
+    tokio::spawn(connection);
+    let healthy = async || {
+        let mut ready = requests.clone().ready().await.unwrap();
+        let healthy = request(&provider, "GET", "/healthz").body(()).unwrap();
+        let (response, _) = ready.send_request(healthy, true).unwrap();
+        response.await.unwrap()
+    };
+    let mut untaken = Vec::new();
+    for number in 0..256 {
+        let response = healthy().await;
+        assert_eq!(response.status(), 200, "{number}");
+        untaken.push(response);
+    }
+    assert_eq!(healthy().await.status(), 503);
+    // Once they are let go there is room again.
+    drop(untaken);
+    let again = eventually(async || (healthy().await.status() == 200).then_some(()));
+    again.await.expect("there is room again");
+    let others = connect(&provider, &pair).await;
+    assert_undisturbed(&provider, &pair, &others).await;
+    provider.stop().await;
+}
+
 /// A frame (RFC 9113 §4.1).
 fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
     let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
