@@ -6,6 +6,7 @@
 
   var LINGER = 300; // milliseconds for the word of a frame that has loaded
   var AFTER_FAILURE = 2000; // milliseconds
+  var UNDER_WAY = 2000; // milliseconds in which a page that was gone on from is left, mostly
   var MOST_FAILURES = 3; // in a row, before the page says that it may be out of date
   var main = document.getElementsByTagName('main')[0];
   // The person's own way to write times, unless that would mix another language into the page.
@@ -104,6 +105,7 @@
     var finished = false;
     var well = false;
     var gone = false;
+    var left = 0; // when this script went on
     var asked = 0; // requests so far
     var shown = 0; // the latest of them whose answer is on the page
     var reports = 0; // under way
@@ -112,7 +114,17 @@
     function goOn() {
       if (gone || !onward) { return; }
       gone = true;
+      left = Date.now();
       window.location.replace(onward);
+    }
+
+    // Who goes on by hand at the moment in which the page does arrives once.
+    function goOnByHand(event) {
+      if (Date.now() - left < UNDER_WAY) {
+        event.preventDefault();
+      } else if (!event.ctrlKey && !event.metaKey && !event.shiftKey) {
+        gone = true;
+      }
     }
 
     function allHaveSpoken() {
@@ -198,6 +210,7 @@
       goOnIfAllIsKnown();
     });
     if (onward) {
+      document.getElementById('continue').addEventListener('click', goOnByHand);
       window.setTimeout(goOn, Number(main.getAttribute('data-wait')));
       window.setTimeout(function () {
         stayed = true;

@@ -8,10 +8,10 @@ use tracing_subscriber::EnvFilter;
 
 use crate::config::{Config, process_environment};
 use crate::server::{self, Seams};
+use crate::store;
 
-/// What is logged unless `RUST_LOG` says otherwise.
-const DEFAULT_LOG: &str =
-    "info,actix_server=warn,sea_orm_migration=warn,sqlx::postgres::notice=warn";
+/// What is logged unless `RUST_LOG` says otherwise, beside what the store says of its libraries. rustls warns of each client that hangs up politely.
+const DEFAULT_LOG: &str = "info,actix_server=warn,rustls::common_state=error";
 
 /// Serves until SIGTERM or Ctrl-C; then finishes what is under way.
 pub(super) async fn run(config: Config) -> anyhow::Result<()> {
@@ -56,7 +56,10 @@ pub(super) fn stop_signal() -> io::Result<impl Future<Output = &'static str>> {
 fn log_to_stderr() {
     let wanted = process_environment()
         .find(|(name, value)| name == "RUST_LOG" && !value.is_empty())
-        .map_or_else(|| DEFAULT_LOG.to_owned(), |(_, value)| value);
+        .map_or_else(
+            || format!("{DEFAULT_LOG},{}", store::LOG),
+            |(_, value)| value,
+        );
     let log = tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::new(wanted))
         .with_writer(io::stderr);

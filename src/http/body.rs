@@ -24,7 +24,7 @@ use crate::oidc::params::MOST_BYTES;
 /// How long a body may be on its way: a form is a few packets, also on a poor line.
 const TIME: TimeDelta = TimeDelta::seconds(10);
 
-/// How many of its pieces may have nothing in them. One may end it; more cost whoever sends them less than us.
+/// How many of its pieces may have nothing in them. One may end it; more are cheap to send and not to keep.
 const MOST_EMPTY: u32 = 16;
 
 /// Why a body was not read.
@@ -90,11 +90,12 @@ pub(super) async fn within_limits<B: MessageBody + 'static>(
         }
         Err(unread) => {
             let refused = refuse(request.request(), unread).await?;
-            // Over HTTP/2 what comes for somebody who holds it is kept, and that for ever where the answer finds no room;
-            // what was let go is thrown away.
+            // Over HTTP/1.1 actix reads on what was let go for as long as somebody sends, and closes the connection of what
+            // is held. Over HTTP/2 what is held is kept as it comes, and that for ever where the answer finds no room; what was
+            // let go is thrown away.
             let refused = match request.version() {
                 Version::HTTP_2 => refused,
-                _ => refused.map_body(|_, body| BoxBody::new(Last { body, _rest: rest })),
+                _ => refused.map_body(|_, body| Holding::body(body, rest)),
             };
             Ok(request.into_response(refused).map_into_right_body())
         }
@@ -133,14 +134,20 @@ async fn read(request: &ServiceRequest, payload: &mut Payload) -> Result<Bytes, 
     }
 }
 
-/// The last answer of a connection that speaks HTTP/1.1. It keeps hold of the unread rest of the request: of one that is let
-/// go actix reads on for as long as somebody sends, where of one that is held it closes the connection.
-struct Last {
+/// The body of an answer that keeps hold of something until it is sent, or let go.
+pub(super) struct Holding<T> {
     body: BoxBody,
-    _rest: Payload,
+    _held: T,
 }
 
-impl MessageBody for Last {
+impl<T: Unpin + 'static> Holding<T> {
+    /// The body, with what it holds.
+    pub(super) fn body(body: BoxBody, held: T) -> BoxBody {
+        BoxBody::new(Self { body, _held: held })
+    }
+}
+
+impl<T: Unpin> MessageBody for Holding<T> {
     type Error = <BoxBody as MessageBody>::Error;
 
     fn size(&self) -> BodySize {

@@ -4,32 +4,31 @@
 
 use std::any::Any;
 use std::cell::Cell;
-use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll};
 
 use actix_web::Error;
-use actix_web::body::{BodySize, BoxBody, EitherBody, MessageBody};
+use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{Extensions, ServiceRequest, ServiceResponse};
 use actix_web::http::header::{HeaderMap, HeaderValue, RETRY_AFTER};
 use actix_web::http::{StatusCode, Version};
 use actix_web::middleware::Next;
-use actix_web::web::Bytes;
 use actix_web::{HttpResponse, HttpResponseBuilder};
+
+use super::body::Holding;
 
 /// How many bytes the names and values of a request's header may have.
 const MOST_HEADER_BYTES: usize = 128 * 1024;
 /// How many fields: browsers send each cookie as one of its own.
 const MOST_FIELDS: usize = 256;
-/// How many requests of one connection are worked on at once, or have an answer on its way. Those whose sender has lost
-/// interest count for as long as the work goes on, so that beginning and resetting requests gains nothing.
+/// How many requests of one connection are worked on at once, or have an answer that waits for a window. Those whose
+/// sender has lost interest count for as long as the work goes on, so that beginning and resetting requests gains nothing.
 const MOST_AT_ONCE: u32 = 256;
 /// How much of a body may be on its way before we have read it: none that is read has more.
 pub const STREAM_WINDOW: u32 = 64 * 1024;
 /// The same for all bodies of a connection together.
 pub const CONNECTION_WINDOW: u32 = 1024 * 1024;
 
-/// How many requests of a connection are being worked on.
+/// How many requests of a connection count.
 struct AtOnce(Rc<Cell<u32>>);
 
 /// One of them, until it is dropped.
@@ -75,38 +74,13 @@ pub async fn within<B: MessageBody + 'static>(
             busy()
         } else {
             let response = next.call(request).await?.map_into_boxed_body();
-            let counted = |_: &mut _, body| {
-                BoxBody::new(Counted {
-                    body,
-                    _one: one.flatten(),
-                })
-            };
+            // Who opens no window for the answer has it waiting here, and counts.
+            let counted = |_: &mut _, body| Holding::body(body, one.flatten());
             return Ok(response.map_body(counted).map_into_right_body());
         }
     };
     let refused = refusal.finish().map_into_right_body();
     Ok(request.into_response(refused))
-}
-
-/// An answer that is on its way: whoever opens no window for it has it waiting here, and us.
-struct Counted {
-    body: BoxBody,
-    _one: Option<One>,
-}
-
-impl MessageBody for Counted {
-    type Error = <BoxBody as MessageBody>::Error;
-
-    fn size(&self) -> BodySize {
-        self.body.size()
-    }
-
-    fn poll_next(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Bytes, Self::Error>>> {
-        Pin::new(&mut self.body).poll_next(context)
-    }
 }
 
 fn busy() -> HttpResponseBuilder {

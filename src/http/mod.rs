@@ -93,7 +93,12 @@ impl Routes {
             app.service(public(&path, discovery::metadata));
         }
         app.service(public(&below(paths::JWKS), discovery::jwks));
-        app.service(public(&below(&status_list::path()), status_list::get));
+        // The database is asked for it.
+        app.service(
+            document(&below(&status_list::path()), status_list::get)
+                .wrap(from_fn(body::of_programs))
+                .wrap(from_fn(span::count)),
+        );
 
         let is_checked = self.session_management;
         let checked = move |app: &mut ServiceConfig| {
@@ -179,12 +184,14 @@ impl Routes {
             .service(
                 methods_for_programs("/healthz", "GET, HEAD")
                     .route(web::get().to(health::healthz))
-                    .route(web::head().to(health::healthz)),
+                    .route(web::head().to(health::healthz))
+                    .wrap(from_fn(body::of_programs)),
             )
             .service(
                 methods_for_programs("/readyz", "GET, HEAD")
                     .route(web::get().to(health::readyz))
-                    .route(web::head().to(health::readyz)),
+                    .route(web::head().to(health::readyz))
+                    .wrap(from_fn(body::of_programs)),
             )
             .service(
                 methods_for_programs(paths::TOKEN, "POST, OPTIONS")
@@ -207,11 +214,13 @@ impl Routes {
             )
             .service(
                 methods_for_programs(paths::REVOCATIONS, "GET")
-                    .route(web::get().to(revocations::get)),
+                    .route(web::get().to(revocations::get))
+                    .wrap(from_fn(body::of_programs)),
             )
             .service(
                 methods_for_programs(paths::REVOCATIONS_SNAPSHOT, "GET")
-                    .route(web::get().to(revocations::snapshot)),
+                    .route(web::get().to(revocations::snapshot))
+                    .wrap(from_fn(body::of_programs)),
             )
             .service(
                 methods_for_programs(paths::USERINFO, "GET, HEAD, POST, OPTIONS")
@@ -279,8 +288,17 @@ where
         .route(web::head().to(handler))
 }
 
-/// The same, for a document that scripts of every origin may read.
+/// The same, for a document that scripts of every origin may read, and that is there already.
 fn public<F, Args>(path: &str, handler: F) -> impl HttpServiceFactory + 'static
+where
+    F: actix_web::Handler<Args> + Clone,
+    Args: actix_web::FromRequest + 'static,
+    F::Output: actix_web::Responder + 'static,
+{
+    document(path, handler).wrap(from_fn(span::count))
+}
+
+fn document<F, Args>(path: &str, handler: F) -> Resource
 where
     F: actix_web::Handler<Args> + Clone,
     Args: actix_web::FromRequest + 'static,
@@ -290,5 +308,4 @@ where
         .route(web::get().to(handler.clone()))
         .route(web::head().to(handler))
         .route(cors::preflight())
-        .wrap(from_fn(span::count))
 }

@@ -15,6 +15,9 @@ use sea_orm::{
 
 use super::listener::{CHANNEL, Hint, Listener};
 
+/// What is logged of the libraries below, as `RUST_LOG` has it: not that a table is there already.
+pub const LOG: &str = "sea_orm_migration=warn,sqlx::postgres::notice=warn";
+
 /// How long a writer waits for another process's write before it gives up.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -131,20 +134,20 @@ impl Database {
         })
     }
 
-    /// Brings the schema up to date. Nodes that start at the same time take turns.
+    /// Brings the schema up to date. Nodes that start at the same time take turns; on PostgreSQL that takes two connections.
     ///
     /// # Errors
     /// When a step fails; on PostgreSQL nothing of it remains then.
     pub async fn migrate(&self) -> Result<(), StoreError> {
         if self.writer.get_database_backend() == DbBackend::Postgres {
-            // The lock lives as long as this transaction.
+            // The lock lives as long as this transaction, which does nothing else.
             let turn = self.writer.begin().await?;
             turn.execute_raw(Statement::from_string(
                 DbBackend::Postgres,
                 "SELECT pg_advisory_xact_lock(1165520212)",
             ))
             .await?;
-            Migrator::up(&turn, None).await?;
+            Migrator::up(&self.writer, None).await?;
             turn.commit().await?;
         } else {
             Migrator::up(&self.writer, None).await?;

@@ -48,7 +48,7 @@ pub mod upstream_tokens;
 pub mod upstreams;
 pub mod users;
 
-pub use database::{Database, StoreError, Transaction, commit};
+pub use database::{Database, LOG, StoreError, Transaction, commit};
 pub use listener::{Hint, Listener};
 
 use chrono::DateTime;

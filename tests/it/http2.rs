@@ -4,6 +4,8 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use chrono::TimeDelta;
 use exeunt::config::Tls;
 use exeunt::oidc::params::MOST_BYTES;
@@ -16,12 +18,14 @@ use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
+use url::form_urlencoded;
 
 use crate::support::https::{Pair, over_https};
 use crate::support::ledger::ledger;
 use crate::support::process::{Process, free_port, program};
-use crate::support::provider::{Provider, database};
+use crate::support::provider::{Provider, SECRET, database};
 use crate::support::relying_party::RelyingParty;
+use crate::support::services::API;
 use crate::support::visitor::Visitor;
 use crate::support::{PATIENCE, eventually};
 
@@ -403,8 +407,8 @@ async fn a_header_that_does_not_end_ends_its_connection() {
     provider.stop().await;
 }
 
-/// The address of a server at https, which is a process of its own.
-async fn process(pair: &Pair, folder: &TempDir) -> (Process, SocketAddr) {
+/// A server at https that is a process of its own, its address, and how a service of it proves who it is.
+async fn process(pair: &Pair, folder: &TempDir) -> (Process, SocketAddr, String) {
     let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
     pair.write(&Tls {
         certificate: folder.path().join("cert.pem"),
@@ -412,55 +416,70 @@ async fn process(pair: &Pair, folder: &TempDir) -> (Process, SocketAddr) {
     });
     let text = format!(
         "issuer = \"https://localhost:{}\"\nlisten = \"{address}\"\n[database]\nurl = \"{}\"\n\
-         [tls]\ncertificate = \"cert.pem\"\nprivate_key = \"key.pem\"\n",
+         [tls]\ncertificate = \"cert.pem\"\nprivate_key = \"key.pem\"\n\
+         [[services]]\nidentifier = \"{API}\"\nsecret = \"{SECRET}\"\n",
         address.port(),
         database(folder).await.as_str()
     );
     std::fs::write(folder.path().join("exeunt.toml"), text).unwrap();
     let mut serve = program(folder.path());
-    let process = Process::spawn(serve.args(["--config", "exeunt.toml", "serve"]));
+    let mut process = Process::spawn(serve.args(["--config", "exeunt.toml", "serve"]));
     let visitor = Visitor::over(pair.client(|builder| builder));
     let healthy = format!("https://localhost:{}/healthz", address.port());
-    let up = eventually(async || visitor.try_get(&healthy).await);
-    up.await.expect("the server answers");
-    (process, address)
+    let up = eventually(async || match process.ended() {
+        Some(status) => Some(Err(status)),
+        None => visitor.try_get(&healthy).await.map(Ok),
+    });
+    if let Err(status) = up.await.expect("it starts") {
+        panic!("{status}: {}", process.last_words());
+    }
+    // RFC 6749 §2.3.1.
+    let name: String = form_urlencoded::byte_serialize(API.as_bytes()).collect();
+    let credentials = STANDARD.encode(format!("{name}:{SECRET}"));
+    (process, address, format!("Basic {credentials}"))
 }
 
 /// Attack 96 (RUSTSEC-2026-0258): frames with nothing in them, for which no window has to be open, to somebody who was
-/// refused and has no room for the answer, or has asked for something and takes his time.
+/// refused and has no room for the answer, or has asked for something that takes its time.
 #[actix_web::test]
 async fn frames_of_nothing_without_end_are_not_kept() {
     // In KiB. What was kept of so many frames took more than twice that.
-    let room = 32 * 1024;
-    let frames = 800_000;
+    let room = 16 * 1024;
+    let frames = 400_000;
     // SETTINGS_INITIAL_WINDOW_SIZE (RFC 9113 §6.5.2).
     let no_window = [0, 4, 0, 0, 0, 0];
     let (pair, folder) = (Pair::new(), tempfile::tempdir().unwrap());
-    let (process, address) = process(&pair, &folder).await;
+    let (process, address, authorization) = process(&pair, &folder).await;
     let burst = frame(DATA, 0, 1, &[]).repeat(8_000);
     let too_long = (10 * MOST_BYTES).to_string();
-    for (path, length) in [
-        ("/token", Some(&too_long)),
-        ("/sign-in", Some(&too_long)),
-        ("/token", None),
-        ("/jwks", None),
+    let too_long = ("content-length", too_long.as_str());
+    let service = ("authorization", authorization.as_str());
+    for (method, path, more) in [
+        ("POST", "/token", Some(too_long)),
+        ("POST", "/sign-in", Some(too_long)),
+        ("POST", "/token", None),
+        ("GET", "/readyz", None),
+        ("GET", "/jwks", None),
+        ("GET", "/revocations?wait=60", Some(service)),
     ] {
         let mut stream = with_settings(address, &pair, &no_window).await;
         let mut head = POST.to_vec();
-        head[3].1 = path;
-        head.extend(length.map(|length| ("content-length", length.as_str())));
+        (head[0].1, head[3].1) = (method, path);
+        head.extend(more);
         let begun = frame(HEADERS, END_HEADERS, 1, &fields(&head));
         stream.write_all(&begun).await.unwrap();
-        if length.is_some() {
-            // The head of an answer needs no window.
-            let kinds = until(&mut stream, &[HEADERS]).await;
-            assert!(kinds.contains(&HEADERS), "{path}: {kinds:?}");
-        }
         let (before, _) = process.memory();
         for _ in 0..frames / 8_000 {
-            if stream.write_all(&burst).await.is_err() {
-                break;
-            }
+            stream.write_all(&burst).await.unwrap();
+        }
+        // The head of an answer needs no window; when that of a later request is there, all before it has been read.
+        head = POST.to_vec();
+        (head[0].1, head[3].1) = ("GET", "/healthz");
+        let whole = frame(HEADERS, END_HEADERS | END_STREAM, 3, &fields(&head));
+        stream.write_all(&whole).await.unwrap();
+        for _ in 0..2 {
+            let kinds = until(&mut stream, &[HEADERS]).await;
+            assert!(kinds.contains(&HEADERS), "{path}: {kinds:?}");
         }
         let (after, _) = process.memory();
         assert!(after < before + room, "{path}: {before} KiB, {after}");

@@ -1,7 +1,8 @@
 //! What an upstream says of itself (Discovery 1.0 §3).
 
 use chrono::TimeDelta;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
 
 use super::AuthMethod;
 use crate::oidc::uri;
@@ -30,9 +31,9 @@ pub struct Metadata {
     pub authorization_response_iss_parameter_supported: bool,
     #[serde(default)]
     pub claims_parameter_supported: bool,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "texts")]
     pub claims_supported: Option<Vec<String>>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "texts")]
     pub acr_values_supported: Option<Vec<String>>,
     #[serde(default)]
     pub backchannel_logout_supported: bool,
@@ -42,6 +43,12 @@ pub struct Metadata {
     pub frontchannel_logout_supported: bool,
     #[serde(default)]
     pub frontchannel_logout_session_supported: bool,
+}
+
+/// A list of texts that is only told on: of anything else, nothing.
+fn texts<'de, D: Deserializer<'de>>(said: D) -> Result<Option<Vec<String>>, D::Error> {
+    let said = Value::deserialize(said)?;
+    Ok(serde_json::from_value(said).unwrap_or_default())
 }
 
 /// Where it says so (Discovery 1.0 §4).

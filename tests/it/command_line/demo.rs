@@ -10,14 +10,14 @@ use crate::support::eventually;
 use crate::support::process::{Process, free_port};
 use crate::support::visitor::Visitor;
 
-/// The file declares another issuer, a client and a person, and settings of its own; there is a database, too.
+/// The file declares another issuer, a database, a client and a person, and settings of its own.
 fn stage() -> Stage {
     let stage = Stage {
         database: DatabaseUrl::parse("sqlite://theirs.db").unwrap(),
         ..Stage::new("")
     };
     stage.declare(&format!(
-        "[session]\nabsolute = \"1h\"\n\
+        "[database]\nurl = \"sqlite://theirs.db\"\n[session]\nabsolute = \"1h\"\n\
          [[users]]\nusername = \"grace\"\npassword = \"a nanosecond of wire\"\n{}",
         client("theirs", "https://theirs.example")
     ));

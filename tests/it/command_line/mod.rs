@@ -132,7 +132,7 @@ impl Stage {
     }
 }
 
-/// As [`database`], for who waits in no runtime.
+/// As [`database`], for callers that can't wait, whether they are in a runtime or not.
 fn fresh_database(folder: &TempDir) -> DatabaseUrl {
     let make = || {
         let mut runtime = tokio::runtime::Builder::new_current_thread();

@@ -55,6 +55,35 @@ async fn the_page_goes_on_as_soon_as_the_last_application_has_confirmed() {
     stage.provider.stop().await;
 }
 
+/// An application that was gone to twice would see the same `state` twice.
+#[tokio::test]
+#[ignore = "needs Chromium: run scripts/test"]
+async fn who_goes_on_by_hand_at_the_moment_in_which_the_page_does_goes_once() {
+    let stage = Stage::open(|config| config.logout.page_wait = TimeDelta::hours(1)).await;
+    stage.atlas.answer(Reply::Status(503));
+    let browser = Browser::launch().await;
+    let page = browser.page("about:blank").await;
+    let tokens = stage.sign_in(&page, "ledger").await;
+    stage.sign_in(&page, "atlas").await;
+    page.goto(&stage.sign_out_url(&tokens)).await;
+    page.wait_for("[data-state=retrying]").await;
+    let click = "window.addEventListener('beforeunload', function () {
+        document.addEventListener('click', function (event) {
+            sessionStorage.setItem('prevented', event.defaultPrevented);
+        });
+        document.getElementById('continue').click();
+    });
+    sessionStorage.length";
+    assert_eq!(page.eval::<i64>(click).await, 0);
+    stage.atlas.answer(Reply::Status(200));
+    page.wait_for_url(|url| url.starts_with(&stage.home()))
+        .await;
+    page.goto(&stage.provider.url("/signed-out")).await;
+    let prevented = "sessionStorage.getItem('prevented')";
+    assert_eq!(page.eval::<String>(prevented).await, "true");
+    stage.provider.stop().await;
+}
+
 /// P4: neither one that hangs nor one that refuses keeps the person longer than `logout.page_wait`; P7: but as long as
 /// that they see what is not as it should be.
 #[tokio::test]

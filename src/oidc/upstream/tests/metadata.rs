@@ -61,6 +61,15 @@ fn what_a_provider_says_of_itself_is_told_in_words() {
         assert_eq!(told.len(), 1, "{name}: {told:?}");
         assert!(told[0].contains(word), "{name}: {told:?}");
     }
+    // What is only told on keeps nobody out, whatever it is.
+    let mut odd = all.clone();
+    odd["acr_values_supported"] = json!(["gold", 1]);
+    odd["claims_supported"] = "email".into();
+    let odd = said(odd);
+    assert_eq!(
+        (odd.acr_values_supported, odd.claims_supported),
+        (None, None)
+    );
     // Nobody is sent there, so it is as good as none.
     let mut unfit = all.clone();
     unfit["end_session_endpoint"] = "http://id.house.example/e".into();

@@ -26,7 +26,7 @@ async fn p3_a_token_under_a_key_that_has_retired_is_known_as_long_as_it_lives() 
         let second = refreshed(&house.party, &house.tokens, API)
             .await
             .get("access_token");
-        // The service's tokens were good for longer, before. So long ago that the key may be forgotten it is not.
+        // The service's tokens were good for longer, before. The key retires now: one that did so long ago is swept away.
         let now = house.provider.clock.as_ref().unwrap().now();
         let retired = format!(
             "UPDATE service_keys SET retire_at = {}",
