@@ -10,7 +10,8 @@ use crate::config::{Config, process_environment};
 use crate::server::{self, Seams};
 use crate::store;
 
-/// What is logged unless `RUST_LOG` says otherwise, beside what the store says of its libraries. rustls warns of each client that hangs up politely.
+/// What is logged unless `RUST_LOG` says otherwise, beside what the store says of its libraries. rustls warns of each client
+/// that hangs up politely.
 const DEFAULT_LOG: &str = "info,actix_server=warn,rustls::common_state=error";
 
 /// Serves until SIGTERM or Ctrl-C; then finishes what is under way.
