@@ -6,8 +6,7 @@ use crate::store::Database;
 
 /// Brings the database up to date, and nothing else: no key is made, nothing declared is applied.
 pub(super) async fn run(config: Config) -> anyhow::Result<()> {
-    // One for the turn, and one for the steps.
-    let database = Database::open(config.database.as_str(), 2).await?;
+    let database = Database::open(config.database.as_str(), 1).await?;
     let was_current = database.is_current().await?;
     database.migrate().await?;
     database.close().await;

@@ -3,7 +3,7 @@
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::str::FromStr as _;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use exeunt_migrations::{Migrator, MigratorTrait as _};
 use sea_orm::sqlx;
@@ -21,12 +21,29 @@ pub const LOG: &str = "sea_orm_migration=warn,sqlx::postgres::notice=warn";
 /// How long a writer waits for another process's write before it gives up.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// How long to wait before asking again for what SQLite refuses at once.
+const BUSY_PAUSE: Duration = Duration::from_millis(10);
+
 /// What SQLite's writer may keep in memory: 16 MiB, as `PRAGMA cache_size` has it.
 const WRITER_CACHE: &str = "-16384";
 
+/// What SQLite says of a lock that another process holds.
+const SQLITE_BUSY: &str = "5";
+
 /// What a database says that can't answer now: SQLite's SQLITE_BUSY; PostgreSQL's too_many_connections,
 /// admin_shutdown, crash_shutdown and cannot_connect_now, serialization_failure and deadlock_detected.
-const BUSY: [&str; 7] = ["5", "53300", "57P01", "57P02", "57P03", "40001", "40P01"];
+const BUSY: [&str; 7] = [
+    SQLITE_BUSY,
+    "53300",
+    "57P01",
+    "57P02",
+    "57P03",
+    "40001",
+    "40P01",
+];
+
+/// The advisory lock of those who migrate a PostgreSQL database.
+const MIGRATION_LOCK: &str = "SELECT pg_advisory_xact_lock(1165520212)";
 
 /// A write transaction. On SQLite it holds the write lock from its beginning.
 pub type Transaction = DatabaseTransaction;
@@ -113,7 +130,7 @@ impl Database {
     pub async fn open(url: &str, connections: u32) -> Result<Self, StoreError> {
         if url.starts_with("sqlite:") {
             make_private(url);
-            let writer = sea_orm::Database::connect(sqlite(url, 1, false)).await?;
+            let writer = connect_writer(url).await?;
             let readers = sea_orm::Database::connect(sqlite(url, connections, true)).await?;
             return Ok(Self {
                 writer,
@@ -134,35 +151,33 @@ impl Database {
         })
     }
 
-    /// Brings the schema up to date. Nodes that start at the same time take turns; on PostgreSQL that takes two connections.
+    /// Brings the schema up to date. Each step is one transaction, the note that it was done included; processes that start
+    /// at the same time take turns at them. What is up to date is only looked at.
     ///
     /// # Errors
-    /// When a step fails; on PostgreSQL nothing of it remains then.
+    /// When a step fails; nothing of it remains then, and the steps before it stay.
     pub async fn migrate(&self) -> Result<(), StoreError> {
-        if self.writer.get_database_backend() == DbBackend::Postgres {
-            // The lock lives as long as this transaction, which does nothing else.
-            let turn = self.writer.begin().await?;
-            turn.execute_raw(Statement::from_string(
-                DbBackend::Postgres,
-                "SELECT pg_advisory_xact_lock(1165520212)",
-            ))
-            .await?;
-            Migrator::up(&self.writer, None).await?;
-            turn.commit().await?;
-        } else {
-            Migrator::up(&self.writer, None).await?;
+        while !self.is_current().await? {
+            // SQLite is locked from here on. One transaction for all steps would hold up the nodes that go on meanwhile.
+            let step = self.begin().await?;
+            if step.get_database_backend() == DbBackend::Postgres {
+                let lock = Statement::from_string(DbBackend::Postgres, MIGRATION_LOCK);
+                step.execute_raw(lock).await?;
+            }
+            // Which step is next is looked up in here: another process may have done the one that was.
+            Migrator::up(&step, Some(1)).await?;
+            step.commit().await?;
         }
         Ok(())
     }
 
-    /// Whether every migration has been applied.
+    /// Whether every migration has been applied. Writes nothing, and waits for nobody who migrates.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// When the database does not answer, or is one of a newer version.
     pub async fn is_current(&self) -> Result<bool, StoreError> {
-        Ok(Migrator::get_pending_migrations(&self.writer)
-            .await?
-            .is_empty())
+        let pending = Migrator::get_pending_migrations_read_only(&self.writer).await?;
+        Ok(pending.is_empty())
     }
 
     /// Where to look things up outside a transaction.
@@ -212,6 +227,32 @@ impl Database {
         let _ = self.readers.close().await;
         let _ = self.writer.close().await;
     }
+}
+
+/// Connects SQLite's writer. Where a new file gets its write-ahead log, SQLite does not wait for the other process that
+/// is at it, whatever the busy timeout: it refuses, and the connection is to be asked for again.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "another process holds the file, under no clock of ours"
+)]
+async fn connect_writer(url: &str) -> Result<DatabaseConnection, DbErr> {
+    let begun = Instant::now();
+    loop {
+        match sea_orm::Database::connect(sqlite(url, 1, false)).await {
+            Err(error) if is_locked(&error) && begun.elapsed() < BUSY_TIMEOUT => {
+                tokio::time::sleep(BUSY_PAUSE).await;
+            }
+            connected => return connected,
+        }
+    }
+}
+
+fn is_locked(error: &DbErr) -> bool {
+    let DbErr::Conn(RuntimeErr::SqlxError(cause)) = error else {
+        return false;
+    };
+    let refusal = cause.as_database_error();
+    refusal.is_some_and(|refusal| refusal.code().as_deref() == Some(SQLITE_BUSY))
 }
 
 /// SQLite makes a file as the umask has it, readable by everybody as a rule; beside it `-wal` and `-shm` with the mode

@@ -8,6 +8,7 @@ mod causes;
 mod evidence;
 mod guest;
 mod house;
+mod migrations;
 mod restored;
 
 use std::collections::BTreeSet;
