@@ -2,11 +2,11 @@
 //! runs the workers. The command line and the tests both come through here.
 
 mod certificate;
+mod error;
 mod marker;
 mod master_key;
 
 use std::net::{SocketAddr, TcpListener};
-use std::path::Path;
 use std::sync::Arc;
 
 use actix_web::dev::ServerHandle;
@@ -20,19 +20,18 @@ use tokio_util::task::TaskTracker;
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::flows::{
-    FlowError, Provider, client_keys, declare, deliver_logouts, keys, request_objects, revocations,
-    sweep, trusted_issuers, upstream, work,
+    Provider, client_keys, declare, deliver_logouts, keys, request_objects, revocations, sweep,
+    trusted_issuers, upstream, work,
 };
 use crate::http::{self, limits};
 use crate::jose::{KeyRing, PasswordPool};
 use crate::metrics::Metrics;
-use crate::outbound::{
-    Bus, BusError, Guard, Limits, Outbound, Resolver, SetupError, SystemResolver,
-};
+use crate::outbound::{Bus, Guard, Limits, Outbound, Resolver, SystemResolver};
 use crate::random::{OsRandom, Random};
-use crate::store::{Database, StoreError};
+use crate::store::Database;
 
 use certificate::Certificate;
+pub use error::StartError;
 pub use marker::Marker;
 use master_key::master_key;
 
@@ -60,60 +59,6 @@ impl Default for Seams {
     }
 }
 
-/// Why the server does not start.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// The database.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// Keys, or what the configuration declares.
-    #[error(transparent)]
-    Flow(#[from] FlowError),
-    /// The client for connections to others.
-    #[error(transparent)]
-    Outbound(#[from] SetupError),
-    /// A file.
-    #[error("{path}: {cause}")]
-    File {
-        /// Which one.
-        path: String,
-        /// What is wrong with it.
-        cause: String,
-    },
-    /// The database is an older copy.
-    #[error(
-        "the database was put back from an older copy: {marker} knows that it lived longer than it remembers. What was \
-         ended and revoked since would be good again, so nothing is done before `exeunt restored` was run"
-    )]
-    Restored {
-        /// The file that knows.
-        marker: String,
-    },
-    /// The way to Redis.
-    #[error(transparent)]
-    Bus(#[from] BusError),
-    /// The listener.
-    #[error("nothing can listen on {address}: {cause}")]
-    Listen {
-        /// Where.
-        address: SocketAddr,
-        /// Why not.
-        cause: std::io::Error,
-    },
-    /// TLS.
-    #[error("the certificate and its key do not work: {0}")]
-    Tls(#[from] rustls::Error),
-}
-
-impl StartError {
-    fn file(path: &Path, cause: impl ToString) -> Self {
-        Self::File {
-            path: path.display().to_string(),
-            cause: cause.to_string(),
-        }
-    }
-}
-
 /// Connects to the database, brings it up to date, and makes and loads what is needed to act.
 ///
 /// # Errors
@@ -135,7 +80,6 @@ pub async fn open(config: Config, seams: Seams) -> Result<Provider, StartError> 
 /// [`StartError`].
 pub async fn open_unclaimed(config: Config, seams: Seams) -> Result<Provider, StartError> {
     let metrics = Metrics::new(seams.clock.now(), config.bus.is_some());
-    let master = Arc::new(master_key(&config.master_key_file, seams.random.as_ref())?);
     let extra_ca = match &config.outbound.extra_ca_file {
         Some(path) => Some(std::fs::read(path).map_err(|cause| StartError::file(path, cause))?),
         None => None,
@@ -150,6 +94,8 @@ pub async fn open_unclaimed(config: Config, seams: Seams) -> Result<Provider, St
     )?;
     let database = Database::open(config.database.as_str(), CONNECTIONS).await?;
     database.migrate().await?;
+    let (path, random) = (&config.master_key_file, seams.random.as_ref());
+    let master = Arc::new(master_key(path, &database, random).await?);
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     Ok(Provider {
         config,

@@ -7,7 +7,7 @@ use chrono::TimeDelta;
 
 use super::{FlowError, Provider, revocations};
 use crate::clock::Timestamp;
-use crate::jose::{Schedule, StoredKey};
+use crate::jose::{MasterKey, Schedule, SigningKey, StoredKey};
 use crate::oidc::algorithm::SigningAlgorithm;
 use crate::store::revocations::Dead;
 use crate::store::signing_keys::{self, SealedKey};
@@ -17,6 +17,9 @@ pub use by_age::{rotate_by_age, run};
 
 /// How long others may keep our JWKS: a new key signs only after that.
 pub const JWKS_MAX_AGE: TimeDelta = TimeDelta::minutes(5);
+
+/// How long after it was announced every node has loaded a key: making one takes a moment, and others look for it.
+pub const LOADED: TimeDelta = TimeDelta::minutes(1);
 
 /// What every provider signs with from its first start on.
 const FROM_THE_START: [SigningAlgorithm; 2] = [SigningAlgorithm::RS256, SigningAlgorithm::ES256];
@@ -101,8 +104,8 @@ pub struct Rotated {
     pub sign_from: Timestamp,
 }
 
-/// Makes a new key for `algorithm`. It is published now and signs after the JWKS's max-age; its
-/// predecessors retire when the last token that they signed has expired. With `at_once` (a key has
+/// Makes a new key for `algorithm`. It is published now and signs after the JWKS's max-age, and a minute in which every
+/// node hears of it; its predecessors retire when the last token that they signed has expired. With `at_once` (a key has
 /// been stolen) it signs now and its predecessors are believed no more.
 ///
 /// # Errors
@@ -116,7 +119,7 @@ pub async fn rotate(
     let schedule = if at_once {
         Schedule::at_once(now)
     } else {
-        Schedule::announced(now, JWKS_MAX_AGE)
+        Schedule::announced(now, JWKS_MAX_AGE + LOADED)
     };
     let key = generate(provider, algorithm, schedule).await?;
     let tx = provider.database.begin().await?;
@@ -262,6 +265,12 @@ pub(super) async fn generate(
         sign_from: key.schedule.sign_from,
         retire_at: key.schedule.retire_at,
     })
+}
+
+/// Whether this master key opens any of them: no other one does.
+pub fn is_any_opened_by(master: &MasterKey, sealed: Vec<SealedKey>) -> bool {
+    let mut keys = sealed.into_iter().map(stored);
+    keys.any(|key| SigningKey::open(&key, master).is_ok())
 }
 
 fn stored(key: SealedKey) -> StoredKey {

@@ -1,41 +1,75 @@
 //! The file of the master key.
 
-use std::io::Write as _;
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::io::{self, Write as _};
 use std::path::Path;
 
 use secrecy::ExposeSecret as _;
 
 use super::StartError;
+use crate::flows::keys;
 use crate::jose::MasterKey;
 use crate::random::Random;
+use crate::store::{Database, signing_keys};
 
-/// The master key of the file; made when there is none, readable by its owner alone.
-pub(super) fn master_key(path: &Path, random: &dyn Random) -> Result<MasterKey, StartError> {
+/// The master key of the file; made when there is none and the database is new, readable by its owner alone.
+///
+/// # Errors
+/// When the file is gone or that of another database, before anything is done that another key would spoil: by another
+/// one every password that is declared looks changed, and nobody is known who was deleted.
+pub(super) async fn master_key(
+    path: &Path,
+    database: &Database,
+    random: &dyn Random,
+) -> Result<MasterKey, StartError> {
+    let found = read(path)?;
+    let sealed = signing_keys::list(database.read()).await?;
+    let key = match found {
+        Some(key) => key,
+        None if sealed.is_empty() => make(path, random)?,
+        // Another process may have made both since we looked.
+        None => read(path)?.ok_or_else(|| StartError::MasterKeyGone {
+            path: path.display().to_string(),
+        })?,
+    };
+    if sealed.is_empty() || keys::is_any_opened_by(&key, sealed) {
+        Ok(key)
+    } else {
+        Err(StartError::OtherMasterKey {
+            path: path.display().to_string(),
+        })
+    }
+}
+
+fn read(path: &Path) -> Result<Option<MasterKey>, StartError> {
     match std::fs::read_to_string(path) {
-        Ok(text) => {
-            MasterKey::from_text(text.trim()).map_err(|cause| StartError::file(path, cause))
-        }
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            let key = MasterKey::generate(random);
-            let made = std::fs::OpenOptions::new()
-                .write(true)
-                .create_new(true)
-                .mode(0o600)
-                .open(path);
-            let mut file = match made {
-                Ok(file) => file,
-                // Another process made it since we looked.
-                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
-                    return master_key(path, random);
-                }
-                Err(cause) => return Err(StartError::file(path, cause)),
-            };
-            writeln!(file, "{}", key.to_text().expose_secret())
-                .and_then(|()| file.sync_all())
-                .map_err(|cause| StartError::file(path, cause))?;
-            Ok(key)
-        }
+        Ok(text) => match MasterKey::from_text(text.trim()) {
+            Ok(key) => Ok(Some(key)),
+            Err(cause) => Err(StartError::file(path, cause)),
+        },
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(cause) => Err(StartError::file(path, cause)),
+    }
+}
+
+/// A new one; that of another process, if it was faster.
+fn make(path: &Path, random: &dyn Random) -> Result<MasterKey, StartError> {
+    let key = MasterKey::generate(random);
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    // Whole or not at all: whoever finds the file reads it. Files of this kind are their owner's alone.
+    let written = tempfile::NamedTempFile::new_in(folder).and_then(|mut file| {
+        writeln!(file, "{}", key.to_text().expose_secret())?;
+        file.as_file().sync_all()?;
+        file.persist_noclobber(path)?;
+        std::fs::File::open(folder)?.sync_all()
+    });
+    match written {
+        Ok(()) => Ok(key),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            read(path)?.ok_or_else(|| StartError::file(path, error))
+        }
+        Err(error) => Err(StartError::file(path, error)),
     }
 }

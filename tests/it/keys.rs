@@ -83,7 +83,7 @@ async fn a_new_key_is_published_before_it_signs_and_the_old_one_until_no_hint_of
     assert!(known.contains(&old));
     assert_eq!(signer().await.0, old);
 
-    provider.advance(keys::JWKS_MAX_AGE - TimeDelta::seconds(2));
+    provider.advance(keys::JWKS_MAX_AGE + keys::LOADED - TimeDelta::seconds(2));
     let (kid, last_token) = signer().await;
     assert_eq!(kid, old);
     provider.advance(TimeDelta::seconds(1));
@@ -153,7 +153,7 @@ async fn an_algorithm_that_gets_a_key_is_named_in_discovery_without_a_restart() 
     let second = named(&provider, &["RS256", "ES256", "EdDSA"]).await;
     assert_ne!(second.header("etag"), first.header("etag"));
     // A key that was announced is named once it signs.
-    provider.advance(keys::JWKS_MAX_AGE);
+    provider.advance(keys::JWKS_MAX_AGE + keys::LOADED);
     let third = named(&provider, &["RS256", "PS256", "ES256", "EdDSA"]).await;
     let provider = provider.restart(|_| {}).await;
     assert_eq!(discovery(&provider).await.body, third.body);

@@ -89,6 +89,7 @@ mod lock_order;
 #[cfg(test)]
 mod logos;
 mod lost_answers;
+mod master_key;
 #[cfg(test)]
 mod pairwise;
 #[cfg(test)]

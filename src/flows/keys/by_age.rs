@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 use tokio_util::sync::CancellationToken;
 
-use super::{FlowError, JWKS_MAX_AGE, Provider, generate, longest_life, stored, succeed};
+use super::{FlowError, JWKS_MAX_AGE, LOADED, Provider, generate, longest_life, stored, succeed};
 use crate::clock::Timestamp;
 use crate::jose::Schedule;
 use crate::oidc::algorithm::SigningAlgorithm;
@@ -16,8 +16,6 @@ use crate::store::signing_keys::{self, SealedKey};
 const LOOK: TimeDelta = TimeDelta::minutes(1);
 /// How long before it signs a key is published: also others that keep the JWKS for longer than we say then know it.
 const AHEAD: TimeDelta = TimeDelta::hours(1);
-/// What the JWKS's max-age is allowed to be late by, where there is no time for more: all nodes have loaded the key.
-const LOADED: TimeDelta = TimeDelta::minutes(1);
 
 /// Works until `stop` is cancelled.
 pub async fn run(provider: Arc<Provider>, stop: CancellationToken) {
