@@ -51,7 +51,7 @@ pub async fn add_client(
 }
 
 /// Whether the application takes part in a session, or is still to be told of one.
-async fn is_still_leaving(tx: &Transaction, client_id: &str) -> Result<bool, FlowError> {
+pub(super) async fn is_still_leaving(tx: &Transaction, client_id: &str) -> Result<bool, FlowError> {
     let scope = OrderScope::Client(client_id.to_owned());
     if participants::count_open(tx, &scope).await? > 0 {
         return Ok(true);

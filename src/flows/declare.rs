@@ -6,6 +6,7 @@ use std::collections::HashSet;
 use secrecy::ExposeSecret as _;
 use uuid::Uuid;
 
+use super::applications::is_still_leaving;
 use super::{
     FlowError, Provider, client_secrets, end_session, sector, service_keys, services, upstream,
 };
@@ -58,7 +59,13 @@ pub async fn apply(provider: &Provider) -> Result<(), FlowError> {
     service_keys::warn_of_missing(provider).await?;
     let deleted = still_deleted(provider).await?;
     for declared in &provider.config.users {
-        apply_user(provider, declared, &deleted, now).await?;
+        match apply_user(provider, declared, &deleted, now).await {
+            // Another node that starts made them in this moment.
+            Err(FlowError::Store(error)) if error.is_duplicate() => {
+                apply_user(provider, declared, &deleted, now).await?;
+            }
+            applied => applied?,
+        }
     }
     let other_than_ours =
         passwords::declared_hashes(provider.database.read(), PasswordHash::OURS).await?;
@@ -125,6 +132,13 @@ async fn apply_client(
     now: Timestamp,
 ) -> Result<(), FlowError> {
     let before = clients::find(tx, &declared.client_id).await?;
+    if before
+        .as_ref()
+        .is_some_and(|before| before.deleted_at.is_some())
+        && is_still_leaving(tx, &declared.client_id).await?
+    {
+        return Err(FlowError::StillLeaving(declared.client_id.clone()));
+    }
     let client = Client {
         client_id: declared.client_id.clone(),
         secret: match &declared.secret {
@@ -145,6 +159,13 @@ async fn apply_client(
         before.client == client && before.declared && before.disabled_at.is_none()
     });
     if !same {
+        if before
+            .as_ref()
+            .is_some_and(|before| !before.declared && before.deleted_at.is_none())
+        {
+            let (client_id, place) = (&declared.client_id, &declared.place);
+            tracing::warn!(client_id, %place, "the file takes over an application that was made otherwise");
+        }
         let known = KnownClient {
             client,
             declared: true,
@@ -259,6 +280,10 @@ async fn apply_user(
     let tx = provider.database.begin().await?;
     // Read again, and held: they may have been shut out while the password was hashed.
     let held = users::lock(&tx, user.id).await?;
+    if before.is_some() && held.is_none() {
+        tracing::info!(place = %declared.place, "the file declares somebody who was deleted in this moment, and stays so");
+        return Ok(());
+    }
     // Whoever chose that name at an upstream would become the one whom the file means.
     if held.as_ref().is_some_and(|held| !held.declared)
         && !identities::of_user(&tx, user.id).await?.is_empty()

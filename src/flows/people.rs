@@ -195,11 +195,13 @@ pub async fn delete_user(
     let username = canonical_name(username);
     let mut declared = provider.config.users.iter();
     let is_declared = declared.any(|known| canonical_name(&known.username) == username);
-    let declared_name = is_declared.then(|| hashed_name(provider, &username));
     let tx = provider.database.begin().await?;
     let Some(user) = users::lock_by_username(&tx, &username).await? else {
         return Ok(Err(NotDone::Unknown));
     };
+    // A command may have been given another file than the server, or none.
+    let is_declared = is_declared || user.declared;
+    let declared_name = is_declared.then(|| hashed_name(provider, &username));
     let now = provider.clock.now();
     users::bury(&tx, user.id, declared_name, now).await?;
     passwords::remove(&tx, user.id).await?;

@@ -92,7 +92,9 @@ pub async fn find(db: &impl ConnectionTrait, id: Uuid) -> Result<Option<User>, S
 /// # Errors
 /// When the database fails.
 pub async fn lock(db: &impl ConnectionTrait, id: Uuid) -> Result<Option<User>, StoreError> {
-    let found = Entity::find_by_id(id).lock(LockType::NoKeyUpdate);
+    let found = Entity::find_by_id(id)
+        .filter(Column::DeletedAt.is_null())
+        .lock(LockType::NoKeyUpdate);
     rows::one(db, found).await
 }
 

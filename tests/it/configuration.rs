@@ -1,13 +1,23 @@
 //! What the configuration file declares: applied at every start, and never against what was done since.
 
-use exeunt::config::{Config, Credential};
+use std::net::TcpListener;
+
+use exeunt::config::{Config, Credential, DeclaredClient, Place};
 use exeunt::flows::people;
+use exeunt::oidc::client::{Client, ClientAuthMethod, ClientMetadata};
+use exeunt::oidc::logout::DeliveryState;
+use exeunt::server::{self, Seams};
+use exeunt::store::{deliveries, users};
+use futures_util::future::join_all;
 use secrecy::SecretString;
 use serde_json::Value;
 
+use crate::support::eventually;
+
 use crate::support::ledger::{add_grace, ledger, open, sign_in_as};
+use crate::support::parts::session_with;
 use crate::support::provider::{PASSWORD, Provider, metadata, provider};
-use crate::support::relying_party::{Ear, RelyingParty, Tokens};
+use crate::support::relying_party::{Ear, RelyingParty, Reply, Tokens};
 use crate::support::visitor::Visitor;
 
 const ANOTHER: &str = "the difference engine";
@@ -119,6 +129,103 @@ async fn p3_who_was_deleted_stays_so_until_the_file_has_let_them_go() {
     assert!(after.is_some());
     assert_ne!(after, before, "somebody new");
     assert!(gets_in(&provider, "ada", PASSWORD).await);
+    provider.stop().await;
+}
+
+/// P3: the command that deleted them was given no file, or another one than the server.
+#[actix_web::test]
+async fn p3_a_declared_person_who_was_deleted_without_the_file_stays_so() {
+    let provider = ledger().await.configure(add_grace).start().await;
+    let mut config = provider.config.clone();
+    config.users.clear();
+    let command = server::open(config, Seams::default()).await.unwrap();
+    let deleted = people::delete_user(&command, "grace").await;
+    deleted.unwrap().unwrap();
+    command.database.close().await;
+    let provider = provider.restart(|_| {}).await;
+    assert_eq!(sub_of_grace(&provider).await, None);
+    provider.stop().await;
+}
+
+/// Nodes that start together on a new database make each person once.
+#[actix_web::test]
+async fn nodes_that_start_together_declare_nobody_twice() {
+    let mut shared = None;
+    let wish = ledger()
+        .await
+        .configure(add_grace)
+        .configure(|config| shared = Some(config.clone()));
+    let start = async || {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut config = shared.clone().unwrap();
+        config.listen = listener.local_addr().unwrap();
+        server::start_on(listener, config, Seams::default()).await
+    };
+    let nodes = join_all((0..3).map(|_| start())).await;
+    let (provider, _folder) = wish.open().await;
+    let known = users::list(provider.database.read()).await.unwrap();
+    let names: Vec<&str> = known.iter().map(|user| user.username.as_str()).collect();
+    assert_eq!(names, ["ada", "grace"]);
+    for node in nodes {
+        node.unwrap().stop().await;
+    }
+}
+
+/// P2 and P7: notices of an application that was removed never go to another one of its name.
+#[actix_web::test]
+async fn p2_a_declared_client_does_not_inherit_the_notices_of_one_that_was_removed() {
+    let (old, new) = (Ear::open().await, Ear::open().await);
+    let provider = ledger().await.start().await;
+    let mut metadata = metadata(&old.base);
+    metadata.backchannel_logout_uri = Some(old.backchannel_logout_uri());
+    let wiki = Client {
+        client_id: "wiki".to_owned(),
+        secret: None,
+        metadata: ClientMetadata {
+            token_endpoint_auth_method: ClientAuthMethod::None,
+            ..metadata
+        },
+    };
+    let declared = DeclaredClient {
+        client_id: "wiki".to_owned(),
+        secret: None,
+        metadata: ClientMetadata {
+            backchannel_logout_uri: Some(new.backchannel_logout_uri()),
+            ..wiki.metadata.clone()
+        },
+        place: Place::Program,
+    };
+    let added = people::add_client(provider.flows(), wiki).await;
+    added.unwrap().unwrap();
+    old.answer(Reply::Status(500));
+    let session_id = session_with(provider.flows(), &["wiki"]).await;
+    let removed = people::remove_client(provider.flows(), "wiki").await;
+    removed.unwrap().unwrap();
+    old.wait_for(1).await;
+
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut config = provider.config.clone();
+    config.listen = listener.local_addr().unwrap();
+    config.clients.push(declared.clone());
+    let refusal = server::start_on(listener, config, Seams::default()).await;
+    let refusal = refusal.err().expect("it does not start").to_string();
+    assert!(refusal.contains("client wiki"), "{refusal}");
+    assert!(
+        refusal.contains("exeunt delivery list --client wiki --open"),
+        "{refusal}"
+    );
+
+    old.answer(Reply::Status(200));
+    let told = eventually(async || {
+        let known = deliveries::of_session(provider.flows().database.read(), session_id);
+        let known = known.await.unwrap();
+        (known[0].state == DeliveryState::Confirmed).then_some(())
+    });
+    told.await.expect("the old one is told");
+    let provider = provider
+        .restart(|config| config.clients.push(declared))
+        .await;
+    assert!(new.notices().is_empty());
     provider.stop().await;
 }
 
