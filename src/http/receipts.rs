@@ -103,7 +103,7 @@ impl Receipt {
             framed: Framed {
                 id: delivery.id.to_string(),
                 url: frontchannel::frame_url(logout_uri, &provider.config.issuer, &sid),
-                origin: uri::origin(logout_uri)?,
+                origin: uri::framed_origin(logout_uri)?,
                 sid,
             },
         })

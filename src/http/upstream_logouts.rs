@@ -127,7 +127,7 @@ pub(super) async fn frontchannel(visitor: Visitor, request: HttpRequest) -> Http
             frames,
         };
         let mut response = html(StatusCode::OK, &page);
-        let ancestor = uri::origin(&upstream.issuer).unwrap_or_else(|| "'none'".to_owned());
+        let ancestor = uri::framed_origin(&upstream.issuer).unwrap_or_else(|| "'none'".to_owned());
         let_be_framed_by(&ancestor, &origins, &mut response)
             .map_err(|_invalid| PageError::NotFound)?;
         Ok(response)

@@ -285,6 +285,11 @@ fn frontchannel_logout_uri(metadata: &ClientMetadata) -> Vec<Problem> {
     if let Err(problem) = return_uri(text, ApplicationType::Web) {
         return vec![Problem::new(field, problem)];
     }
+    if uri::framed_origin(text).is_none() {
+        let message =
+            "browsers frame no page at an IPv6 address: give it a name, or an IPv4 address";
+        return vec![Problem::new(field, message)];
+    }
     let origin = uri::origin(text);
     let same = |known: &String| uri::origin(known) == origin;
     if metadata.redirect_uris.iter().any(same) {

@@ -28,6 +28,12 @@ pub fn absolute(text: &str) -> Result<Url, String> {
     if !url.username().is_empty() || url.password().is_some() {
         return Err("must not have a user name or password".to_owned());
     }
+    // Browsers take others too, `;` and `*` among them, which mean something else wherever a host stands in a header.
+    if let (true, Some(Host::Domain(host))) = (url.is_special(), url.host())
+        && !is_hostname(host)
+    {
+        return Err("its host may have letters, digits, `-`, `_` and `.` alone".to_owned());
+    }
     // `https:host`, `HTTPS://HOST` and `http://2130706433` are read as something else than they say.
     let start = &url[..Position::AfterHost];
     if !text.starts_with(start) {
@@ -51,6 +57,21 @@ pub fn is_loopback(uri: &Url) -> bool {
 pub fn origin(uri: &str) -> Option<String> {
     let origin = Url::parse(uri).ok()?.origin();
     origin.is_tuple().then(|| origin.ascii_serialization())
+}
+
+/// The origin as a Content Security Policy names it (CSP 3 §2.3.1); none where it can't: an IPv6 address, and a host
+/// whose characters would be read as something else there.
+pub fn framed_origin(uri: &str) -> Option<String> {
+    match Url::parse(uri).ok()?.host()? {
+        Host::Ipv6(_) => None,
+        Host::Domain(host) if !is_hostname(host) => None,
+        Host::Domain(_) | Host::Ipv4(_) => origin(uri),
+    }
+}
+
+fn is_hostname(host: &str) -> bool {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    host.chars().all(allowed)
 }
 
 /// `uri` with `parameters` after the query that it has, of which not a byte changes.
@@ -162,6 +183,29 @@ mod tests {
         ] {
             assert!(!is_loopback(&Url::parse(uri).unwrap()), "{uri}");
         }
+    }
+
+    /// Attack 60: a host that would write into the policy of the page that frames it.
+    #[test]
+    fn a_host_has_no_characters_that_mean_something_in_a_header() {
+        for uri in [
+            "https://a;sandbox/out",
+            "https://a.example,x/out",
+            "https://*/out",
+            "https://*.a.example/out",
+            "https://a'b/out",
+            "https://a!b/out",
+        ] {
+            assert!(absolute(uri).is_err(), "{uri}");
+            assert_eq!(framed_origin(uri), None, "{uri}");
+        }
+        for uri in ["https://a-b_c.example:8443/out;x,y", "http://127.0.0.1/out"] {
+            assert!(absolute(uri).is_ok(), "{uri}");
+            assert_eq!(framed_origin(uri), origin(uri), "{uri}");
+        }
+        assert!(absolute("https://[::1]/out").is_ok());
+        assert_eq!(framed_origin("https://[::1]/out"), None);
+        assert!(absolute("com.example.app://a;b/out").is_ok());
     }
 
     #[test]

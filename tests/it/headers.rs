@@ -1,6 +1,7 @@
 //! What every page says to the browser, errors included.
 
 use chrono::TimeDelta;
+use reqwest::header::{COOKIE, HeaderValue, LOCATION};
 
 use crate::support::ledger::{HOME, ledger_with, open, sign_in};
 use crate::support::provider::PASSWORD;
@@ -126,6 +127,23 @@ async fn under_https_cookies_belong_to_the_host_alone_and_browsers_are_told_to_s
     let answer = ada.send(&url, request).await;
     assert!(answer.parameter("code").is_some(), "{answer:?}");
     check_cookie(&answer, "__Host-exeunt-session", Some(TimeDelta::days(30)));
+
+    // What another host of the domain may set is not taken for ours, and hides nothing of ours.
+    let session = ada.cookie("__Host-exeunt-session").unwrap();
+    let theirs = "a".repeat(43);
+    let silent = format!("{behind_the_proxy}/authorize?{query}&prompt=none");
+    for beside in [
+        format!("%5F_Host-exeunt-session={theirs}").into_bytes(),
+        format!("\u{2003}__Host-exeunt-session={theirs}").into_bytes(),
+        b"city=M\xfcnchen".to_vec(),
+    ] {
+        let ours = format!("; __Host-exeunt-session={session}");
+        let cookies = HeaderValue::from_bytes(&[&beside, ours.as_bytes()].concat()).unwrap();
+        let request = ada.client().get(&silent).header(COOKIE, cookies);
+        let answer = request.send().await.unwrap();
+        let location = answer.headers()[LOCATION].to_str().unwrap();
+        assert!(location.contains("code="), "{location}");
+    }
     provider.stop().await;
 }
 

@@ -415,6 +415,12 @@ fn a_frame_has_the_origin_of_a_redirect_uri() {
     ] {
         assert_eq!(with(uri), ["frontchannel_logout_uri"], "{uri}");
     }
+    // Attack 60: no policy can name it, so no browser frames it.
+    let by_address = problems(|metadata| {
+        metadata.redirect_uris = vec!["http://[::1]/callback".to_owned()];
+        metadata.frontchannel_logout_uri = Some("http://[::1]/out".to_owned());
+    });
+    assert_eq!(by_address, ["frontchannel_logout_uri"]);
 }
 
 fn notified_at(uri: &str, networks: &[&str], method: ClientAuthMethod) -> bool {
