@@ -94,7 +94,7 @@ async fn forget(provider: &Provider, stop: &CancellationToken) -> Result<(), Flo
     upstream_requests::purge(&work.tx, now).await?;
     upstream_logouts::purge(&work.tx, now - told::REMEMBER).await?;
     upstream_invitations::purge(&work.tx, now - invitations::REMEMBERED).await?;
-    client_assertions::purge(&work.tx, now).await?;
+    client_assertions::purge(&work.tx, now - revocations::SLACK).await?;
     exchanged_tokens::purge(&work.tx, now - revocations::SLACK).await?;
     throttles::purge(&work.tx, now).await?;
     status_entries::purge(&work.tx, now).await?;

@@ -249,7 +249,8 @@ pub async fn by_client(
     Ok(clients)
 }
 
-/// Makes undelivered notices due again, however final their state was; answers how many there were.
+/// Makes undelivered notices due again, however final their state was; answers how many there were. A try that is under
+/// way loses its lease: its answer is on record, and puts nothing off.
 ///
 /// # Errors
 /// When the database fails.
@@ -266,6 +267,8 @@ pub async fn retry(
             .col_expr(Column::DueAt, Expr::value(millis(now)))
             .col_expr(Column::GiveUpAt, Expr::value(millis(give_up_at)))
             .col_expr(Column::FinishedAt, Expr::value(None::<i64>))
+            .col_expr(Column::Lease, Expr::value(None::<Uuid>))
+            .col_expr(Column::LeaseUntil, Expr::value(None::<i64>))
             .filter(in_order::<Entity>(
                 Column::Id,
                 Condition::all()

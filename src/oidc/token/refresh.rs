@@ -57,9 +57,10 @@ impl IssuedRefreshToken {
         if self.revoked_at.is_some() {
             return refuse("the refresh token was revoked");
         }
+        // Either way: a clock that was put back makes nobody's grace longer.
         if self
             .rotated_at
-            .is_some_and(|rotated_at| now >= rotated_at + grace)
+            .is_some_and(|rotated_at| (now - rotated_at).abs() >= grace)
         {
             return Rotation::RevokeFamily;
         }
@@ -153,6 +154,16 @@ mod tests {
             let rotation = rotated_at_noon().present("ledger", None, GRACE, noon() + later);
             assert_eq!(rotation, Rotation::RevokeFamily, "{later}");
         }
+    }
+
+    /// Attack 40: a clock that is put back between the rotation and the replay. That of another node may be a little behind.
+    #[test]
+    fn a_clock_that_was_put_back_makes_the_grace_no_longer() {
+        let at = |moment| rotated_at_noon().present("ledger", None, GRACE, moment);
+        let repeat = Rotation::RepeatSuccessor { scope: granted() };
+        assert_eq!(at(noon() - TimeDelta::seconds(9)), repeat);
+        assert_eq!(at(noon() - GRACE), Rotation::RevokeFamily);
+        assert_eq!(at(noon() - TimeDelta::hours(1)), Rotation::RevokeFamily);
     }
 
     #[test]

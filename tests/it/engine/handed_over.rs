@@ -6,7 +6,7 @@ use std::pin::pin;
 use std::task::Poll;
 
 use chrono::TimeDelta;
-use exeunt::flows::end_session;
+use exeunt::flows::{deliver_logouts, end_session};
 use exeunt::oidc::client::ClientMetadata;
 use exeunt::oidc::logout::{Cause, DeliveryState};
 use exeunt::store::{deliveries, delivery_attempts, sessions};
@@ -29,6 +29,40 @@ async fn woken_at_most<F: Future>(times: usize, future: F) -> Option<F::Output> 
         future.as_mut().poll(context).map(Some)
     })
     .await
+}
+
+/// P2: who asks for another try is not put off by one that is under way, whatever comes of it.
+#[actix_web::test]
+async fn p2_a_retry_does_not_wait_for_an_attempt_that_hangs_and_is_not_undone_by_it() {
+    let scene = Scene::with(&["ledger"], quickly_signed, |wish| wish.manual_clock()).await;
+    let (flows, ear) = (scene.provider.flows(), &scene.applications[0].ear);
+    ear.answer_next(&[Reply::Held]);
+    let session_id = session_with(flows, &["ledger"]).await;
+    let ending = end_session::end_session(flows, session_id, Cause::Administrator);
+    ending.await.unwrap();
+    ear.wait_for(1).await;
+    let known = deliveries::of_session(flows.database.read(), session_id).await;
+    let due = deliver_logouts::retry(flows, &[known.unwrap()[0].id]).await;
+    assert_eq!(due.unwrap(), 1);
+    ear.answer_next(&[Reply::Status(500)]);
+    ear.wait_for(2).await;
+    let retrying = eventually(async || {
+        let row = rows(&scene.provider, DeliveryState::Retrying).await.pop()?;
+        (row.attempts > 0).then_some(row)
+    });
+    let retrying = retrying.await.expect("the second answer counts");
+    // The first one comes late, and is on record alone.
+    ear.release();
+    let recorded = eventually(async || {
+        let tries = delivery_attempts::list(flows.database.read(), retrying.id).await;
+        (tries.unwrap().len() == 2).then_some(())
+    });
+    recorded.await.expect("both answers are on record");
+    let known = deliveries::of_session(flows.database.read(), session_id).await;
+    let after = &known.unwrap()[0];
+    assert_eq!(after.state, DeliveryState::Retrying);
+    assert_eq!(after.due_at, retrying.due_at);
+    scene.provider.stop().await;
 }
 
 /// P2: the clock stands still, so that no lease ever ends: what is not handed over would never be sent.
