@@ -22,7 +22,7 @@ pub(super) async fn post(
 ) -> HttpResponse {
     answer(&provider, &request, &body)
         .await
-        .unwrap_or_else(|refusal| refusal.response(&request))
+        .unwrap_or_else(|refusal| refusal.response())
 }
 
 async fn answer(

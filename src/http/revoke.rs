@@ -24,7 +24,7 @@ pub(super) async fn post(
         Ok(()) => HttpResponse::Ok()
             .insert_header((CACHE_CONTROL, "no-store"))
             .finish(),
-        Err(Refusal::Refused(refusal)) => refused(&request, &refusal),
+        Err(Refusal::Refused(refusal)) => refused(&refusal),
         Err(Refusal::Failed(error)) => failure(&error),
     }
 }

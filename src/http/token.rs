@@ -25,9 +25,9 @@ pub(super) enum Refusal {
 
 impl Refusal {
     /// The answer to the request.
-    pub(super) fn response(&self, request: &HttpRequest) -> HttpResponse {
+    pub(super) fn response(&self) -> HttpResponse {
         match self {
-            Self::Refused(error) => refused(request, error),
+            Self::Refused(error) => refused(error),
             Self::Failed(error) => failure(error),
         }
     }
@@ -53,7 +53,7 @@ pub(super) async fn post(
 ) -> HttpResponse {
     match answer(&provider, &request, &body).await {
         Ok(tokens) => HttpResponse::Ok().json(tokens),
-        Err(refusal) => refusal.response(&request),
+        Err(refusal) => refusal.response(),
     }
 }
 
@@ -126,22 +126,24 @@ pub(super) fn form(request: &HttpRequest, body: &[u8]) -> Result<Params, OAuthEr
     if !request.query_string().is_empty() {
         return Err(OAuthError::invalid_request("parameters belong in the body"));
     }
-    let media_type = request
-        .headers()
-        .get(CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok());
-    let is_form = media_type.is_some_and(|media_type| {
-        let essence = media_type.split(';').next().unwrap_or_default();
-        essence
-            .trim()
-            .eq_ignore_ascii_case("application/x-www-form-urlencoded")
-    });
-    if !is_form {
+    if !is_form(request) {
         return Err(OAuthError::invalid_request(
             "the body must be application/x-www-form-urlencoded",
         ));
     }
     Params::parse(body)
+}
+
+/// Whether the body is one.
+pub(super) fn is_form(request: &HttpRequest) -> bool {
+    let media_type = request.headers().get(CONTENT_TYPE);
+    let media_type = media_type.and_then(|value| value.to_str().ok());
+    media_type.is_some_and(|media_type| {
+        let essence = media_type.split(';').next().unwrap_or_default();
+        essence
+            .trim()
+            .eq_ignore_ascii_case("application/x-www-form-urlencoded")
+    })
 }
 
 /// What the request presents to prove who asks.
@@ -158,13 +160,16 @@ pub(super) fn credentials(
 /// The Authorization header, if there is one.
 ///
 /// # Errors
-/// `invalid_client` when it is no text.
+/// `invalid_client` when it is no text, `invalid_request` when there are several, of which another reader might take
+/// another one.
 pub(super) fn authorization(request: &HttpRequest) -> Result<Option<&str>, OAuthError> {
-    match request
-        .headers()
-        .get(AUTHORIZATION)
-        .map(HeaderValue::to_str)
-    {
+    let mut all = request.headers().get_all(AUTHORIZATION);
+    let header = all.next().map(HeaderValue::to_str);
+    if all.next().is_some() {
+        let twice = "the Authorization header is sent more than once";
+        return Err(OAuthError::invalid_request(twice));
+    }
+    match header {
         None => Ok(None),
         Some(Ok(header)) => Ok(Some(header)),
         Some(Err(_)) => Err(OAuthError::invalid_client(
@@ -173,9 +178,9 @@ pub(super) fn authorization(request: &HttpRequest) -> Result<Option<&str>, OAuth
     }
 }
 
-/// RFC 6749 §5.2: 401 with a challenge where the client failed to prove who it is, 503 where somebody else keeps us from
+/// RFC 6749 §5.2: 401 with a challenge (RFC 9110 §15.5.2) where the client failed to prove who it is, 503 where somebody else keeps us from
 /// saying, else 400.
-pub(super) fn refused(request: &HttpRequest, refused: &OAuthError) -> HttpResponse {
+pub(super) fn refused(refused: &OAuthError) -> HttpResponse {
     if refused.error == ErrorCode::TemporarilyUnavailable {
         return unavailable(refused);
     }
@@ -183,9 +188,7 @@ pub(super) fn refused(request: &HttpRequest, refused: &OAuthError) -> HttpRespon
         return refusal(StatusCode::BAD_REQUEST, refused);
     }
     let mut response = refusal(StatusCode::UNAUTHORIZED, refused);
-    if request.headers().contains_key(AUTHORIZATION) {
-        let challenge = HeaderValue::from_static("Basic realm=\"token\"");
-        response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
-    }
+    let challenge = HeaderValue::from_static("Basic realm=\"token\"");
+    response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
     response
 }

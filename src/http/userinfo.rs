@@ -6,6 +6,7 @@ use actix_web::web::{self, Bytes};
 use actix_web::{HttpRequest, HttpResponse};
 
 use super::error;
+use super::token::is_form;
 use crate::flows::Provider;
 use crate::flows::access::{self, Presented, Told};
 use crate::oidc::claims;
@@ -29,7 +30,9 @@ pub(super) async fn post(
     request: HttpRequest,
     body: Bytes,
 ) -> HttpResponse {
-    let in_form = match Params::parse(&body) {
+    // Another body has no token (RFC 6750 §2.2).
+    let form = if is_form(&request) { &body[..] } else { &[] };
+    let in_form = match Params::parse(form) {
         Ok(form) => form.get("access_token").map(str::to_owned),
         Err(refusal) => return challenge(Some(&refusal)),
     };
@@ -42,9 +45,14 @@ pub(super) async fn post(
     }
 }
 
-/// RFC 6750 §2.1. Never from the query, where it would end up in logs (§2.3).
+/// RFC 6750 §2.1; none of several, of which another reader might take another one. Never from the query, where it would
+/// end up in logs (§2.3).
 pub(super) fn bearer(request: &HttpRequest) -> Option<String> {
-    let header = request.headers().get(AUTHORIZATION)?.to_str().ok()?;
+    let mut all = request.headers().get_all(AUTHORIZATION);
+    let header = all.next()?.to_str().ok()?;
+    if all.next().is_some() {
+        return None;
+    }
     let (scheme, token) = header.split_once(' ')?;
     scheme
         .eq_ignore_ascii_case("bearer")

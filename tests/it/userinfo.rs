@@ -102,9 +102,22 @@ async fn the_token_comes_in_the_header_or_the_form_and_in_one_of_them_only() {
     }
     let twice = client.post(&url).bearer_auth(&token).form(&form);
     assert_refused(&visitor.send(&url, twice).await, 400, "invalid_request");
+    // A body that is no form has no token, and takes none away (RFC 6750 §2.2).
+    let other = |body: String| {
+        let request = client.post(&url).header("content-type", "text/plain");
+        request.body(body)
+    };
+    let beside = other("a=1&a=1".to_owned()).bearer_auth(&token);
+    assert_eq!(visitor.send(&url, beside).await.status, 200);
+    let alone = visitor
+        .send(&url, other(format!("access_token={token}")))
+        .await;
+    // Attack 6: two headers, of which a proxy may read the other.
+    let headers = client.get(&url).bearer_auth(&token).bearer_auth("another");
+    let two_headers = visitor.send(&url, headers).await;
     let in_query = visitor.get(&format!("{url}?access_token={token}")).await;
     let without = visitor.get(&url).await;
-    for answer in [in_query, without] {
+    for answer in [in_query, without, alone, two_headers] {
         assert_eq!(answer.status, 401);
         assert_eq!(answer.header("www-authenticate"), "Bearer");
     }

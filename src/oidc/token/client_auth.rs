@@ -219,9 +219,10 @@ struct AssertionClaims {
     iss: String,
     sub: String,
     aud: String,
-    exp: i64,
-    iat: Option<i64>,
-    nbf: Option<i64>,
+    // Numbers of seconds, and of parts of them where the client wants (RFC 7519 §2).
+    exp: f64,
+    iat: Option<f64>,
+    nbf: Option<f64>,
     jti: String,
 }
 
@@ -251,7 +252,7 @@ pub fn check_assertion(
     if !for_us {
         return refuse("aud of the assertion must be the issuer");
     }
-    let Some(expires_at) = DateTime::from_timestamp(claims.exp, 0) else {
+    let Some(expires_at) = DateTime::from_timestamp(claims.exp.ceil() as i64, 0) else {
         return refuse("exp of the assertion is no time");
     };
     if now >= expires_at {
@@ -260,7 +261,7 @@ pub fn check_assertion(
     if expires_at - now > LONGEST_ASSERTION {
         return refuse("exp of the assertion is more than ten minutes ahead");
     }
-    let latest = (now + CLOCK_SKEW).timestamp();
+    let latest = (now + CLOCK_SKEW).timestamp() as f64;
     if claims.iat.is_some_and(|iat| iat > latest) || claims.nbf.is_some_and(|nbf| nbf > latest) {
         return refuse("the assertion is from the future");
     }
