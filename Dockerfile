@@ -20,6 +20,8 @@ VOLUME /data
 # Inside a container, loopback is nobody's.
 ENV EXEUNT__LISTEN=0.0.0.0:8080
 EXPOSE 8080
+# A configuration file is best named by -e EXEUNT_CONFIG=/etc/exeunt/exeunt.toml: the server and this check both read that.
+# Of a --config on the server's command line the check knows nothing.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=20s CMD ["exeunt", "healthcheck"]
 ENTRYPOINT ["exeunt"]
 CMD ["serve"]

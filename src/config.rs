@@ -379,6 +379,13 @@ impl Default for Registration {
     }
 }
 
+/// The configuration file that `EXEUNT_CONFIG` names, for those to whom none was named otherwise; empty is not set.
+pub fn named_by_environment() -> Option<PathBuf> {
+    std::env::var_os("EXEUNT_CONFIG")
+        .filter(|name| !name.is_empty())
+        .map(PathBuf::from)
+}
+
 /// The environment of this process, for [`Config::load`]. Bytes that are no Unicode become U+FFFD.
 pub fn process_environment() -> impl Iterator<Item = (String, String)> {
     std::env::vars_os().map(|(name, value)| {

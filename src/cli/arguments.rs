@@ -1,18 +1,19 @@
 //! What may stand on the command line. Others script against it: names stay.
 
 mod clients;
+mod demo;
 mod notices;
 mod people;
 mod services;
 mod upstreams;
 
-use std::net::IpAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use uuid::Uuid;
 
 pub use clients::ClientInvite;
+pub use demo::DemoArguments;
 pub use notices::{
     DeliveryAbandon, DeliveryCommand, DeliveryList, DeliveryRetry, SessionCommand, SessionEnd,
 };
@@ -31,11 +32,12 @@ use crate::oidc::algorithm::SigningAlgorithm;
                   exeunt demo\n  \
                   exeunt config check --config exeunt.toml\n  \
                   exeunt serve --config exeunt.toml\n\n\
-                  Without --config everything has a default: http://localhost:8080, ./exeunt.db, ./exeunt.key.\n\
+                  EXEUNT_CONFIG names the configuration file where --config does not (but for the demo). Without a file\n\
+                  everything has a default: http://localhost:8080, ./exeunt.db, ./exeunt.key.\n\
                   Single values also come from the environment: EXEUNT__DATABASE__URL is [database] url."
 )]
 pub struct Arguments {
-    /// The configuration file; without one the defaults hold
+    /// The configuration file; left out: the one that EXEUNT_CONFIG names, or the defaults
     #[arg(long, global = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// What to do.
@@ -103,7 +105,8 @@ pub enum Command {
     Demo(DemoArguments),
     /// Ask a running server whether it is ready; exits 0 if it is
     ///
-    /// Asks /readyz at the listener of the configuration: for containers, which have no other program to ask with.
+    /// Asks /readyz at the listener of the configuration, over TLS if it speaks that: for containers, which have no other
+    /// program to ask with.
     Healthcheck,
 }
 
@@ -244,48 +247,6 @@ pub enum KeysCommand {
         #[arg(allow_hyphen_values = true)]
         kid: String,
     },
-}
-
-/// `exeunt demo`
-#[derive(Debug, Args)]
-#[command(
-    after_help = "Examples:\n  exeunt demo\n  exeunt demo --rehearse\n  exeunt demo --config exeunt.toml\n  \
-                        exeunt demo --issuer http://exeunt.localhost:8080 --bind 0.0.0.0"
-)]
-pub struct DemoArguments {
-    /// Perform the whole journey without a person; exits 0 only if all goes as it should
-    ///
-    /// Every application must be told of each sign-out, there and at the other house, and the service must refuse the
-    /// tokens that it took before.
-    #[arg(long)]
-    pub rehearse: bool,
-    /// The provider's port
-    #[arg(long, value_name = "PORT", default_value_t = 8080)]
-    pub port: u16,
-    /// The port of Ledger, which hears back-channel logout
-    #[arg(long, value_name = "PORT", default_value_t = 8081)]
-    pub ledger_port: u16,
-    /// The port of Atlas, which hears back-channel logout and can pretend to be down
-    #[arg(long, value_name = "PORT", default_value_t = 8082)]
-    pub atlas_port: u16,
-    /// The port of Gallery, which hears front-channel logout alone
-    #[arg(long, value_name = "PORT", default_value_t = 8083)]
-    pub gallery_port: u16,
-    /// The port of Almanac, the service that the applications call
-    #[arg(long, value_name = "PORT", default_value_t = 8084)]
-    pub almanac_port: u16,
-    /// The port of the other house, a second provider through which people sign in at the first
-    #[arg(long, value_name = "PORT", default_value_t = 8085)]
-    pub house_port: u16,
-    /// Run the applications and the service alone, against the provider of this issuer
-    ///
-    /// They are then http://ledger.localhost, atlas.localhost, gallery.localhost and almanac.localhost at their ports,
-    /// with the public secrets that docs/compose/exeunt.toml declares.
-    #[arg(long, value_name = "URL", conflicts_with_all = ["rehearse", "port", "house_port"])]
-    pub issuer: Option<String>,
-    /// The address on which the applications listen
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
-    pub bind: IpAddr,
 }
 
 fn algorithm(name: &str) -> Result<SigningAlgorithm, String> {

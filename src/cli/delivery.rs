@@ -1,9 +1,8 @@
 //! `exeunt delivery ...`: what applications were told, and what they answered.
 
-use std::collections::HashMap;
+mod follow;
 
 use anyhow::bail;
-use chrono::TimeDelta;
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -100,27 +99,14 @@ pub(super) async fn run(provider: &Provider, command: DeliveryCommand) -> anyhow
 }
 
 async fn list(provider: &Provider, which: DeliveryList) -> anyhow::Result<()> {
-    let now = provider.clock.now();
     let user_id = match &which.user {
         Some(username) => Some(super::session::person(provider, username).await?.id),
         None => None,
     };
-    let states = match which.open {
-        true => &DeliveryState::UNDELIVERED[..],
-        false => &which.states,
-    };
-    let wanted = Wanted {
-        states,
-        client_id: which.client.as_deref(),
-        user_id,
-        cause: which.cause,
-        ended_before: which.older_than.map(|age| now - age),
-        ended_since: which.newer_than.map(|age| now - age),
-        ..Wanted::default()
-    };
     if which.follow {
-        return follow(provider, &which, wanted).await;
+        return follow::follow(provider, &which, user_id).await;
     }
+    let wanted = wanted(&which, user_id, provider.clock.now());
     let found = listing::page(provider.database.read(), &wanted, which.limit.into()).await?;
     let shown: Vec<Shown> = found.into_iter().map(Shown::from).collect();
     show::list(
@@ -152,53 +138,20 @@ async fn list(provider: &Provider, which: DeliveryList) -> anyhow::Result<()> {
     )
 }
 
-/// How often it is looked for changes.
-const LOOK: TimeDelta = TimeDelta::milliseconds(500);
-
-/// Prints the newest notices, and each of them again when it has changed, until Ctrl-C.
-async fn follow(
-    provider: &Provider,
-    which: &DeliveryList,
-    wanted: Wanted<'_>,
-) -> anyhow::Result<()> {
-    let stop = super::serve::stop_signal()?;
-    tokio::pin!(stop);
-    // A change is told even where the new state is none of those asked for: it has left them.
-    let everything = Wanted {
-        states: &[],
-        ..wanted.clone()
+/// Which they are at this moment: while it passes, some become old enough and others too old.
+fn wanted(which: &DeliveryList, user_id: Option<Uuid>, now: Timestamp) -> Wanted<'_> {
+    let states = match which.open {
+        true => &DeliveryState::UNDELIVERED[..],
+        false => &which.states,
     };
-    let mut known: HashMap<Uuid, (&'static str, i32)> = HashMap::new();
-    loop {
-        let page = |wanted| listing::page(provider.database.read(), wanted, which.limit.into());
-        let mut found = page(&everything).await?;
-        found.reverse();
-        for delivery in found {
-            let is_wanted = wanted.states.is_empty() || wanted.states.contains(&delivery.state);
-            let now_at = (delivery.state.as_str(), delivery.attempts);
-            let before = known.insert(delivery.id, now_at);
-            if before == Some(now_at) || (before.is_none() && !is_wanted) {
-                continue;
-            }
-            let shown = Shown::from(delivery);
-            if which.output.json {
-                show::json_line(&shown)?;
-            } else {
-                show::say(format!(
-                    "{}  {}  {}  {}  {}",
-                    show::time(provider.clock.now()),
-                    shown.id,
-                    shown.client_id,
-                    shown.state,
-                    answer(shown.last_status, shown.last_problem.as_deref()),
-                ))?;
-            }
-        }
-        let again = provider.clock.now() + LOOK;
-        tokio::select! {
-            _ = &mut stop => return Ok(()),
-            () = provider.clock.sleep_until(again) => {}
-        }
+    Wanted {
+        states,
+        client_id: which.client.as_deref(),
+        user_id,
+        cause: which.cause,
+        ended_before: which.older_than.map(|age| now - age),
+        ended_since: which.newer_than.map(|age| now - age),
+        ..Wanted::default()
     }
 }
 

@@ -10,6 +10,7 @@ use secrecy::SecretString;
 
 use super::arguments::DemoArguments;
 use super::serve::stop_signal;
+use super::show::Stdout;
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::demo::{self, Applications, House, Options, Person};
@@ -72,8 +73,7 @@ async fn everything(arguments: &DemoArguments, settings: Option<Config>) -> anyh
     let other = houses::start(other, "--house-port").await?;
     let played = if arguments.rehearse {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let out = &mut std::io::stdout();
-        demo::rehearse(&applications, &person, Some(&house), clock, out).await
+        demo::rehearse(&applications, &person, Some(&house), clock, &mut Stdout).await
     } else {
         let known = Some((&person, &house));
         let announced = announce(issuer.as_str(), &applications, known);
@@ -112,11 +112,7 @@ fn announce(
     applications: &Applications,
     known: Option<(&Person, &House)>,
 ) -> anyhow::Result<()> {
-    let mut out = std::io::stdout().lock();
-    write!(
-        out,
-        "{}",
-        demo::playbill(issuer, &applications.addresses(), known)
-    )?;
-    Ok(out.flush()?)
+    let playbill = demo::playbill(issuer, &applications.addresses(), known);
+    write!(Stdout, "{playbill}")?;
+    Ok(Stdout.flush()?)
 }

@@ -26,10 +26,11 @@ use std::io::{self, Write as _};
 use std::path::Path;
 use std::process::ExitCode;
 
+use anyhow::bail;
 use clap::Parser as _;
 
 use self::arguments::{Arguments, Command, ConfigCommand};
-use crate::config::{Config, ConfigErrors, process_environment};
+use crate::config::{Config, ConfigErrors, named_by_environment, process_environment};
 use crate::flows::Provider;
 use crate::server::{self, Seams};
 
@@ -59,8 +60,6 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
     }
     match obey(arguments) {
         Ok(()) => ExitCode::SUCCESS,
-        // Whoever read our output has read enough.
-        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             let code = match error.downcast_ref::<ConfigErrors>() {
                 Some(errors) => {
@@ -81,15 +80,24 @@ fn obey(arguments: Arguments) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
-    let path = arguments.config.as_deref();
+    let Arguments {
+        config: named,
+        command,
+    } = arguments;
+    let path = match &command {
+        // It is somebody of its own, whoever else is served from here.
+        Command::Demo(_) => named,
+        _ => named.or_else(named_by_environment),
+    };
+    let path = path.as_deref();
     runtime.block_on(async {
-        match arguments.command {
+        match command {
             Command::Config(ConfigCommand::Check) => {
                 show::say(config::check(path, process_environment())?.trim_end())
             }
             Command::Serve => serve::run(load(path)?).await,
             Command::Migrate => migrate::run(load(path)?).await,
-            Command::Restored { yes } => restored::run(load(path)?, yes).await,
+            Command::Restored { yes } => restored::run(load_known(path)?, yes).await,
             Command::Healthcheck => healthcheck::run(load(path)?).await,
             Command::Demo(arguments) => {
                 let settings = path.map(|path| load(Some(path))).transpose()?;
@@ -132,7 +140,7 @@ async fn act(
     path: Option<&Path>,
     what: impl AsyncFnOnce(&Provider) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
-    let provider = server::open(load(path)?, Seams::default()).await?;
+    let provider = server::open(load_known(path)?, Seams::default()).await?;
     let done = what(&provider).await;
     provider.database.close().await;
     done
@@ -142,10 +150,22 @@ fn load(path: Option<&Path>) -> Result<Config, ConfigErrors> {
     Config::load(path, process_environment())
 }
 
-fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    error
-        .downcast_ref::<io::Error>()
-        .is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+/// As [`load`], for what acts on a provider that there is. Where nothing was named, the defaults would make a new one
+/// wherever the command happens to be run, and answer of that.
+fn load_known(path: Option<&Path>) -> anyhow::Result<Config> {
+    let config = load(path)?;
+    let file = config.database.file().filter(|_| path.is_none());
+    if let Some(file) = file
+        && file.try_exists().is_ok_and(|exists| !exists)
+    {
+        let file = std::path::absolute(&file).unwrap_or(file);
+        bail!(
+            "there is no database {}: name the configuration with --config or EXEUNT_CONFIG, so that the right one is found; \
+             a new provider begins with `exeunt serve`",
+            file.display()
+        );
+    }
+    Ok(config)
 }
 
 fn say_wrong(message: &str) {

@@ -127,7 +127,8 @@ impl Watched<'_> {
         })
     }
 
-    /// Watches until every application has answered for good, nothing has moved for a while, or Ctrl-C.
+    /// Watches until every application has answered for good, nothing has moved for a while, nobody reads any more, or
+    /// Ctrl-C.
     pub(super) async fn until_still(
         &self,
         provider: &Provider,
@@ -150,12 +151,16 @@ impl Watched<'_> {
                 }
                 () = provider.clock.sleep_until(now + LOOK) => {}
             }
-            let next = self.look(provider).await?;
+            let mut next = self.look(provider).await?;
             if next != seen {
                 moved_at = provider.clock.now();
-                self.show(&bar, &next, output)?;
+                // Whoever reads no more waits for nothing.
+                next.interrupted = !self.show(&bar, &next, output)?;
             }
             seen = next;
+            if seen.interrupted {
+                break;
+            }
         }
         bar.finish_and_clear();
         Ok(seen)
@@ -172,17 +177,18 @@ impl Watched<'_> {
         bar
     }
 
-    fn show(&self, bar: &ProgressBar, seen: &Seen, output: Output) -> anyhow::Result<()> {
+    /// False when nobody reads any more.
+    fn show(&self, bar: &ProgressBar, seen: &Seen, output: Output) -> anyhow::Result<bool> {
         if bar.is_hidden() {
             return if output.json {
-                Ok(())
+                Ok(true)
             } else {
-                show::say(format!("{} ...", seen.counts()))
+                show::is_read(&format!("{} ...", seen.counts()))
             };
         }
         bar.set_length(self.expected.max(seen.written()));
         bar.set_position(seen.written() - seen.open());
         bar.set_message(seen.counts());
-        Ok(())
+        Ok(true)
     }
 }

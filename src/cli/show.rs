@@ -1,8 +1,8 @@
 //! How answers look: tables and facts for people, JSON for programs.
 
-use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
+use std::io::{self, BufRead, IsTerminal as _, Write};
 
-use anyhow::bail;
+use anyhow::{Context as _, bail};
 use comfy_table::{ContentArrangement, Table, presets};
 use serde::Serialize;
 
@@ -11,6 +11,26 @@ use crate::clock::Timestamp;
 
 /// What is true of every notice that a command has caused.
 pub(super) const WHO_TELLS: &str = "A running server tells the applications within seconds; without one, the next `exeunt serve` does.";
+
+/// Standard output. That nobody reads it any more is no failure: whoever stopped has read enough, and what a command does
+/// must not depend on that.
+pub(super) struct Stdout;
+
+impl Write for Stdout {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match io::stdout().write(bytes) {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(bytes.len()),
+            written => written,
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match io::stdout().flush() {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            flushed => flushed,
+        }
+    }
+}
 
 /// Prints the items, as a table whose rows are made by `row`; `nothing` is said when there are none.
 pub(super) fn list<T: Serialize>(
@@ -57,16 +77,41 @@ pub(super) fn item<T: Serialize>(
     }
     let widest = facts.iter().map(|(name, _)| name.len()).max();
     let width = widest.unwrap_or_default();
-    let mut stdout = io::stdout().lock();
     for (name, value) in facts {
-        writeln!(stdout, "{name:width$}  {}", printable(value))?;
+        writeln!(Stdout, "{name:width$}  {}", printable(value))?;
     }
     Ok(())
 }
 
 /// Prints one paragraph.
 pub(super) fn say(text: impl AsRef<str>) -> anyhow::Result<()> {
-    Ok(writeln!(io::stdout().lock(), "{}", text.as_ref())?)
+    Ok(writeln!(Stdout, "{}", text.as_ref())?)
+}
+
+/// Prints one line; false when nobody reads any more. For what would go on until it is stopped.
+pub(super) fn is_read(line: &str) -> anyhow::Result<bool> {
+    match writeln!(io::stdout().lock(), "{line}") {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Asks, and answers the line that was typed.
+///
+/// # Errors
+/// When the question can't be printed: whoever does not see it can't mean it.
+pub(super) fn ask(question: &str) -> anyhow::Result<String> {
+    put(question, &mut io::stdout().lock(), &mut io::stdin().lock())
+}
+
+fn put(question: &str, out: &mut impl Write, typed: &mut impl BufRead) -> anyhow::Result<String> {
+    write!(out, "{question}")
+        .and_then(|()| out.flush())
+        .context("nobody can read what is asked here; nothing was done")?;
+    let mut answer = String::new();
+    typed.read_line(&mut answer)?;
+    Ok(answer.trim().to_owned())
 }
 
 /// Asks whether that is meant.
@@ -77,20 +122,10 @@ pub(super) fn confirm() -> anyhow::Result<()> {
     if !io::stdin().is_terminal() {
         bail!("nobody can be asked here: say --yes if that is what you want; nothing was done");
     }
-    let mut stdout = io::stdout().lock();
-    write!(stdout, "Type yes to go on: ")?;
-    stdout.flush()?;
-    let mut answer = String::new();
-    io::stdin().lock().read_line(&mut answer)?;
-    if answer.trim() != "yes" {
+    if ask("Type yes to go on: ")? != "yes" {
         bail!("nothing was done");
     }
     Ok(())
-}
-
-/// Prints the item as one line of JSON.
-pub(super) fn json_line<T: Serialize + ?Sized>(value: &T) -> anyhow::Result<()> {
-    say(serde_json::to_string(value)?)
 }
 
 /// Prints the item as JSON.
@@ -136,6 +171,33 @@ fn printable(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// As a pipe is whose other end is closed.
+    struct Closed;
+
+    impl Write for Closed {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(io::ErrorKind::BrokenPipe.into())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn what_nobody_can_read_is_agreed_to_by_nobody() {
+        let mut typed = &b"yes\n"[..];
+        let refused = put("Go on? ", &mut Closed, &mut typed).unwrap_err();
+        assert!(
+            refused.to_string().contains("nothing was done"),
+            "{refused}"
+        );
+        assert_eq!(typed, b"yes\n", "the answer is not looked at");
+        let mut seen = Vec::new();
+        assert_eq!(put("Go on? ", &mut seen, &mut typed).unwrap(), "yes");
+        assert_eq!(seen, b"Go on? ");
+    }
 
     #[test]
     fn what_others_wrote_cannot_steer_the_terminal() {

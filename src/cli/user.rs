@@ -129,13 +129,11 @@ async fn delete(provider: &Provider, username: &str, yes: bool) -> anyhow::Resul
         if !io::stdin().is_terminal() {
             bail!("nobody can be asked whether {username} is meant; --yes says so");
         }
-        show::say(format!(
-            "{username} (sub {}) is forgotten for good. Type the name once more to go on:",
+        let again = show::ask(&format!(
+            "{username} (sub {}) is forgotten for good. Type the name once more to go on:\n",
             known.id
         ))?;
-        let mut line = String::new();
-        io::stdin().lock().read_line(&mut line)?;
-        if canonical_name(line.trim()) != known.username {
+        if canonical_name(&again) != known.username {
             bail!("that is another name; nothing was changed");
         }
     }

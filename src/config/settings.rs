@@ -47,7 +47,7 @@ fn unreadable(path: &Path, error: &std::io::Error) -> ConfigErrors {
         place: Place::WholeFile(path.to_owned()),
         key: String::new(),
         problem: format!("the file can't be read: {error}"),
-        mend: "Name another with --config, or leave --config out to start with the defaults."
+        mend: "Name another with --config or EXEUNT_CONFIG, or none to start with the defaults."
             .to_owned(),
     }])
 }

@@ -118,7 +118,7 @@ pub struct DeliveryList {
     /// Only those that did not arrive: pending, retrying, refused, failed and dead ones
     #[arg(long, conflicts_with = "states")]
     pub open: bool,
-    /// At most so many
+    /// At most so many; with --follow so many at first
     #[arg(long, value_name = "NUMBER", default_value_t = 100, value_parser = value_parser!(u32).range(1..=10_000))]
     pub limit: u32,
     /// Go on printing those that come or change, one a line, until Ctrl-C

@@ -151,7 +151,7 @@ fn every_error_is_told_at_once_with_its_place_and_its_mend() {
     exeunt.toml:5:2: duplicate key.
     "#);
     let missing = Config::load(Some(Path::new("nowhere/exeunt.toml")), std::iter::empty());
-    insta::assert_snapshot!(missing.unwrap_err(), @"nowhere/exeunt.toml: the file can't be read: No such file or directory (os error 2). Name another with --config, or leave --config out to start with the defaults.");
+    insta::assert_snapshot!(missing.unwrap_err(), @"nowhere/exeunt.toml: the file can't be read: No such file or directory (os error 2). Name another with --config or EXEUNT_CONFIG, or none to start with the defaults.");
 }
 
 proptest::proptest! {

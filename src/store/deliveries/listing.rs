@@ -10,6 +10,9 @@ use crate::clock::Timestamp;
 use crate::oidc::logout::{Cause, DeliveryState};
 use crate::store::{StoreError, millis, rows, time};
 
+/// How many rows or identifiers are in one statement, where all are read.
+const AT_ONCE: u32 = 500;
+
 /// Which deliveries; what is not said is all the same.
 #[derive(Debug, Clone, Default)]
 pub struct Wanted<'a> {
@@ -78,6 +81,43 @@ pub async fn page(
         .order_by_desc(Column::Id)
         .limit(limit);
     super::read(db, found).await
+}
+
+/// All of them, newest first, read page by page.
+///
+/// # Errors
+/// When the database fails.
+pub async fn all(
+    db: &impl ConnectionTrait,
+    wanted: &Wanted<'_>,
+) -> Result<Vec<Delivery>, StoreError> {
+    let mut wanted = wanted.clone();
+    let mut all = Vec::new();
+    loop {
+        let found = page(db, &wanted, AT_ONCE.into()).await?;
+        let is_last = found.len() < AT_ONCE as usize;
+        wanted.after = found.last().map(|last| (last.created_at, last.id));
+        all.extend(found);
+        if is_last {
+            return Ok(all);
+        }
+    }
+}
+
+/// Those of these identifiers, in no order.
+///
+/// # Errors
+/// When the database fails.
+pub async fn find_all(
+    db: &impl ConnectionTrait,
+    ids: &[Uuid],
+) -> Result<Vec<Delivery>, StoreError> {
+    let mut found = Vec::new();
+    for some in ids.chunks(AT_ONCE as usize) {
+        let these = Entity::find().filter(Column::Id.is_in(some.iter().copied()));
+        found.extend(super::read(db, these).await?);
+    }
+    Ok(found)
 }
 
 /// Identifiers of all of them.

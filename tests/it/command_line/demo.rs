@@ -1,11 +1,12 @@
 //! `exeunt demo` with a configuration: how things go is the file's, who one is the demo's own.
 
 use std::net::TcpListener;
-use std::process::{Command, Stdio};
+use std::process::Command;
+use std::time::{Duration, Instant};
 
 use exeunt::config::DatabaseUrl;
 
-use super::{Answer, Stage, client};
+use super::{Answer, Stage, client, closed_pipe};
 use crate::support::eventually;
 use crate::support::process::{Process, free_port};
 use crate::support::visitor::Visitor;
@@ -47,7 +48,8 @@ fn demo_beside(stage: &Stage, house: u16, line: &str) -> (Command, String) {
 async fn the_demo_runs_on_the_settings_of_a_file_with_an_issuer_and_people_of_its_own() {
     let stage = stage();
     let (mut command, issuer) = demo(&stage, "");
-    let server = Process::spawn(command.stdout(Stdio::null()));
+    // That nobody reads its announcement ends nothing.
+    let server = Process::spawn(command.stdout(closed_pipe()));
     let visitor = Visitor::default();
     let url = format!("{issuer}/account/sign-in");
     let page = eventually(async || visitor.try_get(&url).await)
@@ -79,6 +81,18 @@ fn the_rehearsal_takes_a_configuration_too_and_everyone_is_told() {
     assert_eq!(answer.code, Some(0), "{answer:?}");
     assert!(answer.out.contains("through the other house"));
     assert!(answer.out.contains("Every application was told"));
+}
+
+#[test]
+fn the_rehearsal_is_played_to_its_end_though_nobody_reads_of_it() {
+    let stage = stage();
+    stage.declare("[logout]\nretry_first = \"5s\"\n");
+    let (mut command, _) = demo(&stage, "--rehearse");
+    let began = Instant::now();
+    let answer: Answer = command.stdout(closed_pipe()).output().unwrap().into();
+    assert_eq!(answer.code, Some(0), "{answer:?}");
+    // No sooner is the application told that was down.
+    assert!(began.elapsed() >= Duration::from_secs(5));
 }
 
 #[test]

@@ -2,6 +2,9 @@
 
 mod clients;
 mod demo;
+mod following;
+mod healthcheck;
+mod named;
 mod notices;
 mod people;
 mod registration;
@@ -11,7 +14,7 @@ mod sessions;
 mod test_logout;
 mod upstreams;
 
-use std::io::Write as _;
+use std::io::{PipeWriter, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Command, Output, Stdio};
 
@@ -95,6 +98,12 @@ impl Stage {
         self.command(line).output().unwrap().into()
     }
 
+    /// Runs where nobody reads what it prints.
+    fn run_unread(&self, line: &str) -> Answer {
+        let mut command = self.command(line);
+        command.stdout(closed_pipe()).output().unwrap().into()
+    }
+
     /// Runs with this text on standard input.
     fn tell(&self, line: &str, input: &str) -> Answer {
         let mut child = self
@@ -130,6 +139,13 @@ impl Stage {
             list("keys list --json"),
         )
     }
+}
+
+/// A pipe from which nobody reads any more.
+fn closed_pipe() -> PipeWriter {
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    writer
 }
 
 /// As [`database`], for callers that can't wait, whether they are in a runtime or not.
@@ -237,14 +253,30 @@ fn before_anything_is_known_lists_say_so_in_words_and_in_json() {
     assert_eq!(stage.run("healthcheck").code, Some(1));
 }
 
-#[test]
-fn a_reader_that_has_read_enough_is_no_failure() {
+/// The keys that sign, one of each algorithm.
+fn signing(stage: &Stage) -> Vec<String> {
+    let keys = stage.run("keys list --json").json();
+    let keys = keys.as_array().unwrap().iter();
+    keys.filter(|key| key["state"] == "signs")
+        .map(|key| key["kid"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+#[tokio::test]
+async fn a_reader_that_has_read_enough_is_no_failure_and_leaves_nothing_undone() {
     let stage = Stage::new("");
-    let mut child = stage
-        .command("client list")
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    drop(child.stdout.take());
-    assert_eq!(child.wait().unwrap().code(), Some(0));
+    assert_eq!(stage.run_unread("client list").code, Some(0));
+    drop(stage.serve().await.stop());
+    let mut known = signing(&stage);
+    assert_eq!(known.len(), 2);
+    for line in ["keys rotate --now", "restored --yes"] {
+        let answer = stage.run_unread(line);
+        assert_eq!(answer.code, Some(0), "{answer:?}");
+        let keys = signing(&stage);
+        assert_eq!(keys.len(), 2, "{line}");
+        assert!(keys.iter().all(|kid| !known.contains(kid)), "{line}");
+        known.extend(keys);
+    }
+    let failing = stage.run_unread("client show nobody");
+    assert_eq!(failing.code, Some(1), "{failing:?}");
 }

@@ -23,10 +23,12 @@ async fn a_test_sends_a_real_notice_of_no_session_and_says_what_is_wrong_with_th
         let answer = stage.run(line);
         assert_eq!(answer.code, Some(1), "{answer:?}");
         assert!(answer.out.contains(&words), "{words}: {answer:?}");
+        assert_eq!(stage.run_unread(line).code, Some(1), "{words}");
     }
     ear.close().await;
     let answer = stage.run(line);
     assert!(answer.out.contains("nothing listens there"), "{answer:?}");
+    assert_eq!(stage.run_unread(line).code, Some(1));
     assert_eq!(stage.run("client test-logout nobody").code, Some(1));
     assert_eq!(
         stage.run("delivery list --json").json(),

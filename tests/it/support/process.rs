@@ -12,7 +12,7 @@ use exeunt::random::{OsRandom, Random};
 pub fn program(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_exeunt"));
     command.current_dir(folder).stdin(Stdio::null());
-    command.env_remove("RUST_LOG");
+    command.env_remove("RUST_LOG").env_remove("EXEUNT_CONFIG");
     command
 }
 
