@@ -126,6 +126,34 @@ fn a_file_that_names_what_it_may_not_is_caught() {
             "crate::store",
         ),
         ("oidc/client.rs", "use crate::*;", "crate::*"),
+        (
+            "flows/sign_in.rs",
+            "use super::super::http::pages;",
+            "crate::http",
+        ),
+        ("flows/mod.rs", "use super::{clock, http};", "crate::http"),
+        (
+            "flows/sign_in.rs",
+            "use super::{redeem,\n    super::http::pages};",
+            "crate::http",
+        ),
+        (
+            "oidc/token/code.rs",
+            "fn now() -> self::super::super::super::store::Database {}",
+            "crate::store",
+        ),
+        (
+            "flows/sign_in.rs",
+            "mod tests {\n    use super::super::super::http;\n}",
+            "crate::http",
+        ),
+        (
+            "flows/sign_in.rs",
+            "mod tests {\n    mod of_doors {\n    }\n}\n\nuse super::super::http;",
+            "crate::http",
+        ),
+        ("clock.rs", "use super as root;", "the crate's root"),
+        ("flows/mod.rs", "use crate as root;", "the crate's root"),
         ("attic/old.rs", "", "no layer"),
         ("oidc/client.rs", &"\n".repeat(MOST_LINES + 1), "lines"),
     ] {
@@ -152,6 +180,16 @@ fn a_file_that_keeps_to_its_layer_is_not_accused() {
         ),
         ("flows/redeem.rs", "let rsa = aws_lc_rs_of::rsa::KeyPair;"),
         ("oidc/upstream/tests/person.rs", "use crate::jose::Ring;"),
+        ("oidc/upstream/answer.rs", "use super::super::token::code;"),
+        (
+            "flows/sign_in.rs",
+            "use super::{Provider, redeem};\nuse super::super::store::users;",
+        ),
+        (
+            "jose/client_jwt.rs",
+            "pub(super) mod tests {\n    use super::super::tests::forge;\n    use super::*;\n}",
+        ),
+        ("clock.rs", "mod tests {\n    use super::*;\n}"),
     ] {
         assert_eq!(
             offences_in(file, text),
@@ -189,11 +227,13 @@ fn offences_in(name: &str, text: &str) -> Vec<String> {
     }
     match LAYERS.iter().find(|(known, _)| *known == layer) {
         Some((_, may)) => offences.extend(
-            paths_in(&code)
-                .filter_map(|path| path.strip_prefix("crate::").map(str::to_owned))
-                .map(|path| path.split("::").next().unwrap_or_default().to_owned())
+            modules_named_in(name, &code)
+                .into_iter()
                 .filter(|module| module != layer && !may.contains(&module.as_str()))
-                .map(|module| format!("names crate::{module}, which {layer} may not know")),
+                .map(|module| match module.as_str() {
+                    "" => "gives the crate's root another name".to_owned(),
+                    module => format!("names crate::{module}, which {layer} may not know"),
+                }),
         ),
         // The crate's map names every module, and is no layer.
         None if layer == "lib" => {}
@@ -207,6 +247,68 @@ fn offences_in(name: &str, text: &str) -> Vec<String> {
         offences.push(format!("has {lines} lines, and {MOST_LINES} are enough"));
     }
     offences
+}
+
+/// The crate's own modules that a file names, whichever way its paths go there; empty for the crate's root itself.
+fn modules_named_in(name: &str, code: &str) -> Vec<String> {
+    let mut named = Vec::new();
+    for (module, code) in modules_in(name, code) {
+        let paths = paths_in(&code).filter_map(|path| from_root(&path, &module));
+        named.extend(paths.map(|path| path.split("::").next().unwrap_or_default().to_owned()));
+    }
+    named
+}
+
+/// The modules that a file has, those inside of it too: of each its path from the crate's root, and its own code.
+fn modules_in(name: &str, code: &str) -> Vec<(Vec<String>, String)> {
+    let path = name.trim_end_matches(".rs").trim_end_matches("/mod");
+    let path: Vec<String> = path.split('/').map(str::to_owned).collect();
+    let mut modules = vec![(path, String::new())];
+    // Those that a line is in, the innermost last: which of `modules`, and the line that ends it.
+    let mut open = vec![(0, String::new())];
+    for line in code.lines() {
+        let (here, end) = open.last().unwrap();
+        if *here > 0 && line == end {
+            open.pop();
+            continue;
+        }
+        let Some(inner) = module_begun_by(line) else {
+            modules[*here].1 += line;
+            modules[*here].1 += "\n";
+            continue;
+        };
+        let mut path = modules[*here].0.clone();
+        path.push(inner.to_owned());
+        let indent = &line[..line.len() - line.trim_start().len()];
+        open.push((modules.len(), format!("{indent}}}")));
+        modules.push((path, String::new()));
+    }
+    modules
+}
+
+/// The module that has its code between the brace at the end of this line and the one that stands under its beginning.
+fn module_begun_by(line: &str) -> Option<&str> {
+    let (before, module) = line.strip_suffix(" {")?.rsplit_once(' ')?;
+    (before.split_whitespace().next_back() == Some("mod")).then_some(module)
+}
+
+/// What `path` means from the crate's root, where it stands in the module of that path; none if it begins elsewhere.
+fn from_root(path: &str, module: &[String]) -> Option<String> {
+    let root: &[String] = &[];
+    let names: Vec<&str> = path.split("::").collect();
+    let (mut outer, mut rest) = match names.as_slice() {
+        ["crate", rest @ ..] => (root, rest),
+        ["self", rest @ ..] => (module, rest),
+        rest @ ["super", ..] => (module, rest),
+        _ => return None,
+    };
+    while let ["super", inner @ ..] = rest {
+        outer = outer.split_last().map_or(root, |(_, outer)| outer);
+        rest = inner;
+    }
+    let outer = outer.iter().map(String::as_str);
+    let names: Vec<&str> = outer.chain(rest.iter().copied()).collect();
+    Some(names.join("::"))
 }
 
 /// Whether `path` is `name`, or goes on from it.
