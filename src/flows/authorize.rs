@@ -1,11 +1,8 @@
 //! An authorization request on its way: parked, decided, consented to, answered with a code.
 
-use std::net::IpAddr;
-
-use chrono::TimeDelta;
+mod waiting;
 
 use super::redeem::{end_ordered_part, join};
-use super::sign_in::network;
 use super::tokens::{self, Beside, Granted as Access, Person};
 use super::{FlowError, Provider, service_keys, services};
 use crate::clock::Timestamp;
@@ -15,131 +12,28 @@ use crate::oidc::authorization::response::Granted;
 use crate::oidc::authorization::{AuthorizationRequest, ReplyTo};
 use crate::oidc::claims;
 use crate::oidc::client::Client;
-use crate::oidc::params::Params;
 use crate::oidc::permission::Permission;
 use crate::oidc::scope::OFFLINE_ACCESS;
 use crate::oidc::token::id_token::{self, IdTokenClaims};
 use crate::store::codes::{self, Code};
 use crate::store::consents::{self, Consent};
 use crate::store::grants::{self, Grant};
-use crate::store::interactions::{self, Interaction};
+use crate::store::interactions::Interaction;
 use crate::store::sessions::{self, Session};
-use crate::store::throttles::{self, Pace};
-use crate::store::{self, clients, parked_requests, users};
+use crate::store::{self, clients, users};
 
-/// How long a person may take to sign in.
-const PATIENCE: TimeDelta = TimeDelta::hours(1);
-/// How long a browser takes to follow a redirect to ourselves.
-const ONE_HOP: TimeDelta = TimeDelta::minutes(2);
-/// Requests that wait, from one network: everyone of an office may begin the day at once. Those that wait for a person
-/// and POSTs from other sites have a bucket each.
-const PARKED: Pace = Pace {
-    interval: TimeDelta::milliseconds(500),
-    burst: 100,
+pub use self::waiting::{
+    NotParked, answered, give_up, park, park_post, parked, signed_in_and_answered, take_post,
 };
-/// The most bytes of a request that waits: nobody has shown yet that they may leave anything here.
-const MOST_PARKED_BYTES: usize = 16 * 1024;
 
-/// Why a request was not kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NotParked {
-    /// Its network has sent too many; the next one may come at this moment.
-    TooOften(Timestamp),
-    /// It is longer than what is kept.
-    TooLong,
-}
-
-/// Parks a request until the person has done what it needs; answers the handle for the page's form. Anyone can send
-/// one, whatever cookies they make up.
-///
-/// # Errors
-/// When the database fails.
-pub async fn park(
-    provider: &Provider,
-    client: &Client,
-    params: &Params,
-    browser: &str,
-    address: IpAddr,
-) -> Result<Result<String, NotParked>, FlowError> {
-    let now = provider.clock.now();
-    let handle = provider.random.secret();
-    let text = params.to_text();
-    if text.len() > MOST_PARKED_BYTES {
-        return Ok(Err(NotParked::TooLong));
-    }
-    let tx = provider.database.begin().await?;
-    let bucket = format!("waiting address {}", network(address));
-    if let Err(again_at) = throttles::admit(&tx, &bucket, PARKED, now).await? {
-        return Ok(Err(NotParked::TooOften(again_at)));
-    }
-    interactions::insert(
-        &tx,
-        &Interaction {
-            handle_hash: provider.master.hash(HashPurpose::Handle, &handle),
-            browser_hash: provider.master.hash(HashPurpose::Handle, browser),
-            client_id: client.client_id.clone(),
-            params: text,
-            requested_at: now,
-            expires_at: now + PATIENCE,
-        },
-    )
-    .await?;
-    store::commit(tx).await?;
-    Ok(Ok(handle))
-}
-
-/// The request parked under `handle` in this browser, if it still waits.
-///
-/// # Errors
-/// When the database fails.
-pub async fn parked(
-    provider: &Provider,
-    handle: &str,
-    browser: &str,
-) -> Result<Option<Interaction>, FlowError> {
-    let handle_hash = provider.master.hash(HashPurpose::Handle, handle);
-    let browser_hash = provider.master.hash(HashPurpose::Handle, browser);
-    let db = provider.database.read();
-    Ok(interactions::find(db, &handle_hash, &browser_hash, provider.clock.now()).await?)
-}
-
-/// Keeps the parameters of a POST from another site for the GET that brings our cookie along. Anyone can send them, and
-/// nobody need ever fetch them.
-///
-/// # Errors
-/// When the database fails.
-pub async fn park_post(
-    provider: &Provider,
-    params: &Params,
-    address: IpAddr,
-) -> Result<Result<String, NotParked>, FlowError> {
-    let now = provider.clock.now();
-    let handle = provider.random.secret();
-    let hash = provider.master.hash(HashPurpose::Handle, &handle);
-    let text = params.to_text();
-    if text.len() > MOST_PARKED_BYTES {
-        return Ok(Err(NotParked::TooLong));
-    }
-    let tx = provider.database.begin().await?;
-    let bucket = format!("parked address {}", network(address));
-    if let Err(again_at) = throttles::admit(&tx, &bucket, PARKED, now).await? {
-        return Ok(Err(NotParked::TooOften(again_at)));
-    }
-    parked_requests::insert(&tx, hash, text, now + ONE_HOP).await?;
-    store::commit(tx).await?;
-    Ok(Ok(handle))
-}
-
-/// Takes such parameters out again, once.
-///
-/// # Errors
-/// When the database fails.
-pub async fn take_post(provider: &Provider, handle: &str) -> Result<Option<Params>, FlowError> {
-    let hash = provider.master.hash(HashPurpose::Handle, handle);
-    let tx = provider.database.begin().await?;
-    let text = parked_requests::take(&tx, &hash, provider.clock.now()).await?;
-    store::commit(tx).await?;
-    Ok(text.and_then(|text| Params::parse(text.as_bytes()).ok()))
+/// What comes of a decision to issue. No `Debug`: what is granted is secret.
+pub enum Issued {
+    /// What the response type asks for.
+    Granted(Granted),
+    /// Nothing: the session has ended or the consent was withdrawn since. It is to be decided anew.
+    Undecided,
+    /// Nothing: the client was shut out since, or the parked request answered otherwise.
+    Over,
 }
 
 /// What happens next with a request that first came at `requested_at`.
@@ -222,8 +116,7 @@ pub async fn consent(
     Ok(true)
 }
 
-/// Issues what the response type asks for. None when the session ended, the client was shut out, the
-/// consent was withdrawn or the parked request was answered in the meantime.
+/// Issues what the response type asks for, unless something has changed since that was decided.
 ///
 /// # Errors
 /// When the database fails.
@@ -235,7 +128,7 @@ pub async fn issue(
     permission: &Permission,
     session: &Session,
     interaction: Option<&Interaction>,
-) -> Result<Option<Granted>, FlowError> {
+) -> Result<Issued, FlowError> {
     let now = provider.clock.now();
     if request.response_type.token {
         let mut named = request.services.iter().map(|asked| &asked.service);
@@ -248,20 +141,23 @@ pub async fn issue(
     let held = sessions::lock_living(&tx, session.id, provider.alive(now)).await?;
     // Held too: it is not shut out between our look and the commit.
     let known = clients::hold_enabled(&tx, &client.client_id).await?;
+    if known.is_none() {
+        return Ok(Issued::Over);
+    }
     let user = user.filter(|user| user.disabled_at.is_none());
-    let (Some(user), Some(session), Some(_)) = (user, held, known) else {
-        return Ok(None);
+    let (Some(user), Some(session)) = (user, held) else {
+        return Ok(Issued::Undecided);
     };
     if !client.metadata.skip_consent {
         let consent = consents::find(&tx, session.user_id, &client.client_id).await?;
         if consent.is_none_or(|consent| !consent.permission.covers(permission)) {
-            return Ok(None);
+            return Ok(Issued::Undecided);
         }
     }
     if let Some(interaction) = interaction
-        && !interactions::consume(&tx, &interaction.handle_hash).await?
+        && !waiting::answer(provider, &tx, interaction, session.user_id, now).await?
     {
-        return Ok(None);
+        return Ok(Issued::Over);
     }
     // Passing through to an application is using the session: no idling.
     sessions::touch(&tx, session.id, now).await?;
@@ -357,20 +253,9 @@ pub async fn issue(
         }
         false => None,
     };
-    Ok(Some(Granted {
+    Ok(Issued::Granted(Granted {
         code,
         access_token,
         id_token,
     }))
-}
-
-/// The person said no: the parked request is answered.
-///
-/// # Errors
-/// When the database fails.
-pub async fn give_up(provider: &Provider, interaction: &Interaction) -> Result<bool, FlowError> {
-    let tx = provider.database.begin().await?;
-    let first = interactions::consume(&tx, &interaction.handle_hash).await?;
-    store::commit(tx).await?;
-    Ok(first)
 }

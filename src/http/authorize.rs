@@ -3,13 +3,15 @@
 use actix_web::http::StatusCode;
 use actix_web::web::Bytes;
 use actix_web::{HttpRequest, HttpResponse};
+use uuid::Uuid;
 
 use super::cookies::{self, Kind};
-use super::error::{PageError, html, see_other, there};
+use super::error::{self, PageError, html, see_other, there};
 use super::pages::{Form, FormPost};
 use super::visitor::Visitor;
 use super::{check_session, consent, parked, sign_in};
-use crate::flows::{authorize, request_objects, services};
+use crate::flows::authorize::{self, Issued};
+use crate::flows::{request_objects, services};
 use crate::oidc::authorization::decision::NextStep;
 use crate::oidc::authorization::response::Delivery;
 use crate::oidc::authorization::{AuthorizationRequest, ReplyTo};
@@ -19,7 +21,9 @@ use crate::oidc::error::{ErrorCode, OAuthError};
 use crate::oidc::params::Params;
 use crate::store::clients;
 use crate::store::interactions::Interaction;
-use crate::store::sessions::Session;
+
+/// How often a request is decided, at most, while what that rests on changes between the decision and the answer.
+const DECISIONS: usize = 3;
 
 /// An authorization request that may be answered at its client.
 pub(super) struct Answerable {
@@ -122,7 +126,7 @@ impl Answerable {
 pub(super) async fn get(visitor: Visitor, request: HttpRequest) -> HttpResponse {
     let answer = async {
         let params = parked::of_get(&visitor, &request).await?;
-        begin(&visitor, params).await
+        begin(&visitor, params.ok_or(PageError::Expired)?).await
     };
     answer
         .await
@@ -162,8 +166,7 @@ pub(super) async fn post(visitor: Visitor, request: HttpRequest, body: Bytes) ->
 
 async fn begin(visitor: &Visitor, params: Params) -> Result<HttpResponse, PageError> {
     let answerable = Answerable::read(visitor, params).await?;
-    let session = visitor.session().await?;
-    advance(visitor, answerable, None, session).await
+    advance(visitor, &answerable, None).await
 }
 
 /// The parked request that a page's form belongs to.
@@ -171,16 +174,49 @@ pub(super) async fn waiting(
     visitor: &Visitor,
     params: &Params,
 ) -> Result<(Interaction, Answerable), PageError> {
-    let handle = params.get("interaction").ok_or(PageError::Expired)?;
-    let browser = visitor
-        .browser_cookie
-        .as_deref()
-        .ok_or(PageError::Expired)?;
-    let interaction = authorize::parked(&visitor.provider, handle, browser)
-        .await?
-        .ok_or(PageError::Expired)?;
-    let answerable =
-        Answerable::read(visitor, Params::parse(interaction.params.as_bytes())?).await?;
+    let (handle, browser) = named(visitor, params)?;
+    let known = authorize::parked(&visitor.provider, handle, browser).await?;
+    read_again(visitor, known).await
+}
+
+/// The one of a form that comes a second time: this person has answered it, in this browser, a moment ago. The browser may have
+/// dropped the first answer, and is given another.
+pub(super) async fn answered(
+    visitor: &Visitor,
+    params: &Params,
+    user_id: Uuid,
+) -> Result<(Interaction, Answerable), PageError> {
+    let (handle, browser) = named(visitor, params)?;
+    let known = authorize::answered(&visitor.provider, handle, browser, user_id).await?;
+    read_again(visitor, known).await
+}
+
+/// The same, of whom a sign-in form names.
+pub(super) async fn signed_in_and_answered(
+    visitor: &Visitor,
+    params: &Params,
+    username: &str,
+) -> Result<(Interaction, Answerable), PageError> {
+    let (handle, browser) = named(visitor, params)?;
+    let provider = &visitor.provider;
+    let known = authorize::signed_in_and_answered(provider, handle, browser, username).await?;
+    read_again(visitor, known).await
+}
+
+/// The handle and the browser's own cookie: what a parked request is found by.
+fn named<'a>(visitor: &'a Visitor, params: &'a Params) -> Result<(&'a str, &'a str), PageError> {
+    let handle = params.get("interaction");
+    let named = handle.zip(visitor.browser_cookie.as_deref());
+    named.ok_or(PageError::Expired)
+}
+
+async fn read_again(
+    visitor: &Visitor,
+    known: Option<Interaction>,
+) -> Result<(Interaction, Answerable), PageError> {
+    let interaction = known.ok_or(PageError::Expired)?;
+    let params = Params::parse(interaction.params.as_bytes())?;
+    let answerable = Answerable::read(visitor, params).await?;
     Ok((interaction, answerable))
 }
 
@@ -196,61 +232,74 @@ pub(super) async fn head_of_waiting(visitor: &Visitor, request: &HttpRequest) ->
         .unwrap_or_else(|error: PageError| error.page(visitor))
 }
 
-/// Decides, and does what was decided.
+/// Decides, and does what was decided. What goes wrong with us on the way the client hears (RFC 6749 §4.1.2.1): where it may
+/// be answered is known by now.
 pub(super) async fn advance(
     visitor: &Visitor,
-    answerable: Answerable,
+    answerable: &Answerable,
     interaction: Option<(&str, &Interaction)>,
-    session: Option<Session>,
+) -> Result<HttpResponse, PageError> {
+    match decide(visitor, answerable, interaction).await {
+        Err(PageError::Internal(why)) => {
+            let issuer = &visitor.provider.config.issuer;
+            // Without the browser's state: it may be what could not be read.
+            let told = answerable.reply_to.error(issuer, &error::ours(&why));
+            Ok(answerable.deliver(visitor, told))
+        }
+        answer => answer,
+    }
+}
+
+async fn decide(
+    visitor: &Visitor,
+    answerable: &Answerable,
+    interaction: Option<(&str, &Interaction)>,
 ) -> Result<HttpResponse, PageError> {
     let provider = &visitor.provider;
     let request = match &answerable.request {
         Ok(request) => request,
         Err(refusal) => return answerable.refuse(visitor, refusal).await,
     };
-    let requested_at =
-        interaction.map_or_else(|| provider.clock.now(), |(_, known)| known.requested_at);
-    let step = authorize::decide(
-        provider,
-        &answerable.client,
-        request,
-        requested_at,
-        session.as_ref(),
-    )
-    .await?;
-    let page = match (step, session) {
-        (NextStep::Refuse(refusal), _) => {
-            if let Some((_, interaction)) = interaction {
-                authorize::give_up(provider, interaction).await?;
+    let (handle, interaction) = interaction.unzip();
+    let requested_at = interaction.map_or_else(|| provider.clock.now(), |known| known.requested_at);
+    let client = &answerable.client;
+    for _ in 0..DECISIONS {
+        let session = visitor.session().await?;
+        let step = authorize::decide(provider, client, request, requested_at, session.as_ref());
+        let step = step.await?;
+        let page = match (step, session) {
+            (NextStep::Refuse(refusal), _) => {
+                if let Some(interaction) = interaction {
+                    authorize::give_up(provider, interaction).await?;
+                }
+                return answerable.refuse(visitor, &refusal).await;
             }
-            return answerable.refuse(visitor, &refusal).await;
-        }
-        (NextStep::Issue(permission), Some(session)) => {
-            let granted = authorize::issue(
-                provider,
-                &answerable.client,
-                &answerable.reply_to,
-                request,
-                &permission,
-                &session,
-                interaction.map(|(_, interaction)| interaction),
-            );
-            let granted = granted.await?.ok_or(PageError::Expired)?;
-            let issuer = &provider.config.issuer;
-            return answerable
-                .answer(visitor, |reply_to| reply_to.success(issuer, granted))
-                .await;
-        }
-        (NextStep::Consent(_), Some(_)) => consent::PATH,
-        (NextStep::SignIn(_) | NextStep::Consent(_) | NextStep::Issue(_), _) => sign_in::PATH,
-    };
-    wait_at(
-        visitor,
-        page,
-        &answerable,
-        interaction.map(|(handle, _)| handle),
-    )
-    .await
+            (NextStep::Issue(permission), Some(session)) => {
+                let issued = authorize::issue(
+                    provider,
+                    client,
+                    &answerable.reply_to,
+                    request,
+                    &permission,
+                    &session,
+                    interaction,
+                );
+                let granted = match issued.await? {
+                    Issued::Granted(granted) => granted,
+                    Issued::Undecided => continue,
+                    Issued::Over => return Err(PageError::Expired),
+                };
+                let issuer = &provider.config.issuer;
+                return answerable
+                    .answer(visitor, |reply_to| reply_to.success(issuer, granted))
+                    .await;
+            }
+            (NextStep::Consent(_), Some(_)) => consent::PATH,
+            (NextStep::SignIn(_) | NextStep::Consent(_) | NextStep::Issue(_), _) => sign_in::PATH,
+        };
+        return wait_at(visitor, page, answerable, handle).await;
+    }
+    Err(PageError::Expired)
 }
 
 /// Sends the browser to a page, where the request waits for what the person does.

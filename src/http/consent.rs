@@ -33,8 +33,7 @@ pub(super) async fn get(visitor: Visitor, request: HttpRequest) -> HttpResponse 
             asked(&visitor, &answerable, &interaction, session.as_ref()).await?
         else {
             // There is nothing to ask (any more): go on.
-            return authorize::advance(&visitor, answerable, Some((handle, &interaction)), session)
-                .await;
+            return authorize::advance(&visitor, &answerable, Some((handle, &interaction))).await;
         };
         let user = users::find(visitor.provider.database.read(), session.user_id).await?;
         let page = pages::Consent {
@@ -65,9 +64,14 @@ pub(super) async fn head(visitor: Visitor, request: HttpRequest) -> HttpResponse
 pub(super) async fn post(visitor: Visitor, body: Bytes) -> HttpResponse {
     let answer = async {
         let form = authorize::form(&body)?;
-        let (interaction, answerable) = authorize::waiting(&visitor, &form).await?;
-        let handle = form.get("interaction").unwrap_or_default();
         let session = visitor.session().await?.ok_or(PageError::Expired)?;
+        let waiting = authorize::waiting(&visitor, &form).await;
+        let is_again = matches!(waiting, Err(PageError::Expired));
+        let (interaction, answerable) = match is_again {
+            true => authorize::answered(&visitor, &form, session.user_id).await?,
+            false => waiting?,
+        };
+        let handle = form.get("interaction").unwrap_or_default();
         visitor.check_form(&form, &subject(handle, &session))?;
         match form.get("decision") {
             Some("allow") => {}
@@ -77,6 +81,10 @@ pub(super) async fn post(visitor: Visitor, body: Bytes) -> HttpResponse {
         if let Some((session, permission)) =
             asked(&visitor, &answerable, &interaction, Some(&session)).await?
         {
+            // What was allowed a moment ago has been taken back since.
+            if is_again {
+                return Err(PageError::Expired);
+            }
             let client = &answerable.client;
             let consented =
                 flows::authorize::consent(&visitor.provider, session, client, &permission).await?;
@@ -84,13 +92,7 @@ pub(super) async fn post(visitor: Visitor, body: Bytes) -> HttpResponse {
                 return Err(PageError::Expired);
             }
         }
-        authorize::advance(
-            &visitor,
-            answerable,
-            Some((handle, &interaction)),
-            Some(session),
-        )
-        .await
+        authorize::advance(&visitor, &answerable, Some((handle, &interaction))).await
     };
     answer
         .await

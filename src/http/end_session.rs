@@ -1,15 +1,13 @@
 //! The end session endpoint (RP-Initiated Logout 1.0) and the page that asks before a session ends.
 
-use actix_web::http::StatusCode;
+mod shown;
+
 use actix_web::web::Bytes;
 use actix_web::{HttpRequest, HttpResponse};
 
+use self::shown::{already_out, ask};
 use super::authorize::form;
-use super::error::{PageError, html, see_other, there};
-use super::pages::{
-    Application, Comparison, ConfirmSignOut, Details, Form, Onward, Participation, SignOutNotice,
-    SignedOut,
-};
+use super::error::{PageError, see_other, there};
 use super::upstream_leaving::{self, Left};
 use super::visitor::Visitor;
 use super::{check_session, cookies, leaving, parked};
@@ -17,10 +15,9 @@ use crate::flows::upstream::leave::{deadline_there, elsewhere};
 use crate::flows::{authorize, end_session, watching};
 use crate::oidc::client::Client;
 use crate::oidc::discovery::END_SESSION;
-use crate::oidc::error::{ErrorCode, OAuthError};
+use crate::oidc::error::OAuthError;
 use crate::oidc::logout::{
     self, Cause, Channel, DeliveryState, EndSession, EndSessionRequest, Hint, LivingSession, Then,
-    Unfit,
 };
 use crate::oidc::params::Params;
 use crate::store::participants::{self, Participant};
@@ -29,11 +26,9 @@ use crate::store::{clients, users};
 
 /// Where the page that asks posts to.
 pub(super) const CONFIRM_PATH: &str = "/end_session/confirm";
-/// What the confirm page's form is about: the session whose end the person is asked for. One that began
-/// since, in another tab, is not what they were shown (attack 72).
-fn subject(session: &Session) -> String {
-    format!("end_session {}", session.id)
-}
+/// What the form there does, in the session whose end the person is asked for. One that began since, in another tab, is not
+/// what they were shown (attack 72).
+const ACT: &str = "end_session";
 
 /// A request, with everything that its decision needs.
 struct Request {
@@ -47,8 +42,10 @@ struct Request {
 /// GET, and the second half of a POST from another site.
 pub(super) async fn get(visitor: Visitor, request: HttpRequest) -> HttpResponse {
     let answer = async {
-        let params = parked::of_get(&visitor, &request).await?;
-        begin(&visitor, params).await
+        match parked::of_get(&visitor, &request).await? {
+            Some(params) => begin(&visitor, params).await,
+            None => brought_again(&visitor).await,
+        }
     };
     answer
         .await
@@ -93,7 +90,7 @@ pub(super) async fn confirm(visitor: Visitor, body: Bytes) -> HttpResponse {
         let Some((session, _)) = &known.session else {
             return answered_again(&visitor, &form, &known, then).await;
         };
-        visitor.check_form(&form, &subject(session))?;
+        visitor.check_session_form(&form, session, ACT)?;
         match (form.get("scope"), &known.client) {
             (Some("client"), Some(client)) => {
                 leave(&visitor, session, Some(&client.client_id), &known, then).await
@@ -116,7 +113,7 @@ async fn answered_again(
     then: Then,
 ) -> Result<HttpResponse, PageError> {
     if let Some(session) = just_ended(visitor).await?
-        && visitor.check_form(form, &subject(&session)).is_ok()
+        && visitor.check_session_form(form, &session, ACT).is_ok()
     {
         return leave(visitor, &session, None, known, then).await;
     }
@@ -136,6 +133,16 @@ async fn just_ended(visitor: &Visitor) -> Result<Option<Session>, PageError> {
         Some(cookie) => Ok(watching::just_ended(&visitor.provider, cookie).await?),
         None => Ok(None),
     }
+}
+
+/// The POST of another site was brought back before, and comes again by a reload or the Back button. What it asked for is
+/// forgotten: nobody is sent to its application. Who is signed in is asked, and who left sees what became of it.
+async fn brought_again(visitor: &Visitor) -> Result<HttpResponse, PageError> {
+    let is_over = visitor.session().await?.is_none() && just_ended(visitor).await?.is_none();
+    if is_over && leaving::watched(visitor).await?.is_some() {
+        return Ok(see_other(&visitor.path(leaving::PATH)));
+    }
+    begin(visitor, Params::default()).await
 }
 
 async fn begin(visitor: &Visitor, params: Params) -> Result<HttpResponse, PageError> {
@@ -214,62 +221,6 @@ async fn read(visitor: &Visitor, params: Params) -> Result<Request, PageError> {
     })
 }
 
-/// Names the account and the applications, and says what is wrong with the request, if anything.
-async fn ask(visitor: &Visitor, known: &Request) -> Result<HttpResponse, PageError> {
-    let Some((session, participants)) = &known.session else {
-        return Err(PageError::Expired);
-    };
-    let provider = &visitor.provider;
-    let db = provider.database.read();
-    let user = users::find(db, session.user_id).await?;
-    let ids: Vec<String> = participants
-        .iter()
-        .map(|known| known.client_id.clone())
-        .collect();
-    let named = clients::find_all(db, &ids).await?;
-    let application = |client_id: &str| {
-        let known = named
-            .iter()
-            .find(|known| known.client.client_id == client_id);
-        let name = known
-            .map_or(client_id, |known| known.client.name())
-            .to_owned();
-        Application {
-            client_id: client_id.to_owned(),
-            name,
-        }
-    };
-    let only = match &known.decision {
-        EndSession::Confirm {
-            asked_by: Some(client_id),
-            ..
-        } if ids.contains(client_id) => Some(application(client_id)),
-        _ => None,
-    };
-    let (notice, details) = unfit(&known.decision);
-    let page = ConfirmSignOut {
-        ui: visitor.ui(known.params.get("ui_locales")),
-        account: user
-            .map(|user| user.display_name().to_owned())
-            .unwrap_or_default(),
-        applications: participants
-            .iter()
-            .map(|known| Participation {
-                application: application(&known.client_id),
-                since: known.joined_at,
-            })
-            .collect(),
-        only,
-        notice,
-        details,
-        form: Form::to(visitor.path(CONFIRM_PATH))
-            .with("request", known.params.to_text())
-            .with("csrf", visitor.csrf(&subject(session))),
-        now: provider.clock.now(),
-    };
-    Ok(html(StatusCode::OK, &page))
-}
-
 /// Ends the session, or one application's part in it, waits a moment for receipts, and goes on.
 async fn leave(
     visitor: &Visitor,
@@ -338,58 +289,4 @@ async fn leave(
         cookies::add(&mut response, check_session::signed_out(provider))?;
     }
     Ok(response)
-}
-
-/// Nobody is signed in in this browser.
-fn already_out(visitor: &Visitor, known: &Request, then: Then) -> HttpResponse {
-    let link = match then {
-        Then::Redirect(redirect) => return see_other(&redirect.location()),
-        Then::SignedOutPage { link } => link,
-    };
-    let (notice, details) = unfit(&known.decision);
-    let sign_in_again = known
-        .client
-        .as_ref()
-        .filter(|_| link.is_none())
-        .and_then(|client| Onward::sign_in(client, &visitor.provider.config.issuer));
-    let page = SignedOut {
-        ui: visitor.ui(known.request.ui_locales.first().map(String::as_str)),
-        was_signed_in: false,
-        departures: Vec::new(),
-        notice,
-        details,
-        onward: link.map(|link| Onward {
-            href: link.location(),
-            application: known.client.as_ref().map(|client| client.name().to_owned()),
-        }),
-        sign_in_again,
-        status_href: None,
-        again_href: None,
-        elsewhere: None,
-        now: visitor.provider.clock.now(),
-    };
-    html(StatusCode::OK, &page)
-}
-
-/// What is wrong with the request: for the person, and for the application's developer.
-fn unfit(decision: &EndSession) -> (Option<SignOutNotice>, Option<Details>) {
-    let EndSession::Unfit(unfit) = decision else {
-        return (None, None);
-    };
-    let (notice, comparison) = match unfit {
-        Unfit::ClientIsNotTheHints => (SignOutNotice::RequestDoesNotFit, None),
-        Unfit::UnknownPostLogoutRedirectUri { received, nearest } => (
-            SignOutNotice::AddressNotRegistered,
-            Some(Comparison {
-                received: received.clone(),
-                registered: nearest.clone(),
-            }),
-        ),
-    };
-    let details = Details {
-        error: ErrorCode::InvalidRequest.to_string(),
-        description: unfit.to_string(),
-        comparison,
-    };
-    (Some(notice), Some(details))
 }

@@ -2,7 +2,7 @@
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{ALLOW, ContentType, HeaderName, HeaderValue, RETRY_AFTER};
-use actix_web::{HttpResponse, Responder};
+use actix_web::{HttpResponse, Responder, body};
 use askama::Template;
 use chrono::TimeDelta;
 use serde_json::json;
@@ -171,16 +171,22 @@ pub(super) fn refusal(status: StatusCode, refusal: &OAuthError) -> HttpResponse 
 
 /// Tells a program that it is our fault.
 pub(super) fn failure(error: &FlowError) -> HttpResponse {
-    tracing::error!(%error, "a request failed");
-    if !error.is_passing() {
-        let ours = OAuthError::new(ErrorCode::ServerError, "it is our fault; try again");
-        return refusal(StatusCode::INTERNAL_SERVER_ERROR, &ours);
+    let ours = ours(error);
+    match ours.error {
+        ErrorCode::TemporarilyUnavailable => unavailable(&ours),
+        _ => refusal(StatusCode::INTERNAL_SERVER_ERROR, &ours),
     }
-    let ours = OAuthError::new(
-        ErrorCode::TemporarilyUnavailable,
-        "we can't answer just now; try again",
-    );
-    unavailable(&ours)
+}
+
+/// Logs what went wrong with us; answers what programs are told of it.
+pub(super) fn ours(error: &FlowError) -> OAuthError {
+    tracing::error!(%error, "a request failed");
+    if error.is_passing() {
+        let now = "we can't answer just now; try again";
+        OAuthError::new(ErrorCode::TemporarilyUnavailable, now)
+    } else {
+        OAuthError::new(ErrorCode::ServerError, "it is our fault; try again")
+    }
 }
 
 /// Tells a program to come back soon.
@@ -222,7 +228,8 @@ pub(super) fn see_other(location: &str) -> HttpResponse {
 pub(super) fn there() -> HttpResponse {
     HttpResponse::Ok()
         .content_type(ContentType::html())
-        .finish()
+        // How long GET's answer would be is not known (RFC 9110 §8.6).
+        .body(body::None::new())
 }
 
 /// What stands nowhere in the routes.

@@ -213,13 +213,15 @@ impl Routes {
                     .wrap(from_fn(body::of_programs)),
             )
             .service(
-                methods_for_programs(paths::REVOCATIONS, "GET")
+                methods_for_programs(paths::REVOCATIONS, "GET, HEAD")
                     .route(web::get().to(revocations::get))
+                    .route(web::head().to(revocations::head))
                     .wrap(from_fn(body::of_programs)),
             )
             .service(
-                methods_for_programs(paths::REVOCATIONS_SNAPSHOT, "GET")
+                methods_for_programs(paths::REVOCATIONS_SNAPSHOT, "GET, HEAD")
                     .route(web::get().to(revocations::snapshot))
+                    .route(web::head().to(revocations::head_of_snapshot))
                     .wrap(from_fn(body::of_programs)),
             )
             .service(
@@ -251,8 +253,9 @@ impl Routes {
             );
         }
         all.service(
-            methods_for_programs(registration::OF_A_CLIENT, "GET, PUT, DELETE")
+            methods_for_programs(registration::OF_A_CLIENT, "GET, HEAD, PUT, DELETE")
                 .route(web::get().to(registration::get))
+                .route(web::head().to(registration::get))
                 .route(web::put().to(registration::put))
                 .route(web::delete().to(registration::delete))
                 .wrap(from_fn(body::of_programs)),

@@ -12,17 +12,19 @@ use crate::oidc::params::Params;
 /// The parameter under which a kept POST comes back.
 const PARKED: &str = "parked";
 
-/// The parameters of a GET: its own, or those of the POST that it brings back.
+/// The parameters of a GET: its own, or those of the POST that it brings back. None where they were brought back before, or
+/// nobody kept any.
 ///
 /// # Errors
-/// When they are malformed, or were brought back before.
-pub(super) async fn of_get(visitor: &Visitor, request: &HttpRequest) -> Result<Params, PageError> {
+/// When they are malformed, or the database fails.
+pub(super) async fn of_get(
+    visitor: &Visitor,
+    request: &HttpRequest,
+) -> Result<Option<Params>, PageError> {
     let params = Params::parse(request.query_string().as_bytes())?;
     match params.get(PARKED) {
-        Some(handle) => authorize::take_post(&visitor.provider, handle)
-            .await?
-            .ok_or(PageError::Expired),
-        None => Ok(params),
+        Some(handle) => Ok(authorize::take_post(&visitor.provider, handle).await?),
+        None => Ok(Some(params)),
     }
 }
 

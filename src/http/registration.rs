@@ -53,7 +53,7 @@ pub(super) async fn post(
     }
 }
 
-/// GET at a client's own address.
+/// GET and HEAD at a client's own address.
 pub(super) async fn get(
     provider: web::Data<Provider>,
     request: HttpRequest,

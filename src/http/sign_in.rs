@@ -60,7 +60,13 @@ pub(super) async fn head(visitor: Visitor, request: HttpRequest) -> HttpResponse
 pub(super) async fn post(mut visitor: Visitor, body: Bytes) -> HttpResponse {
     let answer = async {
         let form = authorize::form(&body)?;
-        let (interaction, answerable) = authorize::waiting(&visitor, &form).await?;
+        let username = form.get("username").unwrap_or_default();
+        let (interaction, answerable) = match authorize::waiting(&visitor, &form).await {
+            Err(PageError::Expired) => {
+                authorize::signed_in_and_answered(&visitor, &form, username).await?
+            }
+            waiting => waiting?,
+        };
         let handle = form.get("interaction").unwrap_or_default();
         visitor.check_form(&form, handle)?;
         if form.get("action") == Some("cancel") {
@@ -74,13 +80,11 @@ pub(super) async fn post(mut visitor: Visitor, body: Bytes) -> HttpResponse {
             let notice = Some(SignInNotice::Upstream(Problem::Unavailable));
             return page(&visitor, &answerable, &form, "", notice).await;
         }
-        let username = form.get("username").unwrap_or_default();
         let notice = match with_password(&visitor, &form).await? {
             Ok(given) => {
-                let session = visitor.session_of(&given.session).await?;
                 let signed_in = check_session::signed_in(&mut visitor, given);
                 let mut response =
-                    authorize::advance(&visitor, answerable, Some((handle, &interaction)), session)
+                    authorize::advance(&visitor, &answerable, Some((handle, &interaction)))
                         .await
                         // They are signed in, whatever happens to the request.
                         .unwrap_or_else(|error| error.page(&visitor));

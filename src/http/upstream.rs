@@ -142,6 +142,7 @@ pub(super) async fn get(mut visitor: Visitor, request: HttpRequest) -> HttpRespo
     let answer = async {
         let known = known(&visitor, &request).await?;
         let params = parked::of_get(&visitor, &request).await?;
+        let params = params.ok_or(PageError::Expired)?;
         let browser = visitor.browser_cookie.clone().ok_or(PageError::Expired)?;
         let provider = visitor.provider.clone().into_inner();
         let arrived = finish(&provider, &known.id, &params, &browser).await?;
@@ -211,13 +212,11 @@ async fn go_on(
             return sign_in::page(visitor, &answerable, &params, "", notice).await;
         }
     };
-    let session = visitor.session_of(&given.session).await?;
     let signed_in = check_session::signed_in(visitor, given);
-    let mut response =
-        authorize::advance(visitor, answerable, Some((handle, &interaction)), session)
-            .await
-            // They are signed in, whatever happens to the request.
-            .unwrap_or_else(|error| error.page(visitor));
+    let mut response = authorize::advance(visitor, &answerable, Some((handle, &interaction)))
+        .await
+        // They are signed in, whatever happens to the request.
+        .unwrap_or_else(|error| error.page(visitor));
     cookies::add(&mut response, signed_in)?;
     Ok(response)
 }

@@ -95,14 +95,9 @@ impl Visitor {
 
     /// The living session of the browser.
     pub(super) async fn session(&self) -> Result<Option<Session>, FlowError> {
-        match &self.session_cookie {
-            Some(cookie) => self.session_of(cookie).await,
-            None => Ok(None),
-        }
-    }
-
-    /// The living session of a cookie's value.
-    pub(super) async fn session_of(&self, cookie: &str) -> Result<Option<Session>, FlowError> {
+        let Some(cookie) = &self.session_cookie else {
+            return Ok(None);
+        };
         let provider = &self.provider;
         let hash = provider.master.hash(HashPurpose::SessionCookie, cookie);
         let alive = provider.alive(provider.clock.now());
@@ -125,11 +120,16 @@ impl Visitor {
         format!("{}{path}", self.provider.config.issuer.path())
     }
 
-    /// The token that a form about `subject` must bring back.
+    /// The token that a form about `subject` must bring back: good in this browser alone.
     pub(super) fn csrf(&self, subject: &str) -> String {
-        self.provider
-            .master
-            .hash(HashPurpose::Csrf, &self.bound(subject))
+        self.token(&self.bound(subject))
+    }
+
+    /// The token of a form by which somebody who is signed in does `act`: good in this session alone. No cookie stands in it,
+    /// because they change while the form is open: the browser's own goes when it is closed and comes with the next application,
+    /// and the session's is another after each sign-in.
+    pub(super) fn session_csrf(&self, session: &Session, act: &str) -> String {
+        self.token(&bound_to_session(session, act))
     }
 
     /// Whether the request comes from a page of ours: one from elsewhere brings no cookies, so that
@@ -150,22 +150,26 @@ impl Visitor {
     /// # Errors
     /// The page that says it was not.
     pub(super) fn check_form(&self, form: &Params, subject: &str) -> Result<(), PageError> {
-        let ours = form.get("csrf").is_some_and(|csrf| {
-            self.provider
-                .master
-                .matches(HashPurpose::Csrf, &self.bound(subject), csrf)
-        });
-        if self.same_site && self.has_cookies() && ours {
-            Ok(())
-        } else {
-            Err(PageError::Expired)
-        }
+        self.check_token(form, &self.bound(subject), self.browser_cookie.as_ref())
+    }
+
+    /// Whether the form of an act was filled in here, in this session, which this browser's cookie has found (attack 67).
+    ///
+    /// # Errors
+    /// The page that says it was not.
+    pub(super) fn check_session_form(
+        &self,
+        form: &Params,
+        session: &Session,
+        act: &str,
+    ) -> Result<(), PageError> {
+        let bound = bound_to_session(session, act);
+        self.check_token(form, &bound, self.session_cookie.as_ref())
     }
 
     /// The token by which the page of a sign-out reports what it heard: good with that page's cookie alone.
     pub(super) fn leaving_csrf(&self) -> String {
-        let master = &self.provider.master;
-        master.hash(HashPurpose::Csrf, &self.bound_to_leaving())
+        self.token(&self.bound_to_leaving())
     }
 
     /// Whether a report comes from the page of the sign-out that this browser may look at (attack 67).
@@ -174,11 +178,24 @@ impl Visitor {
     /// The page that says it does not.
     pub(super) fn check_leaving_form(&self, form: &Params) -> Result<(), PageError> {
         let bound = self.bound_to_leaving();
+        self.check_token(form, &bound, self.leaving_cookie.as_ref())
+    }
+
+    fn token(&self, bound: &str) -> String {
+        self.provider.master.hash(HashPurpose::Csrf, bound)
+    }
+
+    fn check_token(
+        &self,
+        form: &Params,
+        bound: &str,
+        cookie: Option<&String>,
+    ) -> Result<(), PageError> {
         let master = &self.provider.master;
         let ours = form
             .get("csrf")
-            .is_some_and(|csrf| master.matches(HashPurpose::Csrf, &bound, csrf));
-        if self.same_site && self.leaving_cookie.is_some() && ours {
+            .is_some_and(|csrf| master.matches(HashPurpose::Csrf, bound, csrf));
+        if self.same_site && cookie.is_some() && ours {
             Ok(())
         } else {
             Err(PageError::Expired)
@@ -193,10 +210,12 @@ impl Visitor {
     }
 
     fn bound(&self, subject: &str) -> String {
-        let cookie = self
-            .browser_cookie
-            .as_deref()
-            .or(self.session_cookie.as_deref());
-        format!("{subject} {}", cookie.unwrap_or_default())
+        let cookie = self.browser_cookie.as_deref().unwrap_or_default();
+        format!("{subject} {cookie}")
     }
+}
+
+/// Nobody else's form has a token of this: a session's identifier is one browser's, which finds it by its cookie.
+fn bound_to_session(session: &Session, act: &str) -> String {
+    format!("session {} {act}", session.id)
 }

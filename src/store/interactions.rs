@@ -1,4 +1,5 @@
-//! `interactions`: authorization requests that wait for a person, bound to the browser they came in.
+//! `interactions`: authorization requests that wait for a person, bound to the browser they came in; and for a moment those
+//! that were answered, bound to who did it, too.
 
 use sea_orm::entity::prelude::*;
 use sea_orm::{ActiveValue::Set, ConnectionTrait};
@@ -22,12 +23,12 @@ struct Model {
 enum Relation {}
 impl ActiveModelBehavior for ActiveModel {}
 
-/// A request that waits.
+/// A request that waits, or that somebody has just answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Interaction {
     /// The keyed hash of the handle that the page's form carries.
     pub handle_hash: String,
-    /// The keyed hash of the browser's own cookie.
+    /// The keyed hash of the browser's own cookie; the row of one that was answered has that of the cookie and the person.
     pub browser_hash: String,
     /// Who asked.
     pub client_id: String,
@@ -86,16 +87,37 @@ pub async fn find(
     .transpose()
 }
 
-/// The request has been answered; false when it was before.
+/// The request has been answered: it is found by `answered_hash` instead, until a moment. False when it does not wait any more.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn consume(db: &impl ConnectionTrait, handle_hash: &str) -> Result<bool, StoreError> {
-    Ok(Entity::delete_by_id(handle_hash)
+pub async fn answer(
+    db: &impl ConnectionTrait,
+    waiting: &Interaction,
+    answered_hash: &str,
+    until: Timestamp,
+) -> Result<bool, StoreError> {
+    let answered = Entity::update_many()
+        .col_expr(Column::BrowserHash, Expr::value(answered_hash))
+        .col_expr(Column::ExpiresAt, Expr::value(millis(until)))
+        .filter(Column::HandleHash.eq(waiting.handle_hash.as_str()))
+        .filter(Column::BrowserHash.eq(waiting.browser_hash.as_str()))
         .exec(db)
-        .await?
-        .rows_affected
-        == 1)
+        .await?;
+    Ok(answered.rows_affected == 1)
+}
+
+/// The request is given up; false when it does not wait any more.
+///
+/// # Errors
+/// When the database fails.
+pub async fn give_up(db: &impl ConnectionTrait, waiting: &Interaction) -> Result<bool, StoreError> {
+    let given_up = Entity::delete_many()
+        .filter(Column::HandleHash.eq(waiting.handle_hash.as_str()))
+        .filter(Column::BrowserHash.eq(waiting.browser_hash.as_str()))
+        .exec(db)
+        .await?;
+    Ok(given_up.rows_affected == 1)
 }
 
 /// Forgets requests whose time is over.

@@ -1,7 +1,11 @@
-//! Somebody signs out, and the answer never arrives: they ask again, and see what became of it.
+//! Somebody signs out or in, and the answer never arrives: they ask again, and see what became of it.
 
 use chrono::TimeDelta;
+use exeunt::oidc::client::ClientMetadata;
 
+use crate::support::ledger::{allow, consent_page, error, open, sign_in_as};
+use crate::support::people::press;
+use crate::support::provider::PASSWORD;
 use crate::support::relying_party::{Ear, Reply};
 use crate::support::scene::{Scene, by_frame, by_server};
 use crate::support::visitor::{Answer, Visitor};
@@ -161,5 +165,141 @@ async fn who_leaves_one_application_twice_sees_what_it_answered() {
         assert_eq!(shown.page(), "page-leaving");
         assert_eq!(shown.states(), ["confirmed"]);
     }
+    scene.provider.stop().await;
+}
+
+/// An application on another site posts its request, which is brought back once: by a reload, or by the Back button, it comes
+/// again.
+#[actix_web::test]
+async fn a_posted_request_that_comes_again_asks_or_shows_what_became_of_it_and_leads_to_nobody() {
+    let scene = scene().await;
+    let issuer = &scene.provider.issuer;
+    let ada = Visitor::default();
+    for application in &scene.applications[..2] {
+        application.tokens(&ada, &[]).await;
+    }
+    let home = format!("{}/", scene.applications[0].ear.base);
+    let fields = [
+        ("client_id", "ledger"),
+        ("post_logout_redirect_uri", home.as_str()),
+    ];
+    let url = scene.provider.url("/end_session");
+    let parked = ada.post_from_elsewhere(&url, &fields).await;
+    let parked = parked.location().unwrap();
+    let stranger = Visitor::default();
+    for turn in 0..3 {
+        let page = ada.get(&parked).await;
+        assert_eq!(page.page(), "page-confirm-sign-out", "{turn}: {page:?}");
+        assert!(scene.is_signed_in(&ada).await);
+        // A handle tells nobody what was asked.
+        let nobody = stranger.get(&parked).await;
+        assert_eq!(nobody.page(), "page-signed-out");
+        assert!(!nobody.body.contains(&home), "{nobody:?}");
+    }
+    let page = ada.get(&parked).await;
+    let without_the_answer = as_it_is(&scene, &ada);
+    let left = ada.follow(agree(&ada, &page).await, issuer).await;
+    for browser in [&ada, &without_the_answer] {
+        let again = browser.get(&parked).await;
+        let shown = browser.follow(again, issuer).await;
+        assert_eq!(shown.states(), ["confirmed", "confirmed"], "{shown:?}");
+        assert!(!shown.body.contains(&home), "{shown:?}");
+    }
+    assert!(!left.body.contains(&home), "{left:?}");
+    assert!(!scene.is_signed_in(&ada).await);
+    scene.provider.stop().await;
+}
+
+fn code(answer: &Answer) -> String {
+    let code = answer.parameter("code");
+    code.unwrap_or_else(|| panic!("no code: {answer:?}"))
+}
+
+/// The browser drops the first answer at a second click: before it has taken its cookies, or after.
+#[actix_web::test]
+async fn who_signs_in_twice_since_the_answer_was_lost_comes_to_the_application() {
+    let scene = scene().await;
+    let ledger = &scene.applications[0];
+    let ada = Visitor::default();
+    let page = open(&ada, &ledger.authorize_url(&[])).await;
+    assert_eq!(page.page(), "page-sign-in");
+    let without_the_answer = as_it_is(&scene, &ada);
+    let first = code(&sign_in_as(&ada, &page, "ada", PASSWORD).await);
+    for browser in [&without_the_answer, &ada] {
+        let answer = sign_in_as(browser, &page, "ada", PASSWORD).await;
+        let again = code(&answer);
+        assert_ne!(again, first);
+        assert_eq!(answer.parameter("state").as_deref(), Some("the-state"));
+        assert_eq!(ledger.redeem(&again, &[]).await.status, 200);
+        assert!(scene.is_signed_in(browser).await);
+    }
+    // And both at once, of which neither knows of the other.
+    scene.provider.advance(TimeDelta::seconds(1));
+    let one = Visitor::default();
+    let page = open(&one, &ledger.authorize_url(&[])).await;
+    let other = as_it_is(&scene, &one);
+    let (one, other) = tokio::join!(
+        sign_in_as(&one, &page, "ada", PASSWORD),
+        sign_in_as(&other, &page, "ada", PASSWORD),
+    );
+    assert_ne!(code(&one), code(&other));
+    scene.provider.stop().await;
+}
+
+/// Where ledger asks for consent.
+async fn asking() -> Scene {
+    let describe = |_: &str, ear: &Ear| ClientMetadata {
+        skip_consent: false,
+        ..by_server(ear)
+    };
+    Scene::with(&["ledger"], describe, |wish| wish.manual_clock()).await
+}
+
+#[actix_web::test]
+async fn who_allows_twice_since_the_answer_was_lost_comes_to_the_application() {
+    let scene = asking().await;
+    let ledger = &scene.applications[0];
+    let ada = Visitor::default();
+    for prompt in ["", "consent", "login consent"] {
+        let page = consent_page(ledger, &ada, &[("prompt", prompt)]).await;
+        let first = code(&allow(&ada, &page).await);
+        let again = code(&allow(&ada, &page).await);
+        assert_ne!(again, first, "{prompt}");
+        assert_eq!(ledger.redeem(&again, &[]).await.status, 200, "{prompt}");
+        // What was done in the millisecond of a request would answer it.
+        scene.provider.advance(TimeDelta::seconds(1));
+    }
+    scene.provider.stop().await;
+}
+
+/// Attack 67: an answer that was given is no permission to give others.
+#[actix_web::test]
+async fn what_was_allowed_is_not_denied_taken_back_or_asked_late_by_the_page_that_allowed_it() {
+    let scene = asking().await;
+    let ledger = &scene.applications[0];
+    let ada = Visitor::default();
+    let page = consent_page(ledger, &ada, &[]).await;
+    code(&allow(&ada, &page).await);
+    let deny = [("decision", "deny")];
+    let denied = ada.submit(&page, &page.form(), &deny).await;
+    assert_eq!(denied.page(), "page-error", "{denied:?}");
+    press(
+        &scene,
+        &ada,
+        "/account/withdraw",
+        ("client_id", ledger.client_id.as_str()),
+    )
+    .await;
+    let again = allow(&ada, &page).await;
+    assert_eq!(again.page(), "page-error", "{again:?}");
+    let silent = ada.get(&ledger.authorize_url(&[("prompt", "none")])).await;
+    assert_eq!(error(&silent), "consent_required");
+
+    scene.provider.advance(TimeDelta::seconds(1));
+    let page = consent_page(ledger, &ada, &[]).await;
+    code(&allow(&ada, &page).await);
+    scene.provider.advance(TimeDelta::minutes(1));
+    let late = allow(&ada, &page).await;
+    assert_eq!(late.page(), "page-error", "{late:?}");
     scene.provider.stop().await;
 }

@@ -1,6 +1,9 @@
 //! When a person is asked to sign in, and when nothing may be shown (Core §3.1.2.1).
 
 use chrono::TimeDelta;
+use exeunt::oidc::logout::Cause;
+use exeunt::store::sessions::listing::{self, Wanted};
+use exeunt::store::{self, sessions, users};
 
 use crate::support::ledger::{add_grace, error, ledger, open, sign_in, sign_in_as};
 use crate::support::provider::{PASSWORD, Provider};
@@ -22,6 +25,55 @@ async fn prompt_none_shows_nothing() {
     assert_eq!(answer.parameter("state").as_deref(), Some("the-state"));
     party.sign_in(&ada, &[]).await;
     assert!(ada.get(&silent).await.parameter("code").is_some());
+    provider.stop().await;
+}
+
+/// What ada is answered while her only session ends: it has been decided by then, and nothing is written yet.
+async fn while_the_session_ends(provider: &Provider, ada: &Visitor, url: &str) -> Answer {
+    let flows = provider.flows();
+    let (db, now) = (flows.database.read(), flows.clock.now());
+    let wanted = Wanted {
+        ended: Some(false),
+        ..Wanted::default()
+    };
+    let living = listing::page(db, &wanted, flows.alive(now), 9).await;
+    let living = living.unwrap();
+    let [session] = &living[..] else {
+        panic!("one session lives");
+    };
+    let tx = flows.database.begin().await.unwrap();
+    // On PostgreSQL nobody waits for a transaction, but for what it holds.
+    users::lock(&tx, session.user_id).await.unwrap();
+    let ending = async {
+        let moment = now + TimeDelta::milliseconds(500);
+        flows.clock.sleep_until(moment).await;
+        sessions::mark_ended(&tx, &[session.id], Cause::Administrator, moment)
+            .await
+            .unwrap();
+        store::commit(tx).await.unwrap();
+    };
+    let (answer, ()) = tokio::join!(ada.get(url), ending);
+    answer
+}
+
+/// Core §3.1.2.6: a frame in which an application asks silently must come back to it, whatever happens meanwhile.
+#[actix_web::test]
+async fn a_session_that_ends_between_the_decision_and_the_answer_is_as_good_as_none() {
+    let (provider, party, ada) = start().await;
+    for mode in ["query", "fragment"] {
+        party.sign_in(&ada, &[]).await;
+        let silent = party.authorize_url(&[("prompt", "none"), ("response_mode", mode)]);
+        let answer = while_the_session_ends(&provider, &ada, &silent).await;
+        assert_eq!(error(&answer), "login_required", "{mode}");
+        assert_eq!(answer.parameter("state").as_deref(), Some("the-state"));
+        assert_eq!(answer.parameter("iss"), Some(provider.issuer.clone()));
+        assert!(answer.location().unwrap().starts_with(&party.redirect_uri));
+    }
+    party.sign_in(&ada, &[]).await;
+    let answer = while_the_session_ends(&provider, &ada, &party.authorize_url(&[])).await;
+    let page = ada.follow(answer, &provider.issuer).await;
+    assert_eq!(page.page(), "page-sign-in", "{page:?}");
+    assert!(sign_in(&ada, &page).await.parameter("code").is_some());
     provider.stop().await;
 }
 

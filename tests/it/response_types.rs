@@ -1,12 +1,13 @@
 //! What the authorization endpoint brings beside a code: ID tokens and access tokens through the browser.
 
+use exeunt::flows::keys;
 use exeunt::oidc::client::{ClientMetadata, GrantType};
 use exeunt::oidc::logout::DeliveryState;
 use serde_json::Value;
 use sha2_of::left_half;
 use url::{Url, form_urlencoded};
 
-use crate::support::ledger::{HOME, ledger_with, open, sign_in};
+use crate::support::ledger::{HOME, error, ledger_with, open, sign_in};
 use crate::support::provider::Provider;
 use crate::support::relying_party::{Ear, RelyingParty, verify};
 use crate::support::scene::{Scene, by_server};
@@ -173,6 +174,41 @@ async fn who_is_registered_for_codes_alone_gets_no_token_through_the_browser() {
         value(&fragment(&answer), "error"),
         Some("unauthorized_client")
     );
+    provider.stop().await;
+}
+
+/// RFC 6749 §4.1.2.1: an application that waits for an answer hears that there is none, in the way that it asked for.
+#[actix_web::test]
+async fn what_goes_wrong_with_us_is_told_where_the_application_waits() {
+    let provider = ledger_with(everything).await.start().await;
+    let visitor = Visitor::default();
+    answer(&provider, &visitor, &[]).await;
+    provider.sql("UPDATE signing_keys SET retire_at = 1").await;
+    keys::reload_if_changed(provider.flows(), -1).await.unwrap();
+    for response_type in ["code id_token", "id_token"] {
+        let answer = answer(&provider, &visitor, &[("response_type", response_type)]).await;
+        let fields = fragment(&answer);
+        assert_eq!(value(&fields, "error"), Some("server_error"));
+        assert_eq!(value(&fields, "state"), Some("the-state"));
+        assert_eq!(value(&fields, "iss"), Some(provider.issuer.as_str()));
+        assert_eq!(value(&fields, "code"), None, "{response_type}");
+    }
+    for (table, browser) in [("grants", &visitor), ("interactions", &Visitor::default())] {
+        let rename = async |from: &str, to: &str| {
+            let rename = format!("ALTER TABLE {from} RENAME TO {to}");
+            provider.sql(&rename).await;
+        };
+        rename(table, "lost").await;
+        let told = answer(&provider, browser, &[]).await;
+        rename("lost", table).await;
+        assert_eq!(error(&told), "server_error", "{table}");
+        assert_eq!(told.parameter("state").as_deref(), Some("the-state"));
+        assert_eq!(told.parameter("iss"), Some(provider.issuer.clone()));
+        let told = told.location().unwrap();
+        assert!(!told.contains(table) && !told.contains("lost"), "{told}");
+    }
+    let answer = answer(&provider, &visitor, &[]).await;
+    assert!(answer.parameter("code").is_some(), "{answer:?}");
     provider.stop().await;
 }
 

@@ -1,9 +1,11 @@
 //! The sign-in page: who gets in, how often one may try, and what the browser is given.
 
+use chrono::TimeDelta;
 use exeunt::config::Credential;
 
 use crate::support::ledger::{
-    HOME, is_signed_in, ledger, open, sign_in, sign_in_as, sign_in_page as page, start_as,
+    HOME, add_grace, assert_stays, is_signed_in, ledger, open, sign_in, sign_in_as,
+    sign_in_page as page, start_as,
 };
 use crate::support::provider::{PASSWORD, Provider};
 use crate::support::relying_party::RelyingParty;
@@ -138,16 +140,41 @@ async fn a_form_that_was_not_filled_in_here_in_this_browser_signs_nobody_in() {
     provider.stop().await;
 }
 
+/// A second click of the same person's gets another answer (`lost_answers`). Attacks 17, 67 and 72: nobody else does, and nobody
+/// later or after they left.
 #[actix_web::test]
-async fn a_page_that_was_answered_is_not_answered_again() {
-    let (provider, party, ada) = start().await;
-    let page = page(&party, &ada).await;
-    assert!(sign_in(&ada, &page).await.parameter("code").is_some());
-    let answer = sign_in_as(&ada, &page, "ada", PASSWORD).await;
-    assert_eq!(
-        (answer.status.as_u16(), answer.page()),
-        (400, "page-error".to_owned())
-    );
+async fn a_page_that_was_answered_is_answered_again_by_nobody_else_and_not_for_long() {
+    let wish = ledger().await.configure(add_grace).manual_clock();
+    let (provider, party, ada) = start_as(wish).await;
+    let page_of_ada = page(&party, &ada).await;
+    let answer = sign_in(&ada, &page_of_ada).await;
+    assert!(answer.parameter("code").is_some(), "{answer:?}");
+    let refused = async |browser: &Visitor, page: &Answer, username: &str| {
+        let answer = sign_in_as(browser, page, username, PASSWORD).await;
+        assert_stays(&answer, username);
+        assert_eq!(answer.header("set-cookie"), "", "{username}");
+    };
+    for username in ["grace", "nobody", ""] {
+        refused(&ada, &page_of_ada, username).await;
+    }
+    let stranger = Visitor::default();
+    page(&party, &stranger).await;
+    refused(&stranger, &page_of_ada, "ada").await;
+    let mistyped = sign_in_as(&ada, &page_of_ada, "ada", "wrong").await;
+    assert_eq!(mistyped.page(), "page-sign-in", "{mistyped:?}");
+    assert!(is_signed_in(&party, &ada).await);
+
+    provider.advance(TimeDelta::seconds(1));
+    let left = Visitor::default();
+    let page_of_left = page(&party, &left).await;
+    sign_in(&left, &page_of_left).await;
+    let confirm = left.get(&provider.url("/end_session")).await;
+    let everywhere = [("scope", "everywhere")];
+    left.submit(&confirm, &confirm.form(), &everywhere).await;
+    refused(&left, &page_of_left, "ada").await;
+
+    provider.advance(TimeDelta::minutes(1));
+    refused(&ada, &page_of_ada, "ada").await;
     provider.stop().await;
 }
 

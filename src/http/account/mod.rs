@@ -74,15 +74,9 @@ async fn head(visitor: Visitor) -> HttpResponse {
     }
 }
 
-/// What the form of an act is about: the act, and who was shown it. One who has signed in since, in another
-/// tab, was not (attack 72).
-fn subject(path: &str, session: &Session) -> String {
-    format!("{path} {}", session.id)
-}
-
-/// The form of an act.
+/// The form of an act. Whoever has signed in since, in another tab, was not shown it (attack 72).
 fn act(visitor: &Visitor, path: &str, session: &Session) -> Form {
-    Form::to(visitor.path(path)).with("csrf", visitor.csrf(&subject(path, session)))
+    Form::to(visitor.path(path)).with("csrf", visitor.session_csrf(session, path))
 }
 
 /// To the sign-in page, which leads to the account and nowhere else.
@@ -101,6 +95,6 @@ async fn acting(
         return Ok(None);
     };
     let form = form(body)?;
-    visitor.check_form(&form, &subject(path, &session))?;
+    visitor.check_session_form(&form, &session, path)?;
     Ok(Some((session, form)))
 }

@@ -2,7 +2,7 @@
 
 use actix_web::http::header::{CACHE_CONTROL, VARY};
 use actix_web::web::{self, Bytes};
-use actix_web::{Error, HttpResponse};
+use actix_web::{Error, HttpResponse, HttpResponseBuilder, body};
 use chrono::TimeDelta;
 use futures_util::stream;
 
@@ -47,13 +47,23 @@ pub(super) fn stream(
         };
         Some((Ok::<_, Error>(event), stream))
     });
-    HttpResponse::Ok()
+    begun().streaming(Box::pin(events))
+}
+
+/// What comes before the first event, and no event.
+pub(super) fn head() -> HttpResponse {
+    begun().body(body::None::new())
+}
+
+fn begun() -> HttpResponseBuilder {
+    let mut answer = HttpResponse::Ok();
+    answer
         .content_type("text/event-stream")
         .insert_header((CACHE_CONTROL, "no-store"))
         .insert_header((VARY, "Accept"))
         // nginx would keep events until it has a page of them.
-        .insert_header(("x-accel-buffering", "no"))
-        .streaming(Box::pin(events))
+        .insert_header(("x-accel-buffering", "no"));
+    answer
 }
 
 impl Stream {

@@ -12,7 +12,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use chrono::TimeDelta;
 use serde_json::json;
 
-pub(super) use self::snapshot::get as snapshot;
+pub(super) use self::snapshot::{get as snapshot, head as head_of_snapshot};
 pub(super) use self::waiters::Waiters;
 
 use super::error::refusal;
@@ -42,9 +42,16 @@ pub(super) async fn get(
     waiters: web::Data<Waiters>,
     request: HttpRequest,
 ) -> HttpResponse {
-    answer(provider, &waiters, &request)
+    answer(provider, Some(&waiters), &request)
         .await
-        .unwrap_or_else(|refusal| refusal.response(&request))
+        .unwrap_or_else(|refusal| refusal.response())
+}
+
+/// HEAD: told at once what GET would be by what is there now. It waits for nothing, and takes no place of those who do.
+pub(super) async fn head(provider: web::Data<Provider>, request: HttpRequest) -> HttpResponse {
+    answer(provider, None, &request)
+        .await
+        .unwrap_or_else(|refusal| refusal.response())
 }
 
 /// The service that asks.
@@ -53,15 +60,22 @@ async fn service(provider: &Provider, request: &HttpRequest) -> Result<Service, 
     Ok(authenticate_service(provider, header).await??)
 }
 
+/// Without `waiters` nobody may wait.
 async fn answer(
     provider: web::Data<Provider>,
-    waiters: &Waiters,
+    waiters: Option<&Waiters>,
     request: &HttpRequest,
 ) -> Result<HttpResponse, Refusal> {
     let service = service(&provider, request).await?;
     let asked = Asked::read(request)?;
     let Some(heard) = hearing::hear(&provider, &service, asked.after).await? else {
         return Ok(gone());
+    };
+    let Some(waiters) = waiters else {
+        return Ok(match asked.as_events {
+            true => events::head(),
+            false => told(&heard),
+        });
     };
     let identifier = service.identifier;
     if asked.as_events {

@@ -5,7 +5,7 @@ use std::io::Write as _;
 
 use actix_web::http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, VARY};
 use actix_web::web::{self, Bytes};
-use actix_web::{Error, HttpRequest, HttpResponse};
+use actix_web::{Error, HttpRequest, HttpResponse, HttpResponseBuilder, body};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use futures_util::stream;
@@ -13,7 +13,7 @@ use futures_util::stream;
 use super::service;
 use crate::flows::revocations::hearing;
 use crate::flows::{FlowError, Provider};
-use crate::http::error::failure;
+use crate::http::token::Refusal;
 use crate::oidc::service::Service;
 
 /// GET.
@@ -21,13 +21,9 @@ pub(in crate::http) async fn get(
     provider: web::Data<Provider>,
     request: HttpRequest,
 ) -> HttpResponse {
-    let service = match service(&provider, &request).await {
-        Ok(service) => service,
-        Err(refusal) => return refusal.response(&request),
-    };
-    let end = match hearing::end(&provider).await {
-        Ok(end) => end,
-        Err(error) => return failure(&error),
+    let (service, end) = match asked(&provider, &request).await {
+        Ok(asked) => asked,
+        Err(refusal) => return refusal.response(),
     };
     let is_packed = accepts_gzip(&request);
     let snapshot = Snapshot {
@@ -48,6 +44,27 @@ pub(in crate::http) async fn get(
         });
         Some((piece, snapshot))
     });
+    begun(is_packed).streaming(Box::pin(pieces))
+}
+
+/// HEAD: refused where GET is, and nothing is gathered for it.
+pub(in crate::http) async fn head(
+    provider: web::Data<Provider>,
+    request: HttpRequest,
+) -> HttpResponse {
+    match asked(&provider, &request).await {
+        Ok(_) => begun(accepts_gzip(&request)).body(body::None::new()),
+        Err(refusal) => refusal.response(),
+    }
+}
+
+/// The service that asks, and how far its snapshot goes.
+async fn asked(provider: &Provider, request: &HttpRequest) -> Result<(Service, i64), Refusal> {
+    let service = service(provider, request).await?;
+    Ok((service, hearing::end(provider).await?))
+}
+
+fn begun(is_packed: bool) -> HttpResponseBuilder {
     let mut answer = HttpResponse::Ok();
     answer
         .content_type("application/json")
@@ -55,7 +72,7 @@ pub(in crate::http) async fn get(
     if is_packed {
         answer.insert_header((CONTENT_ENCODING, "gzip"));
     }
-    answer.streaming(Box::pin(pieces))
+    answer
 }
 
 /// RFC 9110 §12.5.3, as far as gzip goes: named, and not with `q=0`.

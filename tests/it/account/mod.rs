@@ -211,6 +211,55 @@ async fn an_act_counts_only_from_its_own_form_in_its_own_session() {
     scene.provider.stop().await;
 }
 
+/// A browser that was closed comes back with the session's cookie and without its own; an application gives it another while a
+/// page is open. And who signs in again has another cookie of the same session.
+#[actix_web::test]
+async fn a_form_counts_in_its_session_whatever_cookies_come_and_go_meanwhile() {
+    let scene = scene().await;
+    let issuer = &scene.provider.issuer;
+    let (ledger, atlas) = (&scene.applications[0], &scene.applications[1]);
+    let port = scene.provider.config.issuer.port();
+    let closed = |open: &Visitor| {
+        let again = Visitor::default();
+        let session = open.cookie("exeunt-session").unwrap();
+        again.put_cookie(&format!("exeunt-session-{port}"), &session);
+        again
+    };
+    let before = Visitor::default();
+    let sid = ledger.tokens(&before, &[]).await.sid(issuer).await;
+    let ada = closed(&before);
+    let page = account(&scene, &ada).await;
+    let confirm = ada.get(&scene.provider.url("/end_session")).await;
+    assert_eq!(confirm.page(), "page-confirm-sign-out");
+
+    assert_eq!(atlas.sign_in(&ada, &[]).await.page(), "page-consent");
+    assert!(ada.cookie("exeunt-browser").is_some());
+    let leave = page.form_with("/account/leave", ("sid", &sid));
+    assert_eq!(ada.submit(&page, &leave, &[]).await.status, 303);
+    ledger.told_of(&sid, issuer).await;
+
+    let session = ada.cookie("exeunt-session");
+    let login = ledger.authorize_url(&[("prompt", "login")]);
+    let sign_in = ada.follow(ada.get(&login).await, issuer).await;
+    let fields = [("username", "ada"), ("password", PASSWORD)];
+    ada.submit(&sign_in, &sign_in.form(), &fields).await;
+    assert_ne!(ada.cookie("exeunt-session"), session);
+    let everywhere = [("scope", "everywhere")];
+    let answer = ada.submit(&confirm, &confirm.form(), &everywhere).await;
+    assert_eq!(answer.status, 303, "{answer:?}");
+    assert!(!scene.is_signed_in(&ada).await);
+
+    // A page from before the browser was closed.
+    let open = Visitor::default();
+    ledger.tokens(&open, &[]).await;
+    let page = account(&scene, &open).await;
+    let everything = page.form_with("/account/end-everything", ("", ""));
+    let again = closed(&open);
+    assert_eq!(again.submit(&page, &everything, &[]).await.status, 303);
+    assert!(!scene.is_signed_in(&open).await);
+    scene.provider.stop().await;
+}
+
 /// P7: whom only a browser can tell is asked where there is a page, and elsewhere ends by itself.
 #[actix_web::test]
 async fn p7_an_application_behind_a_frame_is_asked_in_its_own_browser_and_not_reached_from_another()
