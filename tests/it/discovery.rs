@@ -169,6 +169,9 @@ async fn head_tells_what_get_would_and_brings_no_body() {
         "/",
         "/static/exeunt.css",
         "/userinfo",
+        "/revocations",
+        "/revocations/snapshot",
+        "/register/nobody",
     ] {
         let url = provider.url(path);
         let get = visitor.get(&url).await;
@@ -193,6 +196,7 @@ async fn head_does_nothing_where_get_would_begin_something() {
         assert_eq!(head.status, 200, "{path}");
         assert_eq!(head.location(), None, "{path}");
         assert_eq!(head.header("set-cookie"), "", "{path}");
+        assert_eq!(head.header("content-length"), "", "{path}: nobody knows it");
     }
     let page = open(&visitor, &provider.url(&format!("/authorize{query}"))).await;
     assert_eq!(page.page(), "page-sign-in");
@@ -260,11 +264,11 @@ async fn another_method_gets_405_and_the_truth_about_those_allowed() {
         ("/token", "POST, OPTIONS"),
         ("/revoke", "POST, OPTIONS"),
         ("/introspect", "POST"),
-        ("/revocations", "GET"),
-        ("/revocations/snapshot", "GET"),
+        ("/revocations", "GET, HEAD"),
+        ("/revocations/snapshot", "GET, HEAD"),
         ("/userinfo", "GET, HEAD, POST, OPTIONS"),
         ("/end_session", "GET, HEAD, POST"),
-        ("/register/nobody", "GET, PUT, DELETE"),
+        ("/register/nobody", "GET, HEAD, PUT, DELETE"),
     ] {
         let url = provider.url(path);
         for method in ["DELETE", "PUT", "GET", "HEAD", "POST", "OPTIONS"] {

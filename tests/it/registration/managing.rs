@@ -37,6 +37,24 @@ async fn a_client_reads_what_it_registered_but_for_the_secret_that_was_shown_onc
     provider.stop().await;
 }
 
+#[actix_web::test]
+async fn head_is_told_what_get_is_and_brings_nothing_of_it() {
+    let (provider, client) = start().await;
+    let get = client.manage(Method::GET, None).await;
+    let head = client.manage(Method::HEAD, None).await;
+    assert_eq!((head.status.as_u16(), head.body.as_str()), (200, ""));
+    for name in ["content-type", "content-length", "cache-control"] {
+        assert_eq!(head.header(name), get.header(name), "{name}");
+    }
+    let uri = client.get("registration_client_uri");
+    let head = send(Method::HEAD, uri, Some("wrong"), None).await;
+    let get = send(Method::GET, uri, Some("wrong"), None).await;
+    assert_eq!((head.status.as_u16(), head.body.as_str()), (401, ""));
+    let challenge = "www-authenticate";
+    assert_eq!(head.header(challenge), get.header(challenge));
+    provider.stop().await;
+}
+
 /// Attack 93: a registration access token at somebody else's registration.
 #[actix_web::test]
 async fn nobody_else_reads_changes_or_removes_it_nor_learns_whether_it_is_there() {

@@ -7,6 +7,7 @@ use chrono::TimeDelta;
 use flate2::read::GzDecoder;
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
+use reqwest::Method;
 use serde_json::Value;
 
 use super::{API, scene, scene_with, sign_out};
@@ -77,6 +78,67 @@ async fn events_come_at_once_and_go_on_from_where_the_reader_was_cut_off() {
     );
     let gone = open(Some(1_000_000)).send().await.unwrap();
     assert_eq!(gone.status(), 410);
+    scene.provider.stop().await;
+}
+
+/// A clock that stands: whoever waits here does so until the test ends.
+#[actix_web::test]
+async fn head_is_told_what_get_is_and_waits_for_nothing() {
+    let (scene, api, _) = scene().await;
+    let visitor = Visitor::default();
+    let snapshot = format!("{}/snapshot", api.feed);
+    let wrong = Reader {
+        secret: "wrong".to_owned(),
+        ..api.clone()
+    };
+    let feed = |query: &str| format!("{}{query}", api.feed);
+    let events = "text/event-stream";
+    for (reader, url, accept, status) in [
+        (&api, feed("?after=0&wait=60"), "*/*", 200),
+        (&api, feed(""), events, 200),
+        (&api, feed("?after=1000000"), "*/*", 410),
+        (&api, feed("?after=1000000"), events, 410),
+        (&api, feed("?after=x"), "*/*", 400),
+        (&api, snapshot.clone(), "*/*", 200),
+        (&wrong, feed(""), events, 401),
+        (&wrong, snapshot, "*/*", 401),
+    ] {
+        let request = |url: &str| {
+            let request = reader.request(&visitor, url);
+            let request = request.header("accept-encoding", "gzip");
+            request.header("accept", accept).build().unwrap()
+        };
+        let get = request(&url.replace("&wait=60", ""));
+        let get = visitor.client().execute(get).await.unwrap();
+        let mut head = request(&url);
+        *head.method_mut() = Method::HEAD;
+        let head = visitor.client().execute(head);
+        let head = tokio::time::timeout(PATIENCE, head).await;
+        let head = head.expect("it waits for nothing").unwrap();
+        assert_eq!(head.status(), status, "{url} {accept}");
+        assert_eq!(head.status(), get.status(), "{url} {accept}");
+        for name in [
+            "content-type",
+            "content-encoding",
+            "content-length",
+            "cache-control",
+            "vary",
+            "x-accel-buffering",
+            "www-authenticate",
+        ] {
+            let (ours, theirs) = (head.headers().get(name), get.headers().get(name));
+            assert_eq!(ours, theirs, "{url} {accept} {name}");
+        }
+        assert_eq!(head.bytes().await.unwrap(), "", "{url} {accept}");
+    }
+    // Nor does it take a place of those who wait.
+    let url = feed("?after=0&wait=60");
+    for _ in 0..70 {
+        let mut head = api.request(&visitor, &url).build().unwrap();
+        *head.method_mut() = Method::HEAD;
+        let head = visitor.client().execute(head).await.unwrap();
+        assert_eq!(head.status(), 200);
+    }
     scene.provider.stop().await;
 }
 
