@@ -93,9 +93,9 @@ pub async fn open_unclaimed(config: Config, seams: Seams) -> Result<Provider, St
         Limits::default(),
     )?;
     let database = Database::open(config.database.as_str(), CONNECTIONS).await?;
-    database.migrate().await?;
     let (path, random) = (&config.master_key_file, seams.random.as_ref());
     let master = Arc::new(master_key(path, &database, random).await?);
+    database.migrate().await?;
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     Ok(Provider {
         config,
@@ -177,9 +177,10 @@ pub async fn start_on(
     let bus = config.bus.as_ref().map(|bus| Bus::new(bus.url.as_str()));
     let bus = bus.transpose()?;
     let provider = open(config, seams).await?;
+    // First: what another node with another master key has made does not open, and nothing is declared over it.
+    let keys_seen = keys::load(&provider).await?;
     declare::apply(&provider).await?;
     revocations::remember_lifetimes(&provider).await?;
-    let keys_seen = keys::load(&provider).await?;
     // On PostgreSQL a connection belongs to the runtime that opened it: the workers have their own.
     let database = if provider.config.database.is_postgres() {
         Database::open(provider.config.database.as_str(), CONNECTIONS).await?

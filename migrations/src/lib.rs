@@ -23,6 +23,7 @@ mod m20261128_000100_upstreams;
 mod m20261128_000110_upstream_logouts;
 mod m20261128_000120_upstream_leaving;
 mod m20261128_000130_upstream_invitations;
+mod m20261129_000010_previous_cookies;
 
 /// Every step, in order.
 #[derive(Debug)]
@@ -50,6 +51,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261128_000110_upstream_logouts::Migration),
             Box::new(m20261128_000120_upstream_leaving::Migration),
             Box::new(m20261128_000130_upstream_invitations::Migration),
+            Box::new(m20261129_000010_previous_cookies::Migration),
         ]
     }
 }

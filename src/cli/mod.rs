@@ -154,16 +154,22 @@ fn load(path: Option<&Path>) -> Result<Config, ConfigErrors> {
 /// wherever the command happens to be run, and answer of that.
 fn load_known(path: Option<&Path>) -> anyhow::Result<Config> {
     let config = load(path)?;
-    let file = config.database.file().filter(|_| path.is_none());
-    if let Some(file) = file
-        && file.try_exists().is_ok_and(|exists| !exists)
-    {
+    let Some(file) = config.database.file() else {
+        return Ok(config);
+    };
+    if file.try_exists().is_ok_and(|exists| !exists) {
         let file = std::path::absolute(&file).unwrap_or(file);
-        bail!(
-            "there is no database {}: name the configuration with --config or EXEUNT_CONFIG, so that the right one is found; \
-             a new provider begins with `exeunt serve`",
-            file.display()
-        );
+        let file = file.display();
+        if path.is_none() {
+            bail!(
+                "there is no database {file}: name the configuration with --config or EXEUNT_CONFIG, so that the right one \
+                 is found; a new provider begins with `exeunt serve`"
+            );
+        }
+        say_wrong(&format!(
+            "exeunt: there was no database {file}: a new provider begins there. If that is not what you want, remove it, and \
+             set the variables here that the server has"
+        ));
     }
     Ok(config)
 }

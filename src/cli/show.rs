@@ -102,7 +102,8 @@ pub(super) fn is_read(line: &str) -> anyhow::Result<bool> {
 /// # Errors
 /// When the question can't be printed: whoever does not see it can't mean it.
 pub(super) fn ask(question: &str) -> anyhow::Result<String> {
-    put(question, &mut io::stdout().lock(), &mut io::stdin().lock())
+    // Not among the answers: these may go into a file.
+    put(question, &mut io::stderr().lock(), &mut io::stdin().lock())
 }
 
 fn put(question: &str, out: &mut impl Write, typed: &mut impl BufRead) -> anyhow::Result<String> {

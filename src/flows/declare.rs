@@ -137,7 +137,14 @@ async fn apply_client(
         .is_some_and(|before| before.deleted_at.is_some())
         && is_still_leaving(tx, &declared.client_id).await?
     {
-        return Err(FlowError::StillLeaving(declared.client_id.clone()));
+        // Notices go where the identifier leads when they are sent. No reason to hold up everybody else.
+        let (client_id, place) = (&declared.client_id, &declared.place);
+        tracing::error!(
+            client_id, %place,
+            "left out: an application of that name was removed, and has not heard yet of every session that ended. Start \
+             again when `exeunt delivery list --client ... --open` is empty, or give the new one another name"
+        );
+        return Ok(());
     }
     let client = Client {
         client_id: declared.client_id.clone(),

@@ -218,13 +218,6 @@ pub enum FlowError {
         /// What is wrong with it.
         message: String,
     },
-    /// The configuration declares a client under the identifier of one that was removed and is still being told.
-    #[error(
-        "client {0}: an application of that name was removed, and has not heard yet of every session that ended: its \
-         notices would go to the new one. Give the new one another name, or leave it out until `exeunt delivery list --client \
-         {0} --open` is empty (`exeunt delivery abandon --client {0}` gives them up)"
-    )]
-    StillLeaving(String),
     /// The configuration declares somebody who came in through an upstream.
     #[error(
         "user {0} is somebody already, who is known by another provider, and the configuration file would make them its own: \

@@ -169,7 +169,7 @@ pub(super) async fn begin_in(
     let before = match cookie {
         Some(cookie) => {
             let hash = provider.master.hash(HashPurpose::SessionCookie, cookie);
-            sessions::find_by_cookie(tx, &hash, provider.alive(now)).await?
+            sessions::find_by_this_or_the_next_cookie(tx, &hash, provider.alive(now)).await?
         }
         None => None,
     };

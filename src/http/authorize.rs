@@ -179,28 +179,36 @@ pub(super) async fn waiting(
     read_again(visitor, known).await
 }
 
-/// The one of a form that comes a second time: this person has answered it, in this browser, a moment ago. The browser may have
-/// dropped the first answer, and is given another.
-pub(super) async fn answered(
-    visitor: &Visitor,
-    params: &Params,
-    user_id: Uuid,
-) -> Result<(Interaction, Answerable), PageError> {
-    let (handle, browser) = named(visitor, params)?;
-    let known = authorize::answered(&visitor.provider, handle, browser, user_id).await?;
-    read_again(visitor, known).await
+/// Who may have answered the request of a form that comes a second time: the browser may have dropped the first answer, and
+/// is given another.
+pub(super) enum By<'a> {
+    /// This person, who is signed in.
+    Person(Uuid),
+    /// Whom a sign-in form names, if they are signed in by now.
+    Name(&'a str),
 }
 
-/// The same, of whom a sign-in form names.
-pub(super) async fn signed_in_and_answered(
+/// As [`waiting`], or what they have answered in this browser a moment ago; says whether it is that.
+pub(super) async fn waiting_or_answered(
     visitor: &Visitor,
     params: &Params,
-    username: &str,
-) -> Result<(Interaction, Answerable), PageError> {
+    by: By<'_>,
+) -> Result<(Interaction, Answerable, bool), PageError> {
     let (handle, browser) = named(visitor, params)?;
     let provider = &visitor.provider;
-    let known = authorize::signed_in_and_answered(provider, handle, browser, username).await?;
-    read_again(visitor, known).await
+    let waiting = authorize::parked(provider, handle, browser).await?;
+    let is_again = waiting.is_none();
+    let known = match (waiting, by) {
+        (Some(waiting), _) => Some(waiting),
+        (None, By::Person(user_id)) => {
+            authorize::answered(provider, handle, browser, user_id).await?
+        }
+        (None, By::Name(username)) => {
+            authorize::signed_in_and_answered(provider, handle, browser, username).await?
+        }
+    };
+    let (interaction, answerable) = read_again(visitor, known).await?;
+    Ok((interaction, answerable, is_again))
 }
 
 /// The handle and the browser's own cookie: what a parked request is found by.

@@ -4,7 +4,7 @@ use actix_web::http::StatusCode;
 use actix_web::web::Bytes;
 use actix_web::{HttpRequest, HttpResponse};
 
-use super::authorize::{self, Answerable};
+use super::authorize::{self, Answerable, By};
 use super::error::{PageError, html};
 use super::visitor::Visitor;
 use super::{logo, pages, sign_in};
@@ -65,12 +65,9 @@ pub(super) async fn post(visitor: Visitor, body: Bytes) -> HttpResponse {
     let answer = async {
         let form = authorize::form(&body)?;
         let session = visitor.session().await?.ok_or(PageError::Expired)?;
-        let waiting = authorize::waiting(&visitor, &form).await;
-        let is_again = matches!(waiting, Err(PageError::Expired));
-        let (interaction, answerable) = match is_again {
-            true => authorize::answered(&visitor, &form, session.user_id).await?,
-            false => waiting?,
-        };
+        let by = By::Person(session.user_id);
+        let (interaction, answerable, is_again) =
+            authorize::waiting_or_answered(&visitor, &form, by).await?;
         let handle = form.get("interaction").unwrap_or_default();
         visitor.check_form(&form, &subject(handle, &session))?;
         match form.get("decision") {

@@ -4,7 +4,7 @@ use actix_web::web::Bytes;
 use actix_web::{HttpRequest, HttpResponse};
 use secrecy::SecretString;
 
-use super::authorize::{self, Answerable};
+use super::authorize::{self, Answerable, By};
 use super::error::{PageError, html};
 use super::pages::{self, Application, Form, SignInNotice};
 use super::upstream::{self, Doors};
@@ -61,12 +61,8 @@ pub(super) async fn post(mut visitor: Visitor, body: Bytes) -> HttpResponse {
     let answer = async {
         let form = authorize::form(&body)?;
         let username = form.get("username").unwrap_or_default();
-        let (interaction, answerable) = match authorize::waiting(&visitor, &form).await {
-            Err(PageError::Expired) => {
-                authorize::signed_in_and_answered(&visitor, &form, username).await?
-            }
-            waiting => waiting?,
-        };
+        let (interaction, answerable, _) =
+            authorize::waiting_or_answered(&visitor, &form, By::Name(username)).await?;
         let handle = form.get("interaction").unwrap_or_default();
         visitor.check_form(&form, handle)?;
         if form.get("action") == Some("cancel") {

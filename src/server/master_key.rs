@@ -14,15 +14,17 @@ use crate::store::{Database, signing_keys};
 /// The master key of the file; made when there is none and the database is new, readable by its owner alone.
 ///
 /// # Errors
-/// When the file is gone or that of another database, before anything is done that another key would spoil: by another
-/// one every password that is declared looks changed, and nobody is known who was deleted.
+/// When the file is gone or that of another database, before anything is migrated or declared: by another key every password that is declared looks changed, and nobody is known who was deleted.
 pub(super) async fn master_key(
     path: &Path,
     database: &Database,
     random: &dyn Random,
 ) -> Result<MasterKey, StartError> {
     let found = read(path)?;
-    let sealed = signing_keys::list(database.read()).await?;
+    let sealed = match database.is_new().await? {
+        true => Vec::new(),
+        false => signing_keys::list(database.read()).await?,
+    };
     let key = match found {
         Some(key) => key,
         None if sealed.is_empty() => make(path, random)?,

@@ -180,6 +180,15 @@ impl Database {
         Ok(pending.is_empty())
     }
 
+    /// Whether no migration was ever applied. Writes nothing.
+    ///
+    /// # Errors
+    /// As [`Database::is_current`].
+    pub async fn is_new(&self) -> Result<bool, StoreError> {
+        let pending = Migrator::get_pending_migrations_read_only(&self.writer).await?;
+        Ok(pending.len() == Migrator::migrations().len())
+    }
+
     /// Where to look things up outside a transaction.
     pub fn read(&self) -> &DatabaseConnection {
         &self.readers

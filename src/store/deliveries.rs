@@ -250,7 +250,7 @@ pub async fn by_client(
 }
 
 /// Makes undelivered notices due again, however final their state was; answers how many there were. A try that is under
-/// way loses its lease: its answer is on record, and puts nothing off.
+/// way loses its lease: a confirmation counts, any other answer of it is on record and puts nothing off.
 ///
 /// # Errors
 /// When the database fails.

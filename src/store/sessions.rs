@@ -8,7 +8,9 @@ use sea_orm::sea_query::{Condition, ExprTrait, Query, SelectStatement};
 use sea_orm::{ActiveValue::Set, ConnectionTrait, QueryOrder as _, QuerySelect as _};
 
 pub use listing::{count_unended, find_all, list_ended};
-pub use living::{Liveness, find_by_cookie, find_ended_by_cookie, find_living};
+pub use living::{
+    Liveness, find_by_cookie, find_by_this_or_the_next_cookie, find_ended_by_cookie, find_living,
+};
 
 use super::{StoreError, millis, rows, time, time_or_none};
 use crate::clock::Timestamp;
@@ -20,6 +22,7 @@ struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     id: Uuid,
     cookie_hash: String,
+    previous_cookie_hash: Option<String>,
     user_id: Uuid,
     auth_time: i64,
     amr: String,
@@ -99,6 +102,7 @@ pub async fn insert(
     let row = ActiveModel {
         id: Set(session.id),
         cookie_hash: Set(cookie_hash),
+        previous_cookie_hash: Set(None),
         user_id: Set(session.user_id),
         auth_time: Set(millis(session.auth_time)),
         amr: Set(session.amr.clone()),
@@ -189,6 +193,7 @@ pub async fn renew(
     cookie_hash: String,
 ) -> Result<(), StoreError> {
     Entity::update_many()
+        .col_expr(Column::PreviousCookieHash, Expr::col(Column::CookieHash))
         .col_expr(Column::CookieHash, Expr::value(cookie_hash))
         .col_expr(Column::AuthTime, Expr::value(millis(session.auth_time)))
         .col_expr(Column::Amr, Expr::value(session.amr.clone()))

@@ -246,6 +246,28 @@ async fn who_signs_in_twice_since_the_answer_was_lost_comes_to_the_application()
     scene.provider.stop().await;
 }
 
+/// P2: the session goes on in which others take part, though the answer that renewed it was lost: no second one stands beside
+/// it, whose end they would not hear of.
+#[actix_web::test]
+async fn p2_who_signs_in_again_twice_stays_in_the_one_session_that_all_take_part_in() {
+    let scene = scene().await;
+    let (ledger, atlas) = (&scene.applications[0], &scene.applications[1]);
+    let ada = Visitor::default();
+    atlas.tokens(&ada, &[]).await;
+    scene.provider.advance(TimeDelta::seconds(1));
+    let page = open(&ada, &ledger.authorize_url(&[("prompt", "login")])).await;
+    let without_the_answer = as_it_is(&scene, &ada);
+    code(&sign_in_as(&ada, &page, "ada", PASSWORD).await);
+    let answer = sign_in_as(&without_the_answer, &page, "ada", PASSWORD).await;
+    let again = code(&answer);
+    let tokens = ledger.redeem(&again, &[]).await.json();
+    let hint = tokens["id_token"].as_str().unwrap();
+    let url = ledger.end_session_url(&[("id_token_hint", hint)]);
+    without_the_answer.get(&url).await;
+    atlas.ear.wait_for(1).await;
+    scene.provider.stop().await;
+}
+
 /// Where ledger asks for consent.
 async fn asking() -> Scene {
     let describe = |_: &str, ear: &Ear| ClientMetadata {

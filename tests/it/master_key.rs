@@ -1,15 +1,14 @@
 //! The master key, without which a database is not served.
 
-use std::net::TcpListener;
-
 use exeunt::config::Config;
 use exeunt::flows::people;
 use exeunt::jose::MasterKey;
 use exeunt::random::OsRandom;
-use exeunt::server::{self, Seams, StartError};
+use exeunt::server::{Seams, StartError};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::support::ledger::{ledger, open, sign_in_as};
+use crate::support::provider::start_node;
 use crate::support::relying_party::RelyingParty;
 use crate::support::visitor::Visitor;
 
@@ -17,10 +16,7 @@ const ANOTHER: &str = "the difference engine";
 
 /// Why another node does not start on these settings.
 async fn refusal(config: &Config) -> StartError {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let mut config = config.clone();
-    config.listen = listener.local_addr().unwrap();
-    match server::start_on(listener, config, Seams::default()).await {
+    match start_node(config, Seams::default()).await {
         Ok(_) => panic!("it starts"),
         Err(error) => error,
     }

@@ -18,7 +18,7 @@ use crate::store::deliveries::listing;
 const LOOK: TimeDelta = TimeDelta::milliseconds(500);
 /// So many of the newest that are wanted are read at each look. More than are shown at first: what comes to them need not be
 /// the newest, since of the notices of one day some die before others.
-const WINDOW: usize = 2_000;
+const WINDOW: usize = 500;
 
 /// Where a notice stands in the list: when its session ended, and its identifier.
 type Position = (Timestamp, Uuid);
@@ -61,7 +61,10 @@ pub(super) async fn follow(
             _ = &mut stop => return Ok(()),
             () = provider.clock.sleep_until(again) => {}
         }
-        news = follower.look().await?;
+        news = tokio::select! {
+            _ = &mut stop => return Ok(()),
+            news = follower.look() => news?,
+        };
     }
 }
 
@@ -117,11 +120,14 @@ impl Follower<'_> {
         let floor = found.keys().rev().nth(self.window - 1).copied();
         self.floor = self.floor.max(floor);
 
+        // The newest of them: of an application that is down there may be a hundred thousand.
         let elsewhere: Vec<Uuid> = self
             .known
             .keys()
+            .rev()
             .filter(|place| !known.contains_key(*place))
             .map(|(_, id)| *id)
+            .take(self.window)
             .collect();
         for one in listing::find_all(db, &elsewhere).await? {
             // One that is tried no more is told once and forgotten, or they would be more and more. It is not taken for

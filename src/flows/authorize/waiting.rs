@@ -143,11 +143,11 @@ pub async fn signed_in_and_answered(
         ended: Some(false),
         ..Wanted::default()
     };
-    let alive = provider.alive(provider.clock.now());
-    let living = listing::page(db, &wanted, alive, MOST_SESSIONS).await?;
-    let signed_in = living
-        .iter()
-        .any(|session| session.auth_time >= known.requested_at);
+    let now = provider.clock.now();
+    let living = listing::page(db, &wanted, provider.alive(now), MOST_SESSIONS).await?;
+    // In this minute, since that is when it was answered: a session that they have elsewhere says nothing of here.
+    let since = known.requested_at.max(now - AGAIN);
+    let signed_in = living.iter().any(|session| session.auth_time >= since);
     Ok(signed_in.then_some(known))
 }
 

@@ -116,8 +116,9 @@ pub async fn claim(
     Ok(claimed)
 }
 
-/// Records what became of rows and gives their leases back; answers the identifiers of those that
-/// were still held. A row whose lease was lost stays as whoever holds it now made it.
+/// Records what became of rows and gives their leases back; answers the identifiers of those that it settled. A row whose
+/// lease was lost stays as whoever holds it now made it; but what an application confirmed is confirmed, whoever else is
+/// about to tell it again.
 ///
 /// # Errors
 /// When the database fails.
@@ -147,16 +148,18 @@ pub async fn acknowledge(
         let held = match backend {
             DbBackend::Postgres => {
                 "(SELECT told.* FROM told JOIN logout_deliveries AS ours ON ours.id = told.id \
-                 AND ours.lease = told.held ORDER BY told.id FOR UPDATE OF ours) AS told"
+                 AND (ours.lease = told.held OR told.state = 'confirmed') ORDER BY told.id FOR UPDATE OF ours) AS told"
             }
             _ => "told",
         };
         let write = format!(
             "WITH told(id, held, state, attempts, due_at, finished_at, status, problem) AS (VALUES {}) \
-             UPDATE logout_deliveries SET state = told.state, attempts = told.attempts, \
+             UPDATE logout_deliveries SET state = told.state, attempts = CASE \
+             WHEN logout_deliveries.attempts > told.attempts THEN logout_deliveries.attempts ELSE told.attempts END, \
              due_at = told.due_at, finished_at = told.finished_at, last_status = told.status, \
              last_problem = told.problem, lease = NULL, lease_until = NULL FROM {held} \
-             WHERE logout_deliveries.id = told.id AND logout_deliveries.lease = told.held \
+             WHERE logout_deliveries.id = told.id AND (logout_deliveries.lease = told.held \
+             OR (told.state = 'confirmed' AND logout_deliveries.state IN ('pending', 'retrying'))) \
              RETURNING logout_deliveries.id",
             rows.join(", ")
         );

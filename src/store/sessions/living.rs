@@ -49,6 +49,23 @@ pub async fn find_by_cookie(
     rows::one(db, found).await
 }
 
+/// As [`find_by_cookie`], also where the session was given the next cookie since: a browser that the answer did not reach
+/// has only this one. For whoever signs in: it lets nobody in.
+///
+/// # Errors
+/// When the database fails.
+pub async fn find_by_this_or_the_next_cookie(
+    db: &impl ConnectionTrait,
+    cookie_hash: &str,
+    alive: Liveness,
+) -> Result<Option<Session>, StoreError> {
+    let either = Condition::any()
+        .add(Column::CookieHash.eq(cookie_hash))
+        .add(Column::PreviousCookieHash.eq(cookie_hash));
+    let found = Entity::find().filter(either).filter(alive.condition());
+    rows::one(db, found).await
+}
+
 /// The session of a cookie that ended, and not before `since`.
 ///
 /// # Errors

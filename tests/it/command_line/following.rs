@@ -141,11 +141,33 @@ async fn all_that_come_at_once_are_told_each_once_however_few_are_shown_at_first
 #[tokio::test]
 async fn one_that_becomes_as_old_as_is_asked_for_is_told_then() {
     let old = notice(DeliveryState::Dead, TimeDelta::hours(1));
-    let young = notice(DeliveryState::Dead, TimeDelta::zero());
-    let stage = stage(&[old.clone(), young.clone()]).await;
+    let stage = stage(std::slice::from_ref(&old)).await;
     let follower = Follower::of(&stage, "--older-than 3s");
     assert_eq!(follower.next(), told(&old, "dead"));
+    let young = notice(DeliveryState::Dead, TimeDelta::zero());
+    keep(&stage, std::slice::from_ref(&young)).await;
     assert_eq!(follower.next(), told(&young, "dead"));
+    assert!(SystemClock.now() - young.created_at >= TimeDelta::seconds(3));
+}
+
+/// More than are read at each look: what was shown is followed, and what was there before is not taken for new.
+#[tokio::test]
+async fn behind_the_window_nothing_is_new_and_what_was_told_is_followed() {
+    let minutes = |minutes| notice(DeliveryState::Dead, TimeDelta::minutes(minutes));
+    let all: Vec<Delivery> = (0..520).map(|i| minutes(1_000 - i)).collect();
+    let stage = stage(&all).await;
+    let follower = Follower::of(&stage, "--state dead --limit 1");
+    let newest = all.last().unwrap();
+    assert_eq!(follower.next(), told(newest, "dead"));
+    let new: Vec<Delivery> = (0..30).map(|i| minutes(30 - i)).collect();
+    for one in &new {
+        keep(&stage, std::slice::from_ref(one)).await;
+        assert_eq!(follower.next(), told(one, "dead"));
+    }
+    // One that stands in the window no longer wakes nobody; the newest still do.
+    let line = format!("delivery abandon --yes {}", new[29].id);
+    assert_eq!(stage.run(&line).code, Some(0));
+    assert_eq!(follower.next(), told(&new[29], "abandoned"));
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ fn where_nothing_is_named_and_no_provider_lives_a_question_begins_none() {
     let folder = tempfile::tempdir().unwrap();
     let run = |line: &str, url: &str| -> Answer {
         let mut command = program(folder.path());
-        command.env_remove("EXEUNT_CONFIG").args(line.split(' '));
+        command.args(line.split(' '));
         command.env("EXEUNT__DATABASE__URL", url);
         command.output().unwrap().into()
     };

@@ -234,7 +234,7 @@ async fn only_json_is_read_and_only_post_is_there_for_programs_alone() {
 
     let client = Registered::new(&provider, &least(), None).await;
     let own = client.get("registration_client_uri").to_owned();
-    for (url, allow) in [(&url, "POST"), (&own, "GET, PUT, DELETE")] {
+    for (url, allow) in [(&url, "POST"), (&own, "GET, HEAD, PUT, DELETE")] {
         let preflight = visitor
             .client()
             .request(reqwest::Method::OPTIONS, url)

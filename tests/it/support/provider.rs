@@ -16,7 +16,7 @@ use exeunt::oidc::issuer::Issuer;
 use exeunt::oidc::service::Service;
 use exeunt::outbound::Resolver;
 use exeunt::random::{OsRandom, Random};
-use exeunt::server::{self, Marker, Running, Seams};
+use exeunt::server::{self, Marker, Running, Seams, StartError};
 use futures_util::future::BoxFuture;
 use secrecy::SecretString;
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _};
@@ -89,6 +89,14 @@ pub async fn provider() -> Wish {
         manual: false,
         seams: Seams::default(),
     }
+}
+
+/// Starts a node on these settings, at a port of its own.
+pub async fn start_node(config: &Config, seams: Seams) -> Result<Running, StartError> {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut config = config.clone();
+    config.listen = listener.local_addr().unwrap();
+    server::start_on(listener, config, seams).await
 }
 
 /// A fresh database, in `folder` if it is a file.
@@ -285,12 +293,7 @@ impl Provider {
 
     /// A second node on the same database, at a port of its own.
     pub async fn another_node(&self) -> Running {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let mut config = self.config.clone();
-        config.listen = listener.local_addr().unwrap();
-        server::start_on(listener, config, self.seams())
-            .await
-            .unwrap()
+        start_node(&self.config, self.seams()).await.unwrap()
     }
 
     /// The machine's, but for the clock where the test moves it.
