@@ -110,7 +110,8 @@ pub async fn change_password(
         ..session.clone()
     };
     let cookie_hash = provider.master.hash(HashPurpose::SessionCookie, &cookie);
-    sessions::renew(&tx, &renewed, cookie_hash).await?;
+    // Not by the old cookie: who has a copy of it may be whom the new password keeps out.
+    sessions::renew(&tx, &renewed, cookie_hash, None).await?;
     buckets.forget(&tx).await?;
     store::commit(tx).await?;
     provider.work.notify_one();

@@ -82,6 +82,14 @@ pub async fn apply(provider: &Provider) -> Result<(), FlowError> {
 async fn check_sector(provider: &Provider, declared: &DeclaredClient) -> Result<(), FlowError> {
     let (client_id, metadata) = (&declared.client_id, &declared.metadata);
     let before = clients::find(provider.database.read(), client_id).await?;
+    if before
+        .as_ref()
+        .is_some_and(|known| known.deleted_at.is_some())
+        && is_still_leaving(&provider.database.begin().await?, client_id).await?
+    {
+        // It is left out.
+        return Ok(());
+    }
     let known = before.map(|known| known.client.metadata);
     if !sector::is_to_be_fetched(known.as_ref(), metadata) {
         return Ok(());

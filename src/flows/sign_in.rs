@@ -166,10 +166,11 @@ pub(super) async fn begin_in(
     user_agent: &str,
     now: Timestamp,
 ) -> Result<(String, Uuid), FlowError> {
-    let before = match cookie {
-        Some(cookie) => {
-            let hash = provider.master.hash(HashPurpose::SessionCookie, cookie);
-            sessions::find_by_this_or_the_next_cookie(tx, &hash, provider.alive(now)).await?
+    let hash = |cookie: &str| provider.master.hash(HashPurpose::SessionCookie, cookie);
+    let shown_hash = cookie.map(hash);
+    let before = match &shown_hash {
+        Some(hash) => {
+            sessions::find_by_this_or_the_next_cookie(tx, hash, provider.alive(now)).await?
         }
         None => None,
     };
@@ -187,7 +188,7 @@ pub(super) async fn begin_in(
         end_cause: None,
         user_agent: user_agent.chars().take(256).collect(),
     };
-    let cookie_hash = provider.master.hash(HashPurpose::SessionCookie, &cookie);
+    let cookie_hash = hash(&cookie);
     let another = match before {
         Some(before) if before.user_id == proof.user_id => {
             let alive = provider.alive(now);
@@ -196,7 +197,7 @@ pub(super) async fn begin_in(
                     id: before.id,
                     ..session
                 };
-                sessions::renew(tx, &renewed, cookie_hash).await?;
+                sessions::renew(tx, &renewed, cookie_hash, shown_hash).await?;
                 return Ok((cookie, before.id));
             }
             None

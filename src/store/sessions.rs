@@ -183,7 +183,8 @@ pub async fn mark_ended(
     Ok(())
 }
 
-/// The same person has proved again who they are: the session goes on under a new cookie.
+/// The same person has proved again who they are: the session goes on under a new cookie. It is found by the one that was
+/// shown, too, by whoever signs in again because this answer was lost.
 ///
 /// # Errors
 /// When the database fails.
@@ -191,9 +192,10 @@ pub async fn renew(
     db: &impl ConnectionTrait,
     session: &Session,
     cookie_hash: String,
+    shown_hash: Option<String>,
 ) -> Result<(), StoreError> {
     Entity::update_many()
-        .col_expr(Column::PreviousCookieHash, Expr::col(Column::CookieHash))
+        .col_expr(Column::PreviousCookieHash, Expr::value(shown_hash))
         .col_expr(Column::CookieHash, Expr::value(cookie_hash))
         .col_expr(Column::AuthTime, Expr::value(millis(session.auth_time)))
         .col_expr(Column::Amr, Expr::value(session.amr.clone()))

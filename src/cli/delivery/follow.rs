@@ -47,6 +47,7 @@ pub(super) async fn follow(
         user_id,
         window: WINDOW.max(which.limit as usize),
         known: BTreeMap::new(),
+        looked_at: None,
         floor: None,
     };
     let mut news = follower.begin().await?;
@@ -75,6 +76,8 @@ struct Follower<'a> {
     window: usize,
     /// What was told last, of those that are read at each look and of those that are still tried.
     known: BTreeMap<Position, Told>,
+    /// The last one elsewhere at which was looked.
+    looked_at: Option<Position>,
     /// Where the window ends: what stands behind was there before, and is not new.
     floor: Option<Position>,
 }
@@ -120,16 +123,20 @@ impl Follower<'_> {
         let floor = found.keys().rev().nth(self.window - 1).copied();
         self.floor = self.floor.max(floor);
 
-        // The newest of them: of an application that is down there may be a hundred thousand.
-        let elsewhere: Vec<Uuid> = self
+        // So many at a time, in turn: of an application that is down there may be a hundred thousand.
+        let mut elsewhere: Vec<(Position, Told)> = self
             .known
-            .keys()
-            .rev()
-            .filter(|place| !known.contains_key(*place))
-            .map(|(_, id)| *id)
-            .take(self.window)
+            .iter()
+            .filter(|(place, _)| !known.contains_key(*place))
+            .map(|(place, told)| (*place, *told))
             .collect();
-        for one in listing::find_all(db, &elsewhere).await? {
+        let begin = elsewhere.partition_point(|(place, _)| Some(*place) <= self.looked_at);
+        elsewhere.rotate_left(begin);
+        let later = elsewhere.split_off(self.window.min(elsewhere.len()));
+        self.looked_at = elsewhere.last().map(|(place, _)| *place);
+        known.extend(later);
+        let ids: Vec<Uuid> = elsewhere.iter().map(|((_, id), _)| *id).collect();
+        for one in listing::find_all(db, &ids).await? {
             // One that is tried no more is told once and forgotten, or they would be more and more. It is not taken for
             // new later: it stands behind the floor, or changes before it is wanted again.
             if one.state.is_open() {

@@ -11,6 +11,7 @@ use uuid::Uuid;
 use super::backoff;
 use crate::clock::Timestamp;
 use crate::flows::{FlowError, Provider, observe};
+use crate::oidc::logout::DeliveryState;
 use crate::oidc::logout::breaker::{Breaker, Health};
 use crate::store::deliveries::Delivery;
 use crate::store::deliveries::queue::{self, MOST_ROWS, Settled};
@@ -60,13 +61,27 @@ pub(super) async fn run(provider: Arc<Provider>, mut outcomes: mpsc::Receiver<Ou
     }
 }
 
-async fn write(provider: &Provider, outcomes: &[Outcome]) -> Result<HashSet<Uuid>, FlowError> {
+/// Answers which outcomes settled their rows, by row and lease.
+async fn write(
+    provider: &Provider,
+    outcomes: &[Outcome],
+) -> Result<HashSet<(Uuid, Uuid)>, FlowError> {
     let attempts: Vec<Attempt> = outcomes
         .iter()
         .filter_map(|outcome| outcome.attempt.clone())
         .collect();
+    let confirmed: HashSet<Uuid> = outcomes
+        .iter()
+        .filter(|outcome| outcome.delivery.state == DeliveryState::Confirmed)
+        .map(|outcome| outcome.delivery.id)
+        .collect();
     let settled: Vec<Settled<'_>> = outcomes
         .iter()
+        // Of two answers to one notice a confirmation is the one that counts.
+        .filter(|outcome| {
+            let delivery = &outcome.delivery;
+            delivery.state == DeliveryState::Confirmed || !confirmed.contains(&delivery.id)
+        })
         .map(|outcome| Settled {
             delivery: &outcome.delivery,
             lease: outcome.lease,
@@ -75,9 +90,14 @@ async fn write(provider: &Provider, outcomes: &[Outcome]) -> Result<HashSet<Uuid
     let work = provider.begin_work().await?;
     delivery_attempts::insert(&work.tx, &attempts).await?;
     let ours = queue::acknowledge(&work.tx, &settled).await?;
+    let ours: HashSet<Uuid> = ours.into_iter().collect();
     note_health(provider, &work.tx, outcomes).await?;
     work.commit().await?;
-    Ok(ours.into_iter().collect())
+    Ok(settled
+        .iter()
+        .map(|settled| (settled.delivery.id, settled.lease))
+        .filter(|(id, _)| ours.contains(id))
+        .collect())
 }
 
 /// Brings the breakers up to date, in the order in which the attempts were over.
@@ -141,12 +161,13 @@ fn warn(client_id: &str, before: Option<Breaker>, after: Breaker) {
     }
 }
 
-async fn report(provider: &Provider, outcomes: &[Outcome], ours: &HashSet<Uuid>) {
+async fn report(provider: &Provider, outcomes: &[Outcome], ours: &HashSet<(Uuid, Uuid)>) {
     let tried: Vec<_> = outcomes
         .iter()
         .map(|outcome| {
             let (delivery, attempt) = (&outcome.delivery, outcome.attempt.as_ref());
-            (delivery, attempt, ours.contains(&delivery.id))
+            let settled = ours.contains(&(delivery.id, outcome.lease));
+            (delivery, attempt, settled)
         })
         .collect();
     observe::tried(provider, &tried);

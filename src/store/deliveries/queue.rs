@@ -144,11 +144,14 @@ pub async fn acknowledge(
             ];
             rows.push(format!("({})", row.join(", ")));
         }
-        // Locked in the order in which everyone locks them.
+        // Locked in the order in which everyone locks them, and no harder than by the attempts that refer to them: another node
+        // may have one of the same row.
         let held = match backend {
             DbBackend::Postgres => {
                 "(SELECT told.* FROM told JOIN logout_deliveries AS ours ON ours.id = told.id \
-                 AND (ours.lease = told.held OR told.state = 'confirmed') ORDER BY told.id FOR UPDATE OF ours) AS told"
+                 AND (ours.lease = told.held OR told.state = 'confirmed' \
+                 AND ours.state NOT IN ('confirmed', 'abandoned')) \
+                 ORDER BY told.id FOR NO KEY UPDATE OF ours) AS told"
             }
             _ => "told",
         };
@@ -159,7 +162,7 @@ pub async fn acknowledge(
              due_at = told.due_at, finished_at = told.finished_at, last_status = told.status, \
              last_problem = told.problem, lease = NULL, lease_until = NULL FROM {held} \
              WHERE logout_deliveries.id = told.id AND (logout_deliveries.lease = told.held \
-             OR (told.state = 'confirmed' AND logout_deliveries.state IN ('pending', 'retrying'))) \
+             OR told.state = 'confirmed' AND logout_deliveries.state NOT IN ('confirmed', 'abandoned')) \
              RETURNING logout_deliveries.id",
             rows.join(", ")
         );

@@ -6,8 +6,9 @@ use chrono::TimeDelta;
 use exeunt::flows::end_session;
 use exeunt::oidc::logout::{Cause, DeliveryState};
 use exeunt::server::{self, Seams};
-use exeunt::store::deliveries::queue::{self, Lease, Share};
+use exeunt::store::deliveries::queue::{self, Lease, Settled, Share};
 use exeunt::store::deliveries::{self, Delivery};
+use exeunt::store::delivery_attempts::Attempt;
 use exeunt::store::orders::OrderScope;
 use exeunt::store::{self, Database, delivery_attempts};
 use uuid::Uuid;
@@ -105,6 +106,109 @@ async fn p7_an_attempt_that_lost_its_lease_is_on_record_and_changes_nothing_else
     assert_eq!(attempts[0].problem.as_deref(), Some("no answer in time"));
     assert_eq!(deliveries::of_session(db, session_id).await.unwrap(), row);
     scene.provider.stop().await;
+}
+
+/// P7: what an application has confirmed is confirmed, whoever is about to tell it again; no other late answer counts.
+#[actix_web::test]
+async fn p7_a_confirmation_counts_whoever_holds_the_notice() {
+    let metadata = crate::support::provider::metadata("https://ledger.example");
+    let wish = crate::support::provider::provider().await;
+    let (provider, _folder) = wish.client("ledger", metadata).open().await;
+    exeunt::flows::declare::apply(&provider).await.unwrap();
+    let now = provider.clock.now();
+    let as_it_was = [
+        (DeliveryState::Pending, DeliveryState::Confirmed),
+        (DeliveryState::Refused, DeliveryState::Confirmed),
+        (DeliveryState::Abandoned, DeliveryState::Abandoned),
+    ];
+    let rows = as_it_was.map(|(state, _)| Delivery {
+        state,
+        ..notice(&provider, "ledger")
+    });
+    let late = notice(&provider, "ledger");
+    let tx = provider.database.begin().await.unwrap();
+    let all = [&rows[..], std::slice::from_ref(&late)].concat();
+    deliveries::insert(&tx, &all, None).await.unwrap();
+    store::commit(tx).await.unwrap();
+    let answered = |row: &Delivery, state| Delivery {
+        state,
+        due_at: None,
+        ..row.clone()
+    };
+    let mut settled = rows
+        .each_ref()
+        .map(|row| answered(row, DeliveryState::Confirmed))
+        .to_vec();
+    settled.push(answered(&late, DeliveryState::Failed));
+    let lease = provider.random.row_id(now);
+    let settled: Vec<Settled<'_>> = settled
+        .iter()
+        .map(|delivery| Settled { delivery, lease })
+        .collect();
+    let tx = provider.database.begin().await.unwrap();
+    let mut ours = queue::acknowledge(&tx, &settled).await.unwrap();
+    store::commit(tx).await.unwrap();
+    ours.sort_unstable();
+    let mut wanted = [rows[0].id, rows[1].id];
+    wanted.sort_unstable();
+    assert_eq!(ours, wanted);
+    let db = provider.database.read();
+    for (row, (_, state)) in rows.iter().zip(as_it_was) {
+        let known = deliveries::find(db, row.id).await.unwrap().unwrap();
+        assert_eq!(known.state, state);
+    }
+    assert_eq!(deliveries::find(db, late.id).await.unwrap(), Some(late));
+}
+
+/// Two nodes that were answered about the same notice record it at the same time: neither waits for the other's end.
+#[actix_web::test]
+async fn nodes_that_record_answers_to_one_notice_do_not_lock_each_other_out() {
+    let metadata = crate::support::provider::metadata("https://ledger.example");
+    let wish = crate::support::provider::provider().await;
+    let (provider, _folder) = wish.client("ledger", metadata).open().await;
+    // SQLite has one writer.
+    if !provider.config.database.is_postgres() {
+        return;
+    }
+    exeunt::flows::declare::apply(&provider).await.unwrap();
+    let now = provider.clock.now();
+    let row = notice(&provider, "ledger");
+    let tx = provider.database.begin().await.unwrap();
+    let rows = std::slice::from_ref(&row);
+    deliveries::insert(&tx, rows, None).await.unwrap();
+    store::commit(tx).await.unwrap();
+    let confirmed = Delivery {
+        state: DeliveryState::Confirmed,
+        due_at: None,
+        ..row.clone()
+    };
+    let record = async |tx: &store::Transaction| {
+        let attempt = Attempt {
+            jti: provider.random.identifier(),
+            delivery_id: row.id,
+            at: now,
+            outcome: "confirmed".to_owned(),
+            status: Some(200),
+            latency: 1,
+            problem: None,
+        };
+        delivery_attempts::insert(tx, &[attempt]).await.unwrap();
+    };
+    let (one, other) = tokio::join!(provider.database.begin(), provider.database.begin());
+    let (one, other) = (one.unwrap(), other.unwrap());
+    record(&one).await;
+    record(&other).await;
+    let finish = async |tx: store::Transaction| {
+        let settled = Settled {
+            delivery: &confirmed,
+            lease: provider.random.row_id(now),
+        };
+        let ours = queue::acknowledge(&tx, &[settled]).await.unwrap();
+        store::commit(tx).await.unwrap();
+        ours.len()
+    };
+    let (one, other) = tokio::join!(finish(one), finish(other));
+    assert_eq!(one + other, 1, "one of them settles it");
 }
 
 /// P2: a server that stops gives back what it has claimed and not tried, so that the next one need not wait.
