@@ -66,7 +66,7 @@ pub async fn assert_everyone_left(page: &Page, houses: &Houses) {
         assert_let_go(application).await;
     }
     for application in houses.applications.all() {
-        page.goto(&application.base_url).await;
+        page.leave_for(&application.base_url).await;
         page.wait_for("#state[data-signed-in=false]").await;
     }
 }

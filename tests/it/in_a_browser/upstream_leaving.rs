@@ -5,7 +5,7 @@ use crate::support::browser::{Browser, Page};
 use crate::support::demo::{Houses, sign_in_through_the_other_house};
 
 async fn assert_nobody_is_signed_in_here(page: &Page, houses: &Houses) {
-    page.goto(&houses.provider.url("/")).await;
+    page.leave_for(&houses.provider.url("/")).await;
     let here = page.text("main").await;
     assert!(here.contains("Nobody is signed in"), "{here}");
 }

@@ -137,6 +137,18 @@ impl Page {
         }
     }
 
+    /// As [`Page::goto`], from a page that may go on by itself in this very moment, and would take the browser along.
+    pub async fn leave_for(&self, url: &str) {
+        let left = eventually(async || {
+            // An error is the other way's being faster.
+            let _ = self.tab.goto("about:blank").await;
+            let at = self.try_eval::<String>("location.href").await?;
+            (at == "about:blank").then_some(())
+        });
+        assert!(left.await.is_some(), "{}", self.describe().await);
+        self.goto(url).await;
+    }
+
     /// Loads the page again.
     pub async fn reload(&self) {
         self.tab.reload().await.unwrap();
