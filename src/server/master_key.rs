@@ -14,7 +14,8 @@ use crate::store::{Database, signing_keys};
 /// The master key of the file; made when there is none and the database is new, readable by its owner alone.
 ///
 /// # Errors
-/// When the file is gone or that of another database, before anything is migrated or declared: by another key every password that is declared looks changed, and nobody is known who was deleted.
+/// When the file is gone or that of another database, before anything is migrated or declared: by another key every password
+/// that is declared looks changed, and nobody is known who was deleted.
 pub(super) async fn master_key(
     path: &Path,
     database: &Database,
