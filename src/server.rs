@@ -5,6 +5,7 @@ mod certificate;
 mod error;
 mod marker;
 mod master_key;
+mod whole_file;
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;

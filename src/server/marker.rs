@@ -1,14 +1,14 @@
 //! The file that remembers, outside the database, until when the database lived: an older copy that is put back
 //! remembers less, and is known for one.
 
-use std::io::{self, Write as _};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta};
 use tokio_util::sync::CancellationToken;
 
-use super::StartError;
+use super::{StartError, whole_file};
 use crate::clock::Timestamp;
 use crate::flows::{Provider, restored};
 
@@ -52,16 +52,8 @@ impl Marker {
     /// # Errors
     /// When it can't be written.
     pub fn write(&self, moment: Timestamp) -> Result<(), StartError> {
-        let folder = match self.0.parent() {
-            Some(folder) if !folder.as_os_str().is_empty() => folder,
-            _ => Path::new("."),
-        };
-        let written = tempfile::NamedTempFile::new_in(folder).and_then(|mut file| {
-            writeln!(file, "{}", moment.timestamp_millis())?;
-            file.as_file().sync_all()?;
-            file.persist(&self.0)?;
-            std::fs::File::open(folder)?.sync_all()
-        });
+        let text = moment.timestamp_millis().to_string();
+        let written = whole_file::write(&self.0, &text, |file| file.persist(&self.0));
         written.map_err(|error| StartError::file(&self.0, error))
     }
 }

@@ -1,11 +1,11 @@
 //! The file of the master key.
 
-use std::io::{self, Write as _};
+use std::io;
 use std::path::Path;
 
 use secrecy::ExposeSecret as _;
 
-use super::StartError;
+use super::{StartError, whole_file};
 use crate::flows::keys;
 use crate::jose::MasterKey;
 use crate::random::Random;
@@ -57,18 +57,10 @@ fn read(path: &Path) -> Result<Option<MasterKey>, StartError> {
 /// A new one; that of another process, if it was faster.
 fn make(path: &Path, random: &dyn Random) -> Result<MasterKey, StartError> {
     let key = MasterKey::generate(random);
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    // Whole or not at all: whoever finds the file reads it. Files of this kind are their owner's alone.
-    let written = tempfile::NamedTempFile::new_in(folder).and_then(|mut file| {
-        writeln!(file, "{}", key.to_text().expose_secret())?;
-        file.as_file().sync_all()?;
-        file.persist_noclobber(path)?;
-        std::fs::File::open(folder)?.sync_all()
-    });
-    match written {
+    let text = key.to_text();
+    match whole_file::write(path, text.expose_secret(), |file| {
+        file.persist_noclobber(path)
+    }) {
         Ok(()) => Ok(key),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
             read(path)?.ok_or_else(|| StartError::file(path, error))
